@@ -1,0 +1,73 @@
+"""What a test found: steps with their verdicts, gathered by target."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
+
+
+class Stage(StrEnum):
+    """The stages of sending and receiving, in the order in which a test shows them."""
+
+    SETTINGS = "settings"
+    SECRET = "secret"  # noqa: S105 - the name of a stage
+    POP_BEFORE_SMTP = "pop-before-smtp"
+    DNS = "dns"
+    TCP = "tcp"
+    GREETING = "greeting"
+    TLS = "tls"
+    CERTIFICATE = "certificate"
+    CAPABILITIES = "capabilities"
+    AUTH = "auth"
+    MAILBOX = "mailbox"
+    ENVELOPE = "envelope"
+    MESSAGE = "message"
+    ROUNDTRIP = "roundtrip"
+    AUTHENTICATION_RESULTS = "authentication-results"
+
+
+class Status(StrEnum):
+    PASS = "pass"  # noqa: S105 - a verdict
+    WARN = "warn"
+    FAIL = "fail"
+    """The server is wrong, or says no."""
+    ERROR = "error"
+    """The step could not be tested."""
+    SKIPPED = "skipped"
+    """Not run; `cause` says why."""
+    NOT_APPLICABLE = "not_applicable"
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """One step of a test.
+
+    `evidence`: plain JSON values under stable names. `reply`: the server's words, escaped, verbatim otherwise.
+    `cause`: one sentence; `remedy`: what to do; `next`: the next command to run.
+    """
+
+    name: Stage
+    protocol: str | None
+    status: Status
+    duration_ms: int
+    evidence: dict[str, Any] = {}
+    reply: str | None = None
+    cause: str | None = None
+    remedy: str | None = None
+    next: str | None = None
+
+
+class TargetReport(Struct, frozen=True, kw_only=True):
+    target: str
+    ok: bool
+    exit_code: int
+    duration_ms: int
+    steps: list[Step]
+    warnings: list[str] = []
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    schema_version: int = 1
+    ok: bool
+    targets: list[TargetReport]

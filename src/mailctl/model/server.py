@@ -1,0 +1,228 @@
+"""A server of the catalogue: one outgoing (SMTP) and one incoming (POP3 or IMAP) endpoint under one code.
+
+The defaults and pairings of port and security live here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct, field
+
+from mailctl.errors import Problem
+from mailctl.model.values import Code, FilePath, Host, Name, Pin, Port, Reference, TimeoutSeconds
+
+
+class Security(StrEnum):
+    """How a connection is protected: not at all, by an upgrade (STARTTLS, STLS), or by TLS from the first byte (RFC 8314)."""
+
+    NONE = "none"
+    STARTTLS = "starttls"
+    TLS = "tls"
+
+
+class Protocol(StrEnum):
+    SMTP = "smtp"
+    POP3 = "pop3"
+    IMAP = "imap"
+
+
+class IncomingProtocol(StrEnum):
+    POP3 = "pop3"
+    IMAP = "imap"
+
+    @staticmethod
+    def aliases() -> dict[str, str]:
+        return {"imap4": "imap"}
+
+
+class SmtpAuth(StrEnum):
+    """SMTP authentication: the SASL mechanism, `auto` for the strongest offered one, or `none`."""
+
+    NONE = "none"
+    AUTO = "auto"
+    PLAIN = "plain"
+    LOGIN = "login"
+    CRAM_MD5 = "cram-md5"
+    DIGEST_MD5 = "digest-md5"
+    SCRAM_SHA_1 = "scram-sha-1"
+    SCRAM_SHA_256 = "scram-sha-256"
+    XOAUTH2 = "xoauth2"
+    OAUTHBEARER = "oauthbearer"
+    EXTERNAL = "external"
+
+
+class IncomingAuth(StrEnum):
+    """Incoming authentication: `login-command` is USER/PASS (POP3) or LOGIN (IMAP), the rest as in SmtpAuth."""
+
+    AUTO = "auto"
+    LOGIN_COMMAND = "login-command"
+    PLAIN = "plain"
+    LOGIN = "login"
+    CRAM_MD5 = "cram-md5"
+    DIGEST_MD5 = "digest-md5"
+    SCRAM_SHA_1 = "scram-sha-1"
+    SCRAM_SHA_256 = "scram-sha-256"
+    XOAUTH2 = "xoauth2"
+    OAUTHBEARER = "oauthbearer"
+    EXTERNAL = "external"
+
+
+class SendingCredentials(StrEnum):
+    """Which login a person's account sends with: its own sending login, or the incoming one."""
+
+    OWN = "own"
+    INCOMING = "incoming"
+
+
+DEFAULT_PORTS: dict[Protocol, dict[Security, int]] = {
+    Protocol.SMTP: {Security.NONE: 25, Security.STARTTLS: 587, Security.TLS: 465},
+    Protocol.IMAP: {Security.NONE: 143, Security.STARTTLS: 143, Security.TLS: 993},
+    Protocol.POP3: {Security.NONE: 110, Security.STARTTLS: 110, Security.TLS: 995},
+}
+# Cleartext is never inferred: a port alone means TLS where that port is TLS's, else the upgrade.
+_SECURITY_OF_PORT: dict[Protocol, dict[int, Security]] = {
+    Protocol.SMTP: {465: Security.TLS, 587: Security.STARTTLS, 25: Security.STARTTLS},
+    Protocol.IMAP: {993: Security.TLS, 143: Security.STARTTLS},
+    Protocol.POP3: {995: Security.TLS, 110: Security.STARTTLS},
+}
+_SCHEMES = ("ssl://", "tls://")
+
+
+def complete_endpoint(protocol: Protocol, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill in the port and security that follow from what was given, and split a scheme off the host.
+
+    A port that does not tell its security leaves security out: `decode` then names it as missing.
+    """
+    full = dict(given)
+    host = full.get("host")
+    if isinstance(host, str) and host.startswith(_SCHEMES):
+        full["host"] = host.partition("://")[2]
+        full.setdefault("security", Security.TLS)
+    port, security = full.get("port"), full.get("security")
+    if port is None and security is None:
+        full["security"] = security = Security.TLS
+    if port is None and security in set(Security):
+        full["port"] = DEFAULT_PORTS[protocol][Security(security)]
+    if security is None:
+        number = int(port) if isinstance(port, str) and port.isascii() and port.isdigit() else port
+        known = _SECURITY_OF_PORT[protocol].get(number) if isinstance(number, int) else None
+        if known is not None:
+            full["security"] = known
+    return full
+
+
+def pairing_warning(protocol: Protocol, port: int, security: Security) -> str | None:
+    """Return what is odd about a port and its security, with the usual pairing; None if nothing is."""
+    usual = DEFAULT_PORTS[protocol]
+    name = protocol.upper()
+    other = next(
+        (
+            (other_protocol, kind)
+            for other_protocol, ports in DEFAULT_PORTS.items()
+            for kind, number in ports.items()
+            if number == port and other_protocol != protocol
+        ),
+        None,
+    )
+    if port in usual.values():
+        expected = _SECURITY_OF_PORT[protocol][port]
+        fits = security is expected or (expected is Security.STARTTLS and security is Security.NONE)
+        if fits:
+            return None
+        return (
+            f"port {port} of {name} usually goes with security {expected}, not {security}; "
+            f"{security} usually has port {usual[security]}"
+        )
+    if port in (80, 443):
+        return f"port {port} is a web server's; {name} with security {security} usually has port {usual[security]}"
+    if other:
+        return (
+            f"port {port} is usually {other[0].upper()}'s; {name} with security {security} has port {usual[security]}"
+        )
+    return None
+
+
+class SmtpEndpoint(Struct, frozen=True, kw_only=True):
+    """The outgoing side. `timeout` in seconds bounds connecting, and each command up to its complete reply."""
+
+    host: Host
+    port: Port
+    security: Security
+    auth: SmtpAuth = SmtpAuth.NONE
+    credentials: SendingCredentials = SendingCredentials.INCOMING
+    timeout: TimeoutSeconds = 10
+
+    @classmethod
+    def complete(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        return complete_endpoint(Protocol.SMTP, given)
+
+    @property
+    def protocol(self) -> Protocol:
+        return Protocol.SMTP
+
+
+class IncomingEndpoint(Struct, frozen=True, kw_only=True):
+    """The incoming side. `apop`: POP3's own challenge-response login (RFC 1939, 7)."""
+
+    protocol: IncomingProtocol
+    host: Host
+    port: Port
+    security: Security
+    auth: IncomingAuth = IncomingAuth.AUTO
+    apop: bool = False
+    timeout: TimeoutSeconds = 10
+
+    @classmethod
+    def complete(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        protocol = given.get("protocol")
+        protocol = IncomingProtocol.aliases().get(str(protocol), protocol)
+        return complete_endpoint(Protocol(protocol), given) if protocol in set(IncomingProtocol) else dict(given)
+
+    def conflicts(self) -> Iterator[Problem]:
+        if self.apop and self.protocol is not IncomingProtocol.POP3:
+            yield Problem("apop", f"APOP is a login of POP3; the incoming protocol is {self.protocol}", conflict=True)
+        elif self.apop and self.auth is not IncomingAuth.AUTO:
+            yield Problem("apop", f"APOP excludes an incoming authentication; that is {self.auth}", conflict=True)
+
+
+class TlsOptions(Struct, frozen=True, kw_only=True):
+    """How TLS is verified, and with which certificate mailctl presents itself; for both sides of a server.
+
+    `ca_file`: PEM of the only authorities to trust. `pins`: at least one must be the server's public key.
+    """
+
+    verify: bool = True
+    ca_file: FilePath | None = None
+    pins: tuple[Pin, ...] = ()
+    client_cert: FilePath | None = None
+    client_key: FilePath | None = None
+    client_key_passphrase: Reference | None = None
+
+    def conflicts(self) -> Iterator[Problem]:
+        if bool(self.client_cert) != bool(self.client_key):
+            given, missing = ("client_cert", "client_key") if self.client_cert else ("client_key", "client_cert")
+            yield Problem(given, f"needs {missing} as well: a certificate and its key go together")
+        elif self.client_key_passphrase and not self.client_key:
+            yield Problem("client_key_passphrase", "is of no use without client_key")
+
+
+class Server(Struct, frozen=True, kw_only=True):
+    code: Code
+    name: Name
+    oauth_client: str | None = None
+    smtp: SmtpEndpoint
+    incoming: IncomingEndpoint
+    tls: TlsOptions = field(default_factory=TlsOptions)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What should be said whenever the server is used or changed."""
+        found = [
+            pairing_warning(Protocol(side.protocol), side.port, side.security) for side in (self.smtp, self.incoming)
+        ]
+        if not self.tls.verify:
+            found.append("certificate verification is off: anybody on the way can read and change what is sent")
+        return [warning for warning in found if warning]

@@ -1,0 +1,70 @@
+"""The settings as a whole: the aggregate that the settings file holds, and the rules that span its entries."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from difflib import get_close_matches
+from enum import StrEnum
+
+from msgspec import Struct, field
+
+from mailctl.errors import NotFoundError, Problem
+from mailctl.model.server import Server
+from mailctl.model.values import FilePath, Reference
+
+SCHEMA_VERSION = 1
+
+
+class SecretBackend(StrEnum):
+    """Where mailctl stores the secrets that are given to it by prompt or standard input."""
+
+    KEYRING = "keyring"
+    VAULT = "vault"
+
+
+class SecretOptions(Struct, frozen=True, kw_only=True):
+    """Where secrets are stored, and how the vault is opened.
+
+    `backend`: None means the keyring where the machine has one. `key_file` or `passphrase_from` open the vault.
+    `namespace`: keeps the keyring entries of two settings files apart; made when the first secret is stored.
+    `named`: secrets stored under a name of their own by `secret set`, as name → reference.
+    """
+
+    backend: SecretBackend | None = None
+    key_file: FilePath | None = None
+    passphrase_from: Reference | None = None
+    namespace: str | None = None
+    named: dict[str, Reference] = {}
+
+    def conflicts(self) -> Iterator[Problem]:
+        if self.key_file and self.passphrase_from:
+            yield Problem("key_file", "excludes passphrase_from: the vault is opened by one of them", conflict=True)
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Everything that the settings file holds, complete and valid."""
+
+    schema_version: int = SCHEMA_VERSION
+    servers: tuple[Server, ...] = ()
+    secrets: SecretOptions = field(default_factory=SecretOptions)
+
+    def conflicts(self) -> Iterator[Problem]:
+        counts = Counter(server.code for server in self.servers)
+        for index, server in enumerate(self.servers):
+            if counts[server.code] > 1:
+                yield Problem(f"servers[{index}].code", f"'{server.code}' is borne by {counts[server.code]} servers")
+
+    def find_server(self, code: str) -> Server | None:
+        code = unicodedata.normalize("NFC", code)
+        return next((server for server in self.servers if server.code == code), None)
+
+    def get_server(self, code: str) -> Server:
+        """Return the server of that code, or raise NotFoundError, which names near ones."""
+        server = self.find_server(code)
+        if server is None:
+            near = get_close_matches(code, [server.code for server in self.servers], n=3)
+            hint = f"did you mean {' or '.join(near)}?" if near else "`mailctl server list` shows the codes"
+            raise NotFoundError(f"there is no server with the code '{code}'", hint=hint, details={"server": code})
+        return server
