@@ -171,6 +171,9 @@ class StartTls:
         conversation.start_tls(self.context)
 
 
+HANDSHAKE = StartTls()
+
+
 @dataclass(frozen=True, slots=True)
 class Announce:
     """Tell the test that the script has come this far."""
@@ -203,9 +206,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class Serve:
-    """Read commands and play the first answer that matches each, until the connection ends."""
+    """Read commands and play the first answer that matches each, until the connection ends.
+
+    `after_tls`: the answers that take the place of `answers` once there is a TLS session; None for the same ones.
+    """
 
     answers: tuple[Answer, ...]
+    after_tls: tuple[Answer, ...] | None = None
 
     def play(self, conversation: Conversation) -> None:
         while True:
@@ -217,7 +224,9 @@ class Serve:
         return conversation.read_line()
 
     def _find_answer(self, command: bytes, conversation: Conversation) -> tuple[Step, ...]:
-        for answer in self.answers:
+        secured = conversation.tls_version is not None
+        answers = self.after_tls if secured and self.after_tls is not None else self.answers
+        for answer in answers:
             found = re.match(answer.pattern, command, re.IGNORECASE)
             if found:
                 conversation.captures.update(found.groupdict())

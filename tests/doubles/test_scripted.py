@@ -28,26 +28,8 @@ from tests.doubles.steps import (
     Stall,
     StartTls,
 )
-from tests.servers.certificates import CertificateAuthority
 
 GENEROUS_SECONDS = 10
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return CertificateAuthority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="module")
-def server_context(authority):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(authority.good.certificate, authority.good.key)
-    return context
-
-
-@pytest.fixture(scope="module")
-def client_context(authority):
-    return ssl.create_default_context(cafile=str(authority.ca_file))
 
 
 def dial(server):
