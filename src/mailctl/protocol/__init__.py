@@ -1,0 +1,1 @@
+"""Mail knowledge without sockets: SASL, replies, capabilities, envelopes, redaction, remedies."""

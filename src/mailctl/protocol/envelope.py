@@ -1,0 +1,128 @@
+"""What may go into a command: no line ends, and addresses in the form that the server can take.
+
+RFC 5321 (SMTP addresses), RFC 6531 (SMTPUTF8), RFC 5891 (A-labels).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from mailctl.errors import CapabilityError, InvalidValueError, Problem
+from mailctl.model.values import ascii_host, has_control_characters, parse_host
+
+_BREAKING = {"\r": "a carriage return (CR)", "\n": "a line feed (LF)", "\0": "a NUL"}
+_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+")
+_QUOTED_LOCAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_LOCAL_OCTETS_MAX, _ADDRESS_OCTETS_MAX = 64, 254  # RFC 5321, 4.5.3.1.1 and .3 (256 with the angle brackets)
+
+
+def check_command_text(what: str, text: str) -> None:
+    """Refuse text that would end a command early, or cannot be encoded; `what` names it in the message.
+
+    Raises InvalidValueError. The text itself, which may be a secret, is never quoted.
+    """
+    for character, said in _BREAKING.items():
+        if character in text:
+            raise InvalidValueError([Problem(what, f"contains {said}, which would end the command")])
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidValueError([Problem(what, "contains bytes that are not UTF-8")]) from None
+
+
+def _is_dot_string(local: str) -> bool:
+    return all(_ATOM.fullmatch(atom) for atom in local.split("."))
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An address of an envelope: `local` without quotes, `domain` as people read it, or an address literal."""
+
+    local: str
+    domain: str
+
+    @property
+    def needs_smtputf8(self) -> bool:
+        """Whether the address can only travel with SMTPUTF8: a domain has an ASCII form, a local part has none."""
+        return not self.local.isascii()
+
+    def __str__(self) -> str:
+        return f"{self._quoted_local}@{self.domain}"
+
+    def command_text(self, *, smtputf8: bool) -> str:
+        """Return the address for MAIL and RCPT, without angle brackets; the domain in ASCII unless `smtputf8`.
+
+        Raises CapabilityError of reason `smtputf8-not-offered` if it needs SMTPUTF8 and may not use it.
+        """
+        if smtputf8:
+            return str(self)
+        if self.needs_smtputf8:
+            raise CapabilityError(
+                f"the address {self} has characters beyond ASCII before the @, "
+                "and the server does not offer SMTPUTF8 (RFC 6531)",
+                reason="smtputf8-not-offered",
+                hint="use an address in ASCII, or a server that offers SMTPUTF8",
+            )
+        domain = self.domain if self.domain.startswith("[") else ascii_host(self.domain)
+        return f"{self._quoted_local}@{domain}"
+
+    @property
+    def _quoted_local(self) -> str:
+        # Local parts such as "a..b" exist in the field; quoted, they are valid everywhere.
+        if _is_dot_string(self.local):
+            return self.local
+        return '"' + re.sub(r'(["\\])', r"\\\1", self.local) + '"'
+
+
+def parse_address(text: str, where: str = "address") -> Address:
+    """Parse `local@domain`; the local part in any script, quoted or not; the domain a name, an IDN, or `[IP]`.
+
+    `where` names the value in the message. Raises InvalidValueError.
+    """
+    check_command_text(where, text)
+    try:
+        return _parse(text)
+    except ValueError as error:
+        raise InvalidValueError([Problem(where, str(error))]) from None
+
+
+def _parse(text: str) -> Address:
+    rule = "an address is written name@domain"
+    if has_control_characters(text):
+        raise ValueError("the address contains a control character")
+    quoted = _QUOTED_LOCAL.match(text)
+    if quoted and text[quoted.end() : quoted.end() + 1] == "@":
+        local, domain = re.sub(r"\\(.)", r"\1", quoted[1]), text[quoted.end() + 1 :]
+    else:
+        local, _, domain = text.rpartition("@")
+        # Dots may stand anywhere: they do in the field, and are quoted on the wire.
+        if not all(_ATOM.fullmatch(atom) for atom in local.split(".") if atom):
+            raise ValueError(f"'{text}' is not an address: {rule}; a name with other characters stands in quotes")
+    if not domain or not text.partition("@")[0]:
+        raise ValueError(f"'{text}' is not an address: {rule}")
+    local = unicodedata.normalize("NFC", local)
+    address = Address(local, _parse_domain(domain))
+    if len(local.encode()) > _LOCAL_OCTETS_MAX or len(str(address).encode()) > _ADDRESS_OCTETS_MAX:
+        raise ValueError(
+            f"'{text[:80]}…' is not an address: at most {_LOCAL_OCTETS_MAX} bytes before the @, "
+            f"{_ADDRESS_OCTETS_MAX} in all"
+        )
+    return address
+
+
+def _parse_domain(text: str) -> str:
+    if not text.startswith("["):
+        host = parse_host(text)
+        if ":" in host or host.replace(".", "").isdigit():
+            raise ValueError(f"'{text}' is not a domain: an IP address stands in brackets, [{host}]")
+        return host
+    literal = text.removeprefix("[").removesuffix("]")
+    try:
+        if literal[:5].lower() == "ipv6:":
+            return f"[IPv6:{ipaddress.IPv6Address(literal[5:])}]"
+        return f"[{ipaddress.IPv4Address(literal)}]"
+    except ValueError:
+        raise ValueError(f"'{text}' is not a domain: [192.0.2.1] and [IPv6:2001:db8::1] are address literals") from None

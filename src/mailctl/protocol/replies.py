@@ -1,0 +1,169 @@
+"""What servers answer, read strictly: SMTP replies, POP3 status lines, IMAP status responses; and how it is shown.
+
+Parsers take lines without their line end, and raise ProtocolError of reason `malformed-reply`, which carries the line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailctl.errors import ProtocolError
+
+_SMTP_LINE = re.compile(rb"(?P<code>[2-5][0-9]{2})(?:(?P<separator>[ -])(?P<text>.*))?", re.DOTALL)
+_ENHANCED = re.compile(rb"([245])\.([0-9]{1,3})\.([0-9]{1,3})(?=[ ]|$)")
+_POP_LINE = re.compile(rb"(?P<status>\+OK|-ERR)(?:[ \t](?P<text>.*))?", re.DOTALL | re.IGNORECASE)
+_POP_CODE = re.compile(rb"\[(?P<code>[A-Za-z0-9/_.-]+)\](?:[ ]|$)")
+_IMAP_STATUS = re.compile(
+    rb"(?P<tag>\*|[\x21\x23\x24\x26\x27\x2c-\x5b\x5d-\x7a\x7c\x7e]+)[ ]"
+    rb"(?P<condition>OK|NO|BAD|BYE|PREAUTH)(?:[ ](?P<text>.*))?",
+    re.DOTALL | re.IGNORECASE,
+)
+_IMAP_CODE = re.compile(rb"\[(?P<code>[^\x00-\x20()\[\]{%*\"\\\x7f-\xff]+)(?:[ ](?P<arguments>[^\]\r\n]*))?\][ ]?")
+
+
+def _malformed(what: str, line: bytes) -> ProtocolError:
+    return ProtocolError(f"the server's answer is no {what}", reason="malformed-reply", reply=line)
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpReply:
+    """A complete SMTP reply (RFC 5321, 4.2): `code`, and the text of each of its lines without code and line end."""
+
+    code: int
+    lines: tuple[bytes, ...]
+
+    @property
+    def enhanced(self) -> str | None:
+        """The enhanced status code (RFC 3463) such as `5.7.8`; None if there is none, or one of another class."""
+        match = _ENHANCED.match(self.lines[0])
+        return match[0].decode("ascii") if match and int(match[1]) == self.code // 100 else None
+
+    @property
+    def raw(self) -> bytes:
+        """The reply as it came, without the final line end."""
+        last = len(self.lines) - 1
+        return b"\r\n".join(
+            b"%d%b%b" % (self.code, b" " if at == last else b"-", line) for at, line in enumerate(self.lines)
+        )
+
+    @property
+    def succeeded(self) -> bool:
+        return self.code // 100 == 2
+
+    @property
+    def is_temporary(self) -> bool:
+        return self.code // 100 == 4
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpReplyLine:
+    """One line of an SMTP reply; `is_last` if no more follow."""
+
+    code: int
+    text: bytes
+    is_last: bool
+
+
+def parse_smtp_line(line: bytes) -> SmtpReplyLine:
+    """Parse `NNN text` (the last line), `NNN-text` (more follow) or a bare `NNN`; nothing that merely converts to int."""
+    match = _SMTP_LINE.fullmatch(line)
+    if match is None:
+        raise _malformed("SMTP reply", line)
+    return SmtpReplyLine(int(match["code"]), match["text"] or b"", match["separator"] != b"-")
+
+
+def parse_smtp_reply(lines: Sequence[bytes]) -> SmtpReply:
+    """Parse the lines of one reply: all of one code, and only the last one marked as such."""
+    parsed = [parse_smtp_line(line) for line in lines]
+    whole = b"\r\n".join(lines)
+    if not parsed or [line.is_last for line in parsed] != [False] * (len(parsed) - 1) + [True]:
+        raise _malformed("complete SMTP reply", whole)
+    if len({line.code for line in parsed}) > 1:
+        raise _malformed("SMTP reply of one code", whole)
+    return SmtpReply(parsed[0].code, tuple(line.text for line in parsed))
+
+
+@dataclass(frozen=True, slots=True)
+class PopReply:
+    """A POP3 status line (RFC 1939): `code` is its response code (RFC 2449, RFC 3206) in capitals, such as `SYS/TEMP`."""
+
+    ok: bool
+    code: str | None
+    text: bytes
+
+    @property
+    def is_temporary(self) -> bool:
+        return self.code in ("SYS/TEMP", "IN-USE", "LOGIN-DELAY")
+
+
+def parse_pop_reply(line: bytes) -> PopReply:
+    """Parse `+OK text` or `-ERR [CODE] text`; `text` keeps the code."""
+    match = _POP_LINE.fullmatch(line)
+    if match is None:
+        raise _malformed("POP3 status line", line)
+    text = match["text"] or b""
+    code = _POP_CODE.match(text)
+    return PopReply(match["status"].upper() == b"+OK", code["code"].decode("ascii").upper() if code else None, text)
+
+
+@dataclass(frozen=True, slots=True)
+class ImapStatus:
+    """An IMAP status response (RFC 9051, 7.1).
+
+    `tag`: the command's, or `*`. `condition`: OK, NO, BAD, BYE or PREAUTH. `code`: the response code in capitals, such
+    as `AUTHENTICATIONFAILED` or `CAPABILITY`, with its `arguments`. `text`: everything after the condition.
+    """
+
+    tag: str
+    condition: str
+    code: str | None
+    arguments: bytes
+    text: bytes
+
+    @property
+    def ok(self) -> bool:
+        return self.condition == "OK"
+
+    @property
+    def is_temporary(self) -> bool:
+        return self.code in ("UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG")
+
+
+def parse_imap_status(line: bytes) -> ImapStatus:
+    """Parse a tagged or untagged status response."""
+    match = _IMAP_STATUS.fullmatch(line)
+    if match is None:
+        raise _malformed("IMAP status response", line)
+    text = match["text"] or b""
+    code = _IMAP_CODE.match(text)
+    return ImapStatus(
+        match["tag"].decode("ascii"),
+        match["condition"].decode("ascii").upper(),
+        code["code"].decode("ascii").upper() if code else None,
+        (code["arguments"] or b"") if code else b"",
+        text,
+    )
+
+
+def printable(data: bytes) -> str:
+    r"""Return what a server sent as it may be shown on a terminal: verbatim where that is harmless.
+
+    Valid UTF-8, tabs and line breaks are kept. Other control characters, invalid bytes, and characters that nobody
+    sees or that turn the writing direction are escaped: `\x1b`, `\x9b`, `\u{202e}`.
+    """
+    text = data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
+    return text if text.isascii() and text.isprintable() else "".join(map(_shown, text))
+
+
+_WIDE_BLANKS = "\u00a0\u3000"  # the rest of the blanks (Zs) is rarer than the mischief done with it
+
+
+def _shown(character: str) -> str:
+    if character.isprintable() or character in "\t\n" or character in _WIDE_BLANKS:
+        return character
+    number = ord(character)
+    if 0xDC80 <= number <= 0xDCFF:  # a byte that is not UTF-8
+        return f"\\x{number - 0xDC00:02x}"
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{{{number:x}}}"
