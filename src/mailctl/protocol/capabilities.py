@@ -69,7 +69,7 @@ def parse_capa(lines: Sequence[bytes]) -> PopCapabilities:
 
 @dataclass(frozen=True, slots=True)
 class ImapCapabilities:
-    """The answer to CAPABILITY (RFC 9051, 7.2.2): `keywords`, and the `mechanisms` of its `AUTH=` words, in capitals."""
+    """The answer to CAPABILITY (RFC 9051, 7.2.2): `keywords`, and the `mechanisms` of `AUTH=` words, in capitals."""
 
     keywords: tuple[str, ...] = ()
     mechanisms: tuple[str, ...] = ()

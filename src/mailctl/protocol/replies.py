@@ -67,7 +67,7 @@ class SmtpReplyLine:
 
 
 def parse_smtp_line(line: bytes) -> SmtpReplyLine:
-    """Parse `NNN text` (the last line), `NNN-text` (more follow) or a bare `NNN`; nothing that merely converts to int."""
+    """Parse `NNN text` (the last line), `NNN-text` (more follow) or `NNN`; nothing that merely converts to int."""
     match = _SMTP_LINE.fullmatch(line)
     if match is None:
         raise _malformed("SMTP reply", line)
@@ -87,7 +87,7 @@ def parse_smtp_reply(lines: Sequence[bytes]) -> SmtpReply:
 
 @dataclass(frozen=True, slots=True)
 class PopReply:
-    """A POP3 status line (RFC 1939): `code` is its response code (RFC 2449, RFC 3206) in capitals, such as `SYS/TEMP`."""
+    """A POP3 status line (RFC 1939). `code`: response code (RFC 2449, RFC 3206) in capitals, such as `SYS/TEMP`."""
 
     ok: bool
     code: str | None

@@ -30,7 +30,10 @@ class _Bearer(SecretMechanism):
 
 
 class XOAuth2(_Bearer):
-    """XOAUTH2: https://developers.google.com/workspace/gmail/imap/xoauth2-protocol; its error is answered by nothing."""
+    """XOAUTH2, whose error is answered by nothing.
+
+    https://developers.google.com/workspace/gmail/imap/xoauth2-protocol
+    """
 
     name = "XOAUTH2"
     _acknowledgement = b""

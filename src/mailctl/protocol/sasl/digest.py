@@ -26,7 +26,8 @@ def _parse_directives(text: bytes) -> dict[str, list[bytes]]:
     Raises ValueError if the text is not a list of directives.
     """
     found: dict[str, list[bytes]] = {}
-    at = re.match(rb"[ \t\r\n,]*", text).end()  # type: ignore[union-attr] - it matches nothing at least
+    text = text.lstrip(b" \t\r\n,")
+    at = 0
     while at < len(text):
         match = _DIRECTIVE.match(text, at)
         if match is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from importlib import import_module
 from typing import ClassVar
@@ -35,7 +34,7 @@ class Exchange:
     channel_binding: tuple[str, bytes] | None = None
 
 
-class Mechanism(ABC):
+class Mechanism:
     """One login attempt by one mechanism; an object is good for one exchange.
 
     `name`: the IANA name, as it goes into AUTH or AUTHENTICATE. `challenge_error`: the decoded error that the server
@@ -51,15 +50,15 @@ class Mechanism(ABC):
         """Return the initial response; None where the server speaks first."""
         return None
 
-    @abstractmethod
-    def respond(self, challenge: bytes) -> bytes:
+    def respond(self, challenge: bytes) -> bytes:  # noqa: ARG002 - where everything is said at once, none is expected
         """Return the response to a decoded challenge.
 
         Raises ProtocolError of reason `sasl-challenge` if it is malformed, dishonest or one too many, of reason
         `sasl-server-unverified` if the server's proof of knowing the password is wrong.
         """
+        raise self._refuse("was not expected: everything has been said")
 
-    def verify(self) -> None:  # noqa: B027 - most mechanisms have nothing to verify
+    def verify(self) -> None:
         """Check, after the server said yes, that it has proved what the mechanism lets it prove.
 
         Raises ProtocolError of reason `sasl-server-unverified`.
