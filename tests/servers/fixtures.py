@@ -1,0 +1,111 @@
+"""Pytest's fixtures for the real parts: each server is started once a run, when a test first asks for it.
+
+A test that takes `dovecot`, `postfix` or `secret_service`, or bears the marker `real(part)`, needs that part. Where
+the machine lacks it, the test is skipped with the part's name and the reason, and the summary counts what was not
+tried; where `CI` is set in the environment, the test fails instead.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.servers.certificates import CertificateAuthority
+from tests.servers.dovecot import Dovecot
+from tests.servers.people import PEOPLE, Person
+from tests.servers.postfix import Postfix
+from tests.servers.processes import PartMissingError
+
+MISSING = "real part missing: "
+
+PARTS: dict[str, Callable[[], None]] = {"dovecot": Dovecot.require, "postfix": Postfix.require}
+"""What each part needs: a function that raises PartMissingError where the machine lacks it."""
+
+FIXTURES = {"dovecot": "dovecot", "hashed_dovecot": "dovecot", "person": "dovecot", "postfix": "postfix"}
+"""The part behind each fixture."""
+
+
+def find_lack(part: str) -> str | None:
+    """Return why this machine cannot run `part`, or None where it can."""
+    try:
+        PARTS[part]()
+    except PartMissingError as error:
+        return str(error)
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for fixture in getattr(item, "fixturenames", ()):
+            if fixture in FIXTURES:
+                item.add_marker(pytest.mark.real(FIXTURES[fixture]))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for part in dict.fromkeys(part for marker in item.iter_markers("real") for part in marker.args):
+        lack = find_lack(part)
+        if lack is None:
+            continue
+        if os.environ.get("CI"):
+            pytest.fail(f"{MISSING}{part}: {lack}; CI tries every part", pytrace=False)
+        pytest.skip(f"{MISSING}{part}: {lack}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    counts: dict[str, int] = {}
+    for report in terminalreporter.getreports("skipped"):
+        _, found, reason = str(report.longrepr).partition(MISSING)
+        if found:
+            part = reason.partition(":")[0]
+            counts[part] = counts.get(part, 0) + 1
+    for part, count in sorted(counts.items()):
+        terminalreporter.write_line(f"not tried with a real {part}: {count} tests (install: tests/servers/install.sh)")
+
+
+@pytest.fixture(scope="session")
+def ca(tmp_path_factory: pytest.TempPathFactory) -> CertificateAuthority:
+    """A throw-away certificate authority."""
+    return CertificateAuthority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="session")
+def ca_file(ca: CertificateAuthority) -> Path:
+    """The authority that a client of the real servers is to trust."""
+    return ca.ca_file
+
+
+@pytest.fixture(scope="session")
+def dovecot(ca: CertificateAuthority) -> Iterator[Dovecot]:
+    """A real Dovecot with PEOPLE's mailboxes, every password mechanism, Sieve and ManageSieve."""
+    with Dovecot(ca=ca, sieve=True) as server:
+        for person in PEOPLE:
+            server.add_user(person.address, person.password)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def hashed_dovecot(ca: CertificateAuthority) -> Iterator[Dovecot]:
+    """A real Dovecot that has only the hashes of PEOPLE's passwords: PLAIN and LOGIN."""
+    with Dovecot(ca=ca, hashed=True) as server:
+        for person in PEOPLE:
+            server.add_user(person.address, person.password)
+        yield server
+
+
+@pytest.fixture
+def person(dovecot: Dovecot) -> Person:
+    """Somebody new, whose mailbox no other test touches."""
+    newcomer = Person(f"{secrets.token_hex(6)}@example.test", secrets.token_urlsafe(12))
+    dovecot.add_user(newcomer.address, newcomer.password)
+    return newcomer
+
+
+@pytest.fixture(scope="session")
+def postfix(dovecot: Dovecot) -> Iterator[Postfix]:
+    """A real Postfix that asks `dovecot` about logins and delivers to it."""
+    with Postfix(dovecot=dovecot) as server:
+        yield server
