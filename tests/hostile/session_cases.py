@@ -1,0 +1,257 @@
+"""Cases 22-26: connections that break off at every step, logins that fail, and the fate of a message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.doubles import imap, pop3, smtp
+from tests.doubles.imap import ImapServer, capability_reply
+from tests.doubles.pop3 import Pop3Server, capa_reply
+from tests.doubles.smtp import TAKE_MESSAGE, SmtpServer, ehlo_reply
+from tests.doubles.steps import AwaitBytes, Close, Expect, Part, Reset
+from tests.hostile.case import Case, Server
+
+from mailctl.errors import (
+    AuthenticationError,
+    CapabilityError,
+    FateUnknownError,
+    NetworkError,
+    ProtocolError,
+    TemporaryError,
+    TLSError,
+)
+from mailctl.model.report import Stage
+
+ENDS: dict[str, Part] = {"closed": Close(), "reset": Reset()}
+
+SMTP_POINTS = (
+    ("greeting", Stage.GREETING),
+    ("ehlo_before_tls", Stage.CAPABILITIES),
+    ("starttls", Stage.TLS),
+    ("ehlo", Stage.CAPABILITIES),
+    ("auth", Stage.AUTH),
+    ("mail", Stage.ENVELOPE),
+    ("rcpt", Stage.ENVELOPE),
+    ("data", Stage.MESSAGE),
+)
+POP3_POINTS = (
+    ("greeting", Stage.GREETING),
+    ("capa_before_tls", Stage.CAPABILITIES),
+    ("stls", Stage.TLS),
+    ("capa", Stage.CAPABILITIES),
+    ("auth", Stage.AUTH),
+    ("stat", Stage.MAILBOX),
+    ("uidl", Stage.MAILBOX),
+    ("top", Stage.MAILBOX),
+)
+IMAP_POINTS = (
+    ("greeting", Stage.GREETING),
+    ("capability_before_tls", Stage.CAPABILITIES),
+    ("starttls", Stage.TLS),
+    ("capability", Stage.CAPABILITIES),
+    ("authenticate", Stage.AUTH),
+    ("namespace", Stage.MAILBOX),
+    ("list", Stage.MAILBOX),
+    ("examine", Stage.MAILBOX),
+)
+LATE = (Stage.ENVELOPE, Stage.MESSAGE, Stage.MAILBOX)
+
+
+def drops() -> Iterator[Case]:
+    """Case 22: the connection ends in place of each answer, and in the middle of each handshake."""
+    for kind, points, last in (
+        (SmtpServer, SMTP_POINTS, Stage.MESSAGE),
+        (Pop3Server, POP3_POINTS, Stage.MAILBOX),
+        (ImapServer, IMAP_POINTS, Stage.MAILBOX),
+    ):
+        for end, step in ENDS.items():
+            for point, stage in points:
+                yield Case(
+                    number=22,
+                    name=f"{end}_at_{point}",
+                    server=kind(**{point: step}),
+                    error=NetworkError,
+                    stage=stage,
+                    until=last,
+                    login_sent=stage is Stage.AUTH or stage in LATE,
+                )
+            yield Case(
+                number=22,
+                name=f"{end}_in_the_handshake",
+                server=kind(security="tls", handshake=(AwaitBytes(), step)),
+                error=(NetworkError, TLSError),
+                stage=Stage.TLS,
+            )
+
+
+def upgrades_cut_short() -> Iterator[Case]:
+    """Case 22 again: after the server agreed to TLS."""
+    for end, step in ENDS.items():
+        servers: tuple[Server, ...] = (
+            SmtpServer(starttls=(smtp.GO_AHEAD, AwaitBytes(), step)),
+            Pop3Server(stls=(pop3.GO_AHEAD, AwaitBytes(), step)),
+            ImapServer(starttls=(imap.GO_AHEAD, AwaitBytes(), step)),
+        )
+        for server in servers:
+            yield Case(
+                number=22,
+                name=f"{end}_in_the_upgrade",
+                server=server,
+                error=(NetworkError, TLSError),
+                stage=Stage.TLS,
+            )
+
+
+LOGINS_REFUSED = (
+    *(
+        Case(
+            number=23,
+            name=f"login_refused_{auth.replace('-', '_')}",
+            server=SmtpServer(verdict=b"535 5.7.8 wrong password\r\n"),
+            error=AuthenticationError,
+            stage=Stage.AUTH,
+            auth=auth,
+            login_sent=True,
+            said=b"535 5.7.8 wrong password",
+        )
+        for auth in ("auto", "plain", "login", "cram-md5")
+    ),
+    Case(
+        number=23,
+        name="login_refused_for_now",
+        server=SmtpServer(verdict=b"454 4.7.0 try again later\r\n"),
+        error=TemporaryError,
+        stage=Stage.AUTH,
+        login_sent=True,
+    ),
+    *(
+        Case(
+            number=23,
+            name=f"login_refused_{auth.replace('-', '_')}",
+            server=Pop3Server(verdict=b"-ERR [AUTH] wrong\r\n", password=b"-ERR [AUTH] wrong\r\n"),
+            error=AuthenticationError,
+            stage=Stage.AUTH,
+            auth=auth,
+            login_sent=True,
+            said=b"-ERR [AUTH] wrong",
+        )
+        for auth in ("auto", "plain", "login", "cram-md5", "login-command")
+    ),
+    Case(
+        number=23,
+        name="apop_refused",
+        server=Pop3Server(security="tls", apop=b"-ERR [AUTH] wrong\r\n"),
+        error=AuthenticationError,
+        stage=Stage.AUTH,
+        auth="auto",
+        apop=True,
+        login_sent=True,
+    ),
+    Case(
+        number=23,
+        name="login_refused_for_now",
+        server=Pop3Server(verdict=b"-ERR [SYS/TEMP] later\r\n"),
+        error=TemporaryError,
+        stage=Stage.AUTH,
+        login_sent=True,
+    ),
+    *(
+        Case(
+            number=23,
+            name=f"login_refused_{auth.replace('-', '_')}",
+            server=ImapServer(
+                verdict=b"<tag> NO [AUTHENTICATIONFAILED] wrong\r\n", login=b"<tag> NO [AUTHENTICATIONFAILED] wrong\r\n"
+            ),
+            error=AuthenticationError,
+            stage=Stage.AUTH,
+            auth=auth,
+            login_sent=True,
+            said=b"NO [AUTHENTICATIONFAILED] wrong",
+        )
+        for auth in ("auto", "plain", "login", "cram-md5", "login-command")
+    ),
+    Case(
+        number=23,
+        name="login_refused_for_now",
+        server=ImapServer(verdict=b"<tag> NO [UNAVAILABLE] later\r\n"),
+        error=TemporaryError,
+        stage=Stage.AUTH,
+        login_sent=True,
+    ),
+)
+
+WEAKER_OFFERED = (
+    *(
+        Case(
+            number=24,
+            name=f"only_weaker_than_{auth.replace('-', '_')}",
+            server=server,
+            error=CapabilityError,
+            stage=(Stage.CAPABILITIES, Stage.AUTH),
+            auth=auth,
+        )
+        for auth in ("cram-md5", "scram-sha-256")
+        for server in (
+            SmtpServer(ehlo=ehlo_reply(b"AUTH PLAIN LOGIN")),
+            Pop3Server(capa=capa_reply(b"USER", b"SASL PLAIN LOGIN")),
+            ImapServer(capability=capability_reply(b"AUTH=PLAIN", b"AUTH=LOGIN")),
+        )
+    ),
+    *(
+        Case(
+            number=24,
+            name="only_cleartext_mechanisms_without_tls",
+            server=server,
+            error=CapabilityError,
+            stage=(Stage.CAPABILITIES, Stage.AUTH),
+            auth="auto",
+        )
+        for server in (
+            SmtpServer(security="none", ehlo=ehlo_reply(b"AUTH PLAIN LOGIN")),
+            Pop3Server(security="none", greeting=b"+OK ready\r\n", capa=capa_reply(b"USER", b"SASL PLAIN LOGIN")),
+            ImapServer(security="none", capability=capability_reply(b"AUTH=PLAIN", b"AUTH=LOGIN")),
+        )
+    ),
+    Case(
+        number=24,
+        name="no_timestamp_for_apop",
+        server=Pop3Server(security="tls", greeting=b"+OK ready\r\n"),
+        error=CapabilityError,
+        stage=(Stage.GREETING, Stage.CAPABILITIES, Stage.AUTH),
+        auth="auto",
+        apop=True,
+    ),
+)
+
+HEAR = Expect(rb"")
+MALFORMED_CHALLENGES = tuple(
+    Case(
+        number=25,
+        name=f"challenge_{name}",
+        server=server,
+        error=ProtocolError,
+        stage=Stage.AUTH,
+        auth="cram-md5",
+    )
+    for name, challenge in (("not_base64", b"!!!=?"), ("cut_short", b"PDE4OTYuNj="), ("in_8_bit", b"\xff\xfe\x00"))
+    for server in (
+        SmtpServer(auth=(b"334 %s\r\n" % challenge, HEAR, b"501 5.5.2 cancelled\r\n")),
+        Pop3Server(auth=(b"+ %s\r\n" % challenge, HEAR, b"-ERR cancelled\r\n")),
+        ImapServer(authenticate=(b"+ %s\r\n" % challenge, HEAR, b"<tag> BAD cancelled\r\n")),
+    )
+)
+
+FATE_UNKNOWN = tuple(
+    Case(
+        number=26,
+        name=f"{end}_after_the_final_dot",
+        server=SmtpServer(data=(TAKE_MESSAGE, step)),
+        error=FateUnknownError,
+        stage=Stage.MESSAGE,
+        until=Stage.MESSAGE,
+        login_sent=True,
+    )
+    for end, step in ENDS.items()
+)
+
+CASES = (*drops(), *upgrades_cut_short(), *LOGINS_REFUSED, *WEAKER_OFFERED, *MALFORMED_CHALLENGES, *FATE_UNKNOWN)
