@@ -48,7 +48,11 @@ def _md5(*parts: bytes) -> bytes:
 
 
 class DigestMd5(SecretMechanism):
-    """DIGEST-MD5 of quality of protection "auth", the first realm that is offered, and no authorisation identity."""
+    """DIGEST-MD5 of quality of protection "auth", the first realm that is offered, and no authorisation identity.
+
+    With charset=utf-8, names and passwords are digested in UTF-8, always: section 2.1.2.1 wants those that fit into
+    ISO 8859-1 digested in that, which Dovecot does not do.
+    """
 
     name = "DIGEST-MD5"
 

@@ -47,7 +47,10 @@ class Mechanism:
     challenge_error: bytes | None = None
 
     def initial(self) -> bytes | None:
-        """Return the initial response; None where the server speaks first."""
+        """Return the initial response; None where the server speaks first.
+
+        Where the protocol carries none (IMAP without SASL-IR), it answers the empty challenge that the server sends.
+        """
         return None
 
     def respond(self, challenge: bytes) -> bytes:  # noqa: ARG002 - where everything is said at once, none is expected

@@ -31,7 +31,8 @@ def _prepared_password(text: str) -> bytes:
     """Return a password by SASLprep; as it is where SASLprep prohibits it.
 
     A server that applies SASLprep cannot have stored such a password, so one that knows it takes it as it is.
-    PostgreSQL's client does the same.
+    PostgreSQL's client does the same. Dovecot 2.3 applies no SASLprep: there a password that SASLprep changes (a
+    ligature, a decomposed accent) logs in by PLAIN alone.
     """
     try:
         return prepare(text, stored=True).encode()
