@@ -5,7 +5,8 @@ with open_sandbox() as sandbox:
     sandbox.ports["imaps"], sandbox.ca_file, sandbox.logins[0].password_file
 ```
 
-    server              open_sandbox: certificates, logins, ports, thread, clean end
+    server              open_sandbox: certificates, logins, clean end
+    listeners           ports, event loop, thread
     port_file           how other programs find it
     store, search       mailboxes in memory, IMAP SEARCH over them
     submission_server   SMTP by aiosmtpd

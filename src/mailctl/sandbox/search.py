@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from email.message import EmailMessage
+from functools import partial
 
 from mailctl.sandbox.store import Message
 
@@ -55,6 +56,8 @@ def parse_query(query: Query) -> Test:
 
 
 def _parse_key(rest: Query) -> Test:
+    if not rest:
+        raise SearchError("NOT or OR lacks its key")
     key = rest.pop(0)
     if isinstance(key, list):
         return parse_query(key)
@@ -67,15 +70,10 @@ def _parse_key(rest: Query) -> Test:
         return lambda candidate: one(candidate) or other(candidate)
     if word[0].isdigit() or word[0] == "*":
         return lambda candidate: _in_set(candidate.number, word, candidate.last_number)
-    if word in _FLAGS:
-        flag, wanted = _FLAGS[word]
-        return lambda candidate: (flag in candidate.message.flags) is wanted
     if word in _PLAIN:
         return _PLAIN[word]
     if word == "HEADER":
         return _contains(_argument(rest, word), _argument(rest, word))
-    if word in ("BCC", "CC", "FROM", "SUBJECT", "TO"):
-        return _contains(word, _argument(rest, word))
     if word in _WITH_ARGUMENT:
         return _WITH_ARGUMENT[word](_argument(rest, word))
     raise SearchError(f"unknown search key {word}")
@@ -93,6 +91,10 @@ def _contains(header: str, wanted: str) -> Test:
     return lambda candidate: (
         wanted.lower() in candidate.header(header).lower() if wanted else bool(candidate.header(header))
     )
+
+
+def _has_flag(flag: str, wanted: bool, candidate: Candidate) -> bool:
+    return (flag in candidate.message.flags) is wanted
 
 
 def _in_set(number: int, ranges: str, last: int) -> bool:
@@ -149,12 +151,6 @@ def _received(candidate: Candidate) -> date:
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
-_FLAGS: dict[str, tuple[str, bool]] = {
-    word: (f"\\{name}", wanted)
-    for name in ("Answered", "Deleted", "Draft", "Flagged", "Seen")
-    for word, wanted in ((name.upper(), True), (f"UN{name.upper()}", False))
-}
-
 # The sandbox gives no message the \Recent flag: RFC 9051 dropped it.
 _PLAIN: dict[str, Test] = {
     "ALL": lambda _: True,
@@ -162,6 +158,9 @@ _PLAIN: dict[str, Test] = {
     "OLD": lambda _: True,
     "RECENT": lambda _: False,
 }
+for _flag in ("Answered", "Deleted", "Draft", "Flagged", "Seen"):
+    _PLAIN[_flag.upper()] = partial(_has_flag, f"\\{_flag}", True)
+    _PLAIN[f"UN{_flag.upper()}"] = partial(_has_flag, f"\\{_flag}", False)
 
 _WITH_ARGUMENT: dict[str, Callable[[str], Test]] = {
     "BEFORE": _by_day(_received, date.__lt__),
@@ -170,10 +169,11 @@ _WITH_ARGUMENT: dict[str, Callable[[str], Test]] = {
     "SENTBEFORE": _by_day(Candidate.sent, date.__lt__),
     "SENTON": _by_day(Candidate.sent, date.__eq__),
     "SENTSINCE": _by_day(Candidate.sent, date.__ge__),
+    **{header: partial(_contains, header) for header in ("BCC", "CC", "FROM", "SUBJECT", "TO")},
     "BODY": lambda text: lambda candidate: text.lower() in candidate.body().lower(),
     "TEXT": lambda text: lambda candidate: text.lower() in candidate.text().lower(),
-    "KEYWORD": lambda flag: lambda candidate: flag in candidate.message.flags,
-    "UNKEYWORD": lambda flag: lambda candidate: flag not in candidate.message.flags,
+    "KEYWORD": lambda flag: partial(_has_flag, flag, True),
+    "UNKEYWORD": lambda flag: partial(_has_flag, flag, False),
     "LARGER": _by_size(int.__gt__),
     "SMALLER": _by_size(int.__lt__),
     "UID": lambda ranges: lambda candidate: _in_set(candidate.message.uid, ranges, candidate.last_uid),
