@@ -134,7 +134,7 @@ class ExclusiveSettingsError(ConflictError):
 
 
 def raise_problems(problems: Sequence[Problem], *, hint: str | None = None, source: str = "") -> None:
-    """Raise what fits the problems: ExclusiveSettingsError if all are conflicts, else InvalidValueError; return if none."""
+    """Raise ExclusiveSettingsError if all problems are conflicts, else InvalidValueError; return if none."""
     if not problems:
         return
     kind = ExclusiveSettingsError if all(problem.conflict for problem in problems) else InvalidValueError
@@ -196,8 +196,8 @@ class SendingDisabledError(MailctlError):
 class MailError(MailctlError):
     """A stage of sending or receiving failed.
 
-    `reason`: a short stable word for the kind of failure (`nxdomain`, `timed-out`, `not-offered`, …), for remedies and JSON.
-    `reply`: what the server said, verbatim bytes without the final line end, secrets already redacted; None if nothing.
+    `reason`: a short stable word for the kind of failure (`nxdomain`, `timed-out`, …), for remedies and JSON.
+    `reply`: what the server said, verbatim bytes without the final line end, secrets redacted; None if nothing.
     `stage`, `protocol`: set by the watch that observed the stage (see `transport/watch.py`), None before that.
     """
 

@@ -5,6 +5,8 @@ its fields and types. Two hooks are looked for on the model:
 
 - `complete(given)`: a classmethod that fills in what follows from other fields before they are read. It takes the
   given mapping, and returns a new one; it leaves alone what it cannot understand, for the fields' own rules to name.
+- `why_missing(name, given)`: a classmethod that says why a required field is still missing after `complete`; None
+  where that only follows from another field's problem, which is reported by itself.
 - `conflicts()`: yields a Problem for each rule that spans several fields, its `where` relative to the model.
 """
 
@@ -23,6 +25,8 @@ from mailctl.errors import Problem, raise_problems
 from mailctl.model.values import shown
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+MISSING = "is missing"
 
 # A reader takes a raw value and a place, reports problems to the findings, and returns the value (or anything, if it
 # reported one: the model is then not built).
@@ -62,14 +66,15 @@ def decode(kind: type[T], given: object, where: str, findings: Findings) -> T | 
     for name in given.keys() - fields.keys():
         findings.unknown.append(Problem(f"{prefix}{name}", _unknown(str(name), fields)))
     complete = getattr(kind, "complete", None)
+    why_missing = getattr(kind, "why_missing", _missing)
     full: Mapping[str, Any] = complete(given) if complete else given
     values: dict[str, Any] = {}
     for name, field in fields.items():
         raw = full.get(name)
         if raw is not None:
             values[name] = field.read(raw, prefix + name, findings)
-        elif field.required:
-            findings.report(prefix + name, "is missing")
+        elif field.required and (why := why_missing(name, full)):
+            findings.report(prefix + name, why)
     if len(findings.problems) > before:
         return None
     model = kind(**values)
@@ -86,6 +91,10 @@ def decode_or_raise(kind: type[T], given: object, *, where: str = "", source: st
     if model is None:
         raise AssertionError("decoding failed without naming a problem")
     return model
+
+
+def _missing(_name: str, _given: Mapping[str, Any]) -> str:
+    return MISSING
 
 
 def _unknown(name: str, fields: Mapping[str, _Field]) -> str:

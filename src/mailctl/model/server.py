@@ -12,11 +12,12 @@ from typing import Any
 from msgspec import Struct, field
 
 from mailctl.errors import Problem
-from mailctl.model.values import Code, FilePath, Host, Name, Pin, Port, Reference, TimeoutSeconds
+from mailctl.model.decode import MISSING
+from mailctl.model.values import Code, FilePath, Host, Name, Pin, Port, Reference, TimeoutSeconds, parse_port
 
 
 class Security(StrEnum):
-    """How a connection is protected: not at all, by an upgrade (STARTTLS, STLS), or by TLS from the first byte (RFC 8314)."""
+    """How a connection is protected: not at all, by an upgrade (STARTTLS, STLS), or by TLS throughout (RFC 8314)."""
 
     NONE = "none"
     STARTTLS = "starttls"
@@ -94,7 +95,7 @@ _SCHEMES = ("ssl://", "tls://")
 def complete_endpoint(protocol: Protocol, given: Mapping[str, Any]) -> dict[str, Any]:
     """Fill in the port and security that follow from what was given, and split a scheme off the host.
 
-    A port that does not tell its security leaves security out: `decode` then names it as missing.
+    A port that does not tell its security leaves security out: `why_endpoint_field_missing` then says so.
     """
     full = dict(given)
     host = full.get("host")
@@ -112,6 +113,19 @@ def complete_endpoint(protocol: Protocol, given: Mapping[str, Any]) -> dict[str,
         if known is not None:
             full["security"] = known
     return full
+
+
+def why_endpoint_field_missing(name: str, given: Mapping[str, Any]) -> str | None:
+    """Say why a port or security could not be completed; None if that follows from another field's problem."""
+    if name in ("port", "security") and given.get("security") is not None:
+        return None  # an unknown security: its port cannot be told
+    if name == "security":
+        try:
+            port = parse_port(given["port"])
+        except (KeyError, TypeError, ValueError):
+            return None
+        return f"is missing, and port {port} does not tell it: name none, starttls or tls"
+    return None if name == "port" else MISSING
 
 
 def pairing_warning(protocol: Protocol, port: int, security: Security) -> str | None:
@@ -159,6 +173,8 @@ class SmtpEndpoint(Struct, frozen=True, kw_only=True):
     def complete(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         return complete_endpoint(Protocol.SMTP, given)
 
+    why_missing = staticmethod(why_endpoint_field_missing)
+
     @property
     def protocol(self) -> Protocol:
         return Protocol.SMTP
@@ -180,6 +196,8 @@ class IncomingEndpoint(Struct, frozen=True, kw_only=True):
         protocol = given.get("protocol")
         protocol = IncomingProtocol.aliases().get(str(protocol), protocol)
         return complete_endpoint(Protocol(protocol), given) if protocol in set(IncomingProtocol) else dict(given)
+
+    why_missing = staticmethod(why_endpoint_field_missing)
 
     def conflicts(self) -> Iterator[Problem]:
         if self.apop and self.protocol is not IncomingProtocol.POP3:

@@ -1,0 +1,16 @@
+"""The entry point of the `mailctl` command, and of `python -m mailctl`."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """Run the command line of this process and return its exit code."""
+    from mailctl.cli.boundary import run
+
+    return run(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""The error boundary: runs the command line, and turns whatever it raises into one message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+import typer
+
+from mailctl.cli.terminal import Terminal
+from mailctl.errors import BugError, MailctlError, UsageError
+from mailctl.exits import Exit, exit_for
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; a message for each failure goes to standard error."""
+    _interrupt_on_termination()
+    try:
+        try:
+            code = _dispatch(arguments)
+        except (MailctlError, KeyboardInterrupt, typer.Abort, EOFError) as error:
+            code = _report(error, arguments)
+        except BrokenPipeError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the one place where everything else ends
+            code = _report(error, arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has seen enough (`| head`): the work itself is done. Python flushes once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = Exit.OK
+    return int(code)
+
+
+def _dispatch(arguments: Sequence[str]) -> int:
+    from mailctl.cli.app import root
+
+    try:
+        result = root().main(list(arguments), prog_name="mailctl", standalone_mode=False)
+    except typer.TyperException as error:
+        raise UsageError(error.format_message().rstrip("."), hint=_usage_hint(error)) from None
+    return result if isinstance(result, int) else Exit.OK
+
+
+def _usage_hint(error: typer.TyperException) -> str | None:
+    context = getattr(error, "ctx", None)
+    return f"`{context.command_path} --help` shows the options" if context else None
+
+
+def _report(error: BaseException, arguments: Sequence[str]) -> Exit:
+    terminal = Terminal.for_errors(arguments)
+    if isinstance(error, KeyboardInterrupt | typer.Abort | EOFError):
+        terminal.say("interrupted")
+        return Exit.INTERRUPTED
+    if not isinstance(error, MailctlError):
+        bug = BugError(
+            f"this is a bug in mailctl: {type(error).__name__} (nothing more is shown, it might hold a secret)",
+            hint="run the same command with --debug and report what it prints",
+        )
+        bug.__cause__ = error
+        error, shown = bug, bug
+    else:
+        shown = error
+    if terminal.debug:
+        _print_traceback(error)
+    terminal.error(shown, exit_for(shown))
+    return exit_for(shown)
+
+
+def _print_traceback(error: BaseException) -> None:
+    """Print the traceback without the values of exceptions' arguments where these are not our own errors."""
+    import traceback
+
+    while error.__cause__ is not None and not isinstance(error.__cause__, MailctlError):
+        foreign = error.__cause__
+        traceback.print_tb(foreign.__traceback__, file=sys.stderr)
+        sys.stderr.write(f"{type(foreign).__module__}.{type(foreign).__qualname__}\n\n")
+        error = foreign
+    traceback.print_tb(error.__traceback__, file=sys.stderr)
+
+
+def _interrupt_on_termination() -> None:
+    """Let SIGTERM and SIGHUP unwind like Ctrl-C, so that locks are released and temporary files removed."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, interrupt)

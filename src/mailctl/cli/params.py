@@ -1,0 +1,299 @@
+"""Options that several commands share: output, dry run, secrets, and the fields of servers as groups of options.
+
+A command takes a group as one parameter, a dataclass whose fields are the options; `expand_options` shows Typer the
+fields one by one. The options' names follow the models' fields (`smtp.port` ↔ `--smtp-port`): `as_options` puts the
+options' names where a rule speaks of fields.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from enum import StrEnum
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
+
+import typer
+
+from mailctl.errors import ExclusiveSettingsError, InvalidValueError, MissingInputError, Problem, UsageError
+from mailctl.model.decode import MISSING
+
+if TYPE_CHECKING:
+    from mailctl.cli.session import Session
+    from mailctl.model.secret import Secret
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class OutputFormat(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+
+
+Output = Annotated[OutputFormat, typer.Option("--output", "-o", help="How to print the result.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def expand_options(function: F) -> F:
+    """Return a command whose dataclass parameters are shown to Typer as one option a field."""
+    groups: dict[str, type[Any]] = {}
+    parameters = []
+    for parameter in inspect.signature(function, eval_str=True).parameters.values():
+        if isinstance(parameter.annotation, type) and is_dataclass(parameter.annotation):
+            groups[parameter.name] = parameter.annotation
+            hints = get_type_hints(parameter.annotation, include_extras=True)
+            parameters += [
+                inspect.Parameter(
+                    field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+                )
+                for field in fields(parameter.annotation)
+            ]
+        else:
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+
+    @wraps(function)
+    def expanded(**given: Any) -> Any:
+        for name, group in groups.items():
+            given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
+        return function(**given)
+
+    expanded.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by inspect
+    expanded.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return expanded  # type: ignore[return-value]  # the same command, its options spelled out
+
+
+def _words(*words: str) -> Callable[[str], list[str]]:
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return complete
+
+
+def _choice(option: str, *words: str, help: str, panel: str) -> Any:  # noqa: A002 - Typer's own word
+    metavar = "|".join(words) if len(words) < 5 else option.rpartition("-")[2].upper()
+    spelled = f"{help} ({', '.join(words)})" if len(words) >= 5 else help
+    return typer.Option(
+        option, metavar=metavar, help=spelled, autocompletion=_words(*words), rich_help_panel=panel, show_default=False
+    )
+
+
+def _text(option: str, metavar: str, help: str, panel: str) -> Any:  # noqa: A002 - Typer's own word
+    return typer.Option(option, metavar=metavar, help=help, rich_help_panel=panel, show_default=False)
+
+
+_SECURITIES = ("none", "starttls", "tls")
+_SASL = ("plain", "login", "cram-md5", "digest-md5", "scram-sha-1", "scram-sha-256")
+_TOKENS = ("xoauth2", "oauthbearer", "external")
+_SMTP, _INCOMING, _TLS = "Outgoing (SMTP)", "Incoming (POP3, IMAP)", "TLS, both sides"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutgoingOptions:
+    """The outgoing side of a server."""
+
+    smtp_host: Annotated[str | None, _text("--smtp-host", "HOST", "Host name or IP address.", _SMTP)] = None
+    smtp_port: Annotated[
+        str | None, _text("--smtp-port", "1..65535", "Default: 465, 587 or 25, by the security.", _SMTP)
+    ] = None
+    smtp_security: Annotated[
+        str | None, _choice("--smtp-security", *_SECURITIES, help="Default: tls.", panel=_SMTP)
+    ] = None
+    smtp_auth: Annotated[
+        str | None,
+        _choice("--smtp-auth", "none", "auto", *_SASL, *_TOKENS, help="Default: none; auto with a preset", panel=_SMTP),
+    ] = None
+    smtp_credentials: Annotated[
+        str | None,
+        _choice("--smtp-credentials", "own", "incoming", help="Which login of a person sends.", panel=_SMTP),
+    ] = None
+    smtp_timeout: Annotated[str | None, _text("--smtp-timeout", "10..120", "Seconds. Default: 10.", _SMTP)] = None
+
+    def given(self) -> dict[str, Any]:
+        return {"smtp": _given(self, "smtp_")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class IncomingOptions:
+    """The incoming side of a server."""
+
+    incoming_protocol: Annotated[
+        str | None,
+        _choice("--incoming-protocol", "pop3", "imap", help="Default with a preset: imap.", panel=_INCOMING),
+    ] = None
+    incoming_host: Annotated[str | None, _text("--incoming-host", "HOST", "Host name or IP address.", _INCOMING)] = None
+    incoming_port: Annotated[
+        str | None, _text("--incoming-port", "1..65535", "Default: by protocol and security.", _INCOMING)
+    ] = None
+    incoming_security: Annotated[
+        str | None, _choice("--incoming-security", *_SECURITIES, help="Default: tls.", panel=_INCOMING)
+    ] = None
+    incoming_auth: Annotated[
+        str | None,
+        _choice("--incoming-auth", "auto", "login-command", *_SASL, *_TOKENS, help="Default: auto", panel=_INCOMING),
+    ] = None
+    apop: Annotated[
+        bool | None,
+        typer.Option(
+            "--apop/--no-apop", help="POP3's challenge-response login.", rich_help_panel=_INCOMING, show_default=False
+        ),
+    ] = None
+    incoming_timeout: Annotated[
+        str | None, _text("--incoming-timeout", "10..120", "Seconds. Default: 10.", _INCOMING)
+    ] = None
+
+    def given(self) -> dict[str, Any]:
+        incoming = _given(self, "incoming_")
+        if self.apop is not None:
+            incoming["apop"] = self.apop
+        return {"incoming": incoming}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TlsOptionGroup:
+    """How TLS is verified, and the client certificate."""
+
+    ca_file: Annotated[Path | None, _text("--ca-file", "FILE", "PEM of the only authorities to trust.", _TLS)] = None
+    pin: Annotated[
+        list[str] | None, _text("--pin", "sha256:HEX", "A public key that the server may have; repeatable.", _TLS)
+    ] = None
+    client_cert: Annotated[Path | None, _text("--client-cert", "FILE", "PEM of our own certificate.", _TLS)] = None
+    client_key: Annotated[Path | None, _text("--client-key", "FILE", "PEM of its key.", _TLS)] = None
+    client_key_passphrase_stdin: Annotated[
+        bool,
+        typer.Option(
+            "--client-key-passphrase-stdin", help="Read the key's passphrase from standard input.", rich_help_panel=_TLS
+        ),
+    ] = False
+    client_key_passphrase_from: Annotated[
+        str | None, _text("--client-key-passphrase-from", "REF", "Where the key's passphrase lives.", _TLS)
+    ] = None
+    tls_verify: Annotated[
+        bool | None,
+        typer.Option(
+            "--tls-verify/--no-tls-verify",
+            help="Verify the server's certificate. Default: verify.",
+            rich_help_panel=_TLS,
+            show_default=False,
+        ),
+    ] = None
+
+    def given(self) -> dict[str, Any]:
+        """Return the given fields; paths are made absolute, since the settings outlive this folder."""
+        tls: dict[str, Any] = {}
+        for name in ("ca_file", "client_cert", "client_key"):
+            path = getattr(self, name)
+            if path is not None:
+                tls[name] = str(_existing_file(path, f"--{name.replace('_', '-')}"))
+        if self.pin:
+            tls["pins"] = self.pin
+        if self.tls_verify is not None:
+            tls["verify"] = self.tls_verify
+        if self.client_key_passphrase_from is not None:
+            tls["client_key_passphrase"] = self.client_key_passphrase_from
+        return {"tls": tls}
+
+
+def _existing_file(path: Path, option: str) -> Path:
+    if not path.is_file():
+        raise UsageError(f"{option}: there is no file {path}")
+    return path.absolute()
+
+
+def _given(options: object, prefix: str) -> dict[str, Any]:
+    return {
+        field.name.removeprefix(prefix): value
+        for field in fields(options)  # type: ignore[arg-type]  # a dataclass instance
+        if field.name.startswith(prefix) and (value := getattr(options, field.name)) is not None
+    }
+
+
+_OPTION_NAMES = {
+    "code": "CODE",
+    "name": "--name",
+    "oauth_client": "--oauth-client",
+    "incoming.apop": "--apop",
+    "tls.verify": "--no-tls-verify",
+    "tls.pins": "--pin",
+    **{f"tls.{name}": f"--{name.replace('_', '-')}" for name in ("ca_file", "client_cert", "client_key")},
+    "tls.client_key_passphrase": "--client-key-passphrase-from",
+}
+
+
+def option_name(where: str) -> str:
+    """Return the option that sets a field: `smtp.port` → `--smtp-port`."""
+    bare = where.partition("[")[0]
+    if bare in _OPTION_NAMES:
+        return _OPTION_NAMES[bare]
+    return "--" + bare.replace(".", "-").replace("_", "-")
+
+
+def as_options(error: InvalidValueError | ExclusiveSettingsError) -> UsageError | ExclusiveSettingsError:
+    """Return the same error with options' names for fields' names; what is missing is gathered in one line."""
+    missing = [option_name(problem.where) for problem in error.problems if problem.message == MISSING]
+    if len(missing) == len(error.problems):
+        return MissingInputError(f"missing: {', '.join(missing)}", hint=error.hint, details={"missing": missing})
+    renamed = [
+        Problem(option_name(problem.where), problem.message, problem.line, problem.conflict)
+        for problem in error.problems
+    ]
+    return type(error)(renamed, hint=error.hint)
+
+
+def read_secret(
+    session: Session, *, stdin: bool, reference: str | None, prompt: str, option: str = "--password", ask: bool = True
+) -> Secret | None:
+    """Return the secret that a pair of options gives, or None where none is given and nobody is (to be) asked.
+
+    `option`: the pair's stem, `--password` for `--password-stdin` and `--password-from`.
+    """
+    if stdin and reference is not None:
+        raise UsageError(f"{option}-stdin and {option}-from exclude each other")
+    if stdin:
+        return read_stdin_secret(option)
+    if reference is not None:
+        from mailctl.model.secret import parse_secret_ref
+
+        return session.secrets.get(parse_secret_ref(reference, f"{option}-from"))
+    if ask and session.terminal.interactive:
+        return session.terminal.ask_secret(prompt)
+    return None
+
+
+def read_stdin_secret(option: str) -> Secret:
+    """Read a secret from standard input: UTF-8, exactly one trailing newline removed."""
+    import sys
+
+    from mailctl.model.secret import Secret
+
+    raw = sys.stdin.buffer.read()
+    raw = raw.removesuffix(b"\n").removesuffix(b"\r") if raw.endswith(b"\r\n") else raw.removesuffix(b"\n")
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        raise UsageError(f"{option}-stdin: what standard input holds is not UTF-8 text") from None
+    if not text:
+        raise UsageError(f"{option}-stdin: standard input is empty")
+    return Secret(text)
+
+
+def require_one_stdin(wanted: Mapping[str, bool]) -> None:
+    """Raise UsageError where more than one option would read standard input."""
+    given = [option for option, present in wanted.items() if present]
+    if len(given) > 1:
+        raise UsageError(f"only one option can read standard input, and {' and '.join(given)} would")
+
+
+def complete_server_code(ctx: typer.Context, incomplete: str) -> Iterable[tuple[str, str]]:
+    """Offer the codes of the catalogue; a settings file that cannot be read offers none."""
+    from mailctl.cli.session import Session as CallSession
+    from mailctl.errors import MailctlError
+
+    config = ctx.find_root().params.get("config")
+    try:
+        settings = CallSession(config=config).settings_file.load()
+    except (MailctlError, OSError):
+        return []
+    return [(server.code, server.name) for server in settings.servers if server.code.startswith(incomplete)]

@@ -1,0 +1,417 @@
+"""`mailctl server`: the catalogue of mail servers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mailctl.cli.changes import apply_change
+from mailctl.cli.params import (
+    DryRun,
+    IncomingOptions,
+    OutgoingOptions,
+    Output,
+    OutputFormat,
+    TlsOptionGroup,
+    Yes,
+    as_options,
+    complete_server_code,
+    expand_options,
+)
+from mailctl.cli.session import Session, get_session
+from mailctl.errors import ExclusiveSettingsError, InvalidValueError, UsageError
+from mailctl.services.server_files import FileFormat
+
+if TYPE_CHECKING:
+    from mailctl.model.server import IncomingProtocol
+    from mailctl.services.servers import Edit
+
+app = typer.Typer(help="The catalogue of mail servers: an ordered list, each entry under one code.")
+
+Code = Annotated[str, typer.Argument(metavar="CODE", autocompletion=complete_server_code, show_default=False)]
+Preset = Annotated[
+    str | None,
+    typer.Option("--preset", help="A provider's hosts and ports; `server presets` lists them.", show_default=False),
+]
+OAuthClient = Annotated[
+    str | None,
+    typer.Option("--oauth-client", metavar="NAME", help="A registered OAuth client.", show_default=False),
+]
+Name = Annotated[str | None, typer.Option("--name", help="What people call it, in any script.", show_default=False)]
+
+
+@app.command()
+@expand_options
+def add(
+    context: typer.Context,
+    outgoing: OutgoingOptions,
+    incoming: IncomingOptions,
+    tls: TlsOptionGroup,
+    code: Annotated[str | None, typer.Argument(metavar="CODE", show_default=False)] = None,
+    name: Name = None,
+    preset: Preset = None,
+    oauth_client: OAuthClient = None,
+    if_not_exists: Annotated[
+        bool, typer.Option("--if-not-exists", help="Accept a server that is there with the same fields.")
+    ] = False,
+    dry_run: DryRun = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Add a server to the end of the catalogue.
+
+    On a terminal, without options, it asks for what it needs and tries the server before it is saved.
+
+    Examples:
+
+      mailctl server add hq --name Headquarters --smtp-host mail.example.org --smtp-auth auto
+      --incoming-protocol imap --incoming-host mail.example.org
+
+      mailctl server add g --name Gmail --preset gmail
+    """
+    from mailctl.services.servers import add_server
+
+    session = get_session(context)
+    given = _given(outgoing, incoming, tls, name=name, oauth_client=oauth_client)
+    if code is None or not (preset or oauth_client or given.get("smtp") or given.get("incoming")):
+        if not session.terminal.interactive:
+            _name_missing(code, given)
+        from mailctl.cli.server_wizard import run_wizard
+
+        given = run_wizard(session, code, given)
+    else:
+        given = _with_preset(session, {"code": code, **given}, preset)
+    given = _with_passphrase(session, given, tls, dry_run=dry_run)
+    _change(session, add_server(given, if_not_exists=if_not_exists), str(given["code"]), dry_run, output)
+
+
+@app.command()
+@expand_options
+def edit(
+    context: typer.Context,
+    code: Code,
+    outgoing: OutgoingOptions,
+    incoming: IncomingOptions,
+    tls: TlsOptionGroup,
+    new_code: Annotated[
+        str | None, typer.Option("--code", metavar="NEW", help="Rename it.", show_default=False)
+    ] = None,
+    name: Name = None,
+    preset: Preset = None,
+    oauth_client: OAuthClient = None,
+    clear: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--clear", metavar="FIELD", help="Put a field back to its default; repeatable.", show_default=False
+        ),
+    ] = None,
+    dry_run: DryRun = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Change fields of a server; those not named stay as they are.
+
+    Examples:
+
+      mailctl server edit hq --smtp-port 587 --smtp-security starttls
+
+      mailctl server edit hq --code office --clear tls.ca_file
+    """
+    from mailctl.services.servers import edit_server
+
+    session = get_session(context)
+    given = _given(outgoing, incoming, tls, name=name, oauth_client=oauth_client)
+    if preset is not None:
+        present = session.settings_file.load().get_server(code)
+        given.setdefault("incoming", {}).setdefault("protocol", present.incoming.protocol)
+        given = _with_preset(session, given, preset)
+    if new_code is not None:
+        given["code"] = new_code
+    given = _with_passphrase(session, {"code": code, **given}, tls, dry_run=dry_run)
+    _change(session, edit_server(code, given, clear=clear or ()), str(given["code"]), dry_run, output)
+
+
+@app.command()
+def show(context: typer.Context, code: Code, output: Output = OutputFormat.TABLE) -> None:
+    """Show one server in full."""
+    session = get_session(context)
+    server = session.settings_file.load().get_server(code)
+    if output is OutputFormat.JSON:
+        session.terminal.data(server=server)
+        return
+    from mailctl.render.servers import render_server
+
+    session.terminal.result(render_server(server, session.terminal.out))
+    for warning in server.warnings:
+        session.terminal.warn(warning)
+
+
+@app.command("list")
+def list_(context: typer.Context, output: Output = OutputFormat.TABLE) -> None:
+    """List the servers in the catalogue's order."""
+    session = get_session(context)
+    servers = session.settings_file.load().servers
+    if output is OutputFormat.JSON:
+        session.terminal.data(servers=servers)
+    elif servers:
+        from mailctl.render.servers import SERVER_HEADERS, server_row
+
+        session.terminal.table(SERVER_HEADERS, map(server_row, servers))
+    else:
+        session.terminal.say("no servers yet; `mailctl server add` adds one, `mailctl demo` shows how it works")
+
+
+@app.command()
+def reorder(
+    context: typer.Context,
+    codes: Annotated[
+        list[str], typer.Argument(metavar="CODE…", autocompletion=complete_server_code, show_default=False)
+    ],
+    first: Annotated[bool, typer.Option("--first", help="Move the server to the top.")] = False,
+    last: Annotated[bool, typer.Option("--last", help="Move the server to the end.")] = False,
+    before: Annotated[
+        str | None, typer.Option("--before", metavar="CODE", autocompletion=complete_server_code, show_default=False)
+    ] = None,
+    after: Annotated[
+        str | None, typer.Option("--after", metavar="CODE", autocompletion=complete_server_code, show_default=False)
+    ] = None,
+    dry_run: DryRun = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Put the catalogue into another order: all codes in the new order, or one code and its place.
+
+    Examples:
+
+      mailctl server reorder backup hq branch
+
+      mailctl server reorder hq --first
+    """
+    from mailctl.services.servers import Placement, move_server, order_servers
+
+    session = get_session(context)
+    placements = [Placement("first")] * first + [Placement("last")] * last
+    placements += [Placement(where, anchor) for where, anchor in (("before", before), ("after", after)) if anchor]
+    if len(placements) > 1:
+        raise UsageError("take one of --first, --last, --before and --after")
+    if placements and len(codes) != 1:
+        raise UsageError("--first, --last, --before and --after move one server; name one code")
+    edit_ = move_server(codes[0], placements[0]) if placements else order_servers(codes)
+    change = apply_change(session, edit_, dry_run=dry_run)
+    if output is OutputFormat.JSON:
+        session.terminal.data(**change.as_json(), servers=[server.code for server in change.after.servers])
+    else:
+        change.tell(session, "the catalogue has its new order", "the catalogue is in that order already")
+
+
+@app.command()
+def delete(
+    context: typer.Context,
+    code: Code,
+    force: Annotated[
+        bool, typer.Option("--force", help="Delete it even where it is in use; its users take a copy.")
+    ] = False,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Delete a server from the catalogue."""
+    from mailctl.services.servers import delete_server
+
+    del force  # nothing in the settings uses a server yet: there is nothing to force
+    session = get_session(context)
+    server = session.settings_file.load().get_server(code)
+    if not dry_run and not session.terminal.require_agreement(f"Delete the server '{code}' ({server.name})?", yes=yes):
+        session.terminal.say("nothing was deleted")
+        raise typer.Exit(1)
+    change = apply_change(session, delete_server(code), dry_run=dry_run)
+    if output is OutputFormat.JSON:
+        session.terminal.data(**change.as_json(), deleted=[server.code])
+    else:
+        change.tell(session, f"deleted '{server.code}'", "")
+
+
+@app.command("delete-all")
+def delete_all(
+    context: typer.Context,
+    force: Annotated[
+        bool, typer.Option("--force", help="Delete them even where they are in use; their users take a copy.")
+    ] = False,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Delete all servers of the catalogue."""
+    from mailctl.services.servers import delete_all_servers
+
+    del force  # as in `delete`
+    session = get_session(context)
+    codes = [server.code for server in session.settings_file.load().servers]
+    question = f"Delete all {len(codes)} servers?" if len(codes) != 1 else "Delete the only server?"
+    if codes and not dry_run and not session.terminal.require_agreement(question, yes=yes):
+        session.terminal.say("nothing was deleted")
+        raise typer.Exit(1)
+    change = apply_change(session, delete_all_servers, dry_run=dry_run)
+    if output is OutputFormat.JSON:
+        session.terminal.data(**change.as_json(), deleted=codes)
+    else:
+        change.tell(session, f"deleted {len(codes)} servers", "there are no servers")
+
+
+@app.command("import")
+def import_(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A file, or - for standard input.", show_default=False)],
+    format_: Annotated[
+        FileFormat | None, typer.Option("--format", help="Default: by the file's ending.", show_default=False)
+    ] = None,
+    new_only: Annotated[bool, typer.Option("--new-only", help="Refuse codes that exist already.")] = False,
+    dry_run: DryRun = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Add and update servers from a CSV, JSON or TOML file, all or nothing.
+
+    The columns of CSV are the fields of `server show -o json`, joined by dots (smtp.host). Columns that are
+    absent stay as they are, empty cells are cleared.
+
+    Examples:
+
+      mailctl server import servers.csv --dry-run
+
+      mailctl server export --format csv | ssh other mailctl server import - --format csv
+    """
+    from mailctl.services.server_files import format_of, read_rows
+    from mailctl.services.servers import Imported, import_servers
+
+    session = get_session(context)
+    rows = read_rows(_read_file(file), format_of(file, format_), source=file)
+    outcome = Imported([], [], [])
+    change = apply_change(session, import_servers(rows, outcome, new_only=new_only), dry_run=dry_run)
+    if output is OutputFormat.JSON:
+        session.terminal.data(**change.as_json(), **outcome._asdict())
+        return
+    counts = ", ".join(f"{len(codes)} {fate}" for fate, codes in outcome._asdict().items() if codes) or "no servers"
+    change.tell(session, f"imported {file}: {counts}", f"{file}: {counts}")
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    format_: Annotated[FileFormat, typer.Option("--format", help="The format to write.")] = FileFormat.JSON,
+) -> None:
+    """Write the catalogue to standard output, in a form that `server import` reads."""
+    from mailctl.services.server_files import write_rows
+
+    session = get_session(context)
+    session.terminal.result(write_rows(session.settings_file.load().servers, format_))
+
+
+@app.command()
+def presets(context: typer.Context, output: Output = OutputFormat.TABLE) -> None:
+    """List the provider presets, and where their values come from."""
+    from mailctl.model.preset import PRESETS
+
+    terminal = get_session(context).terminal
+    if output is OutputFormat.JSON:
+        terminal.data(presets=[preset_as_json(preset) for preset in PRESETS])
+        return
+    rows = [
+        (
+            preset.name,
+            _endpoint(preset.smtp),
+            _endpoint(preset.imap),
+            _endpoint(preset.pop3) if preset.pop3 else "none",
+            preset.login,
+        )
+        for preset in PRESETS
+    ]
+    terminal.table(("PRESET", "SMTP", "IMAP", "POP3", "LOGIN"), rows)
+
+
+def preset_as_json(preset: Any) -> dict[str, Any]:
+    """Return a preset as plain values, its endpoints as objects."""
+    return {name: value._asdict() if hasattr(value, "_asdict") else value for name, value in preset._asdict().items()}
+
+
+def _endpoint(endpoint: Any) -> str:
+    return f"{endpoint.host}:{endpoint.port} {endpoint.security}"
+
+
+def _given(outgoing: OutgoingOptions, incoming: IncomingOptions, tls: TlsOptionGroup, **plain: Any) -> dict[str, Any]:
+    sections = {**outgoing.given(), **incoming.given(), **tls.given()}
+    return {
+        **{name: value for name, value in plain.items() if value is not None},
+        **{name: section for name, section in sections.items() if section},
+    }
+
+
+def _with_preset(session: Session, given: dict[str, Any], preset: str | None) -> dict[str, Any]:
+    """Lay what was given over what the preset says."""
+    from mailctl.model.preset import get_preset, preset_fields, preset_remarks
+    from mailctl.services.fields import merge_fields
+
+    found = get_preset(preset) if preset else None
+    if found is None:
+        return given
+    protocol = _protocol(given)
+    for remark in preset_remarks(found, protocol):
+        session.terminal.say(f"note: {remark}")
+    return merge_fields(preset_fields(found, protocol), given)
+
+
+def _protocol(given: dict[str, Any]) -> IncomingProtocol:
+    from mailctl.model.server import IncomingProtocol
+
+    protocol = given.get("incoming", {}).get("protocol", "imap")
+    return IncomingProtocol.POP3 if protocol == "pop3" else IncomingProtocol.IMAP
+
+
+def _with_passphrase(session: Session, given: dict[str, Any], tls: TlsOptionGroup, *, dry_run: bool) -> dict[str, Any]:
+    """Store a client key's passphrase given on standard input, and put its reference into the fields."""
+    if not tls.client_key_passphrase_stdin:
+        return given
+    from mailctl.cli.params import read_stdin_secret
+    from mailctl.services.fields import merge_fields
+
+    if tls.client_key_passphrase_from is not None:
+        raise UsageError("--client-key-passphrase-stdin and --client-key-passphrase-from exclude each other")
+    secret = read_stdin_secret("--client-key-passphrase")
+    name = f"server:{given['code']}/client-key-passphrase"
+    reference = session.secrets.reference(name) if dry_run else session.secrets.store(name, secret)
+    return merge_fields(given, {"tls": {"client_key_passphrase": str(reference)}})
+
+
+def _name_missing(code: str | None, given: dict[str, Any]) -> None:
+    """Raise the error that names every option that is missing."""
+    from mailctl.model.decode import decode_or_raise
+    from mailctl.model.server import Server
+
+    try:
+        decode_or_raise(Server, {"code": code, "smtp": {}, "incoming": {}, **given})
+    except (InvalidValueError, ExclusiveSettingsError) as error:
+        raise as_options(error) from None
+
+
+def _change(session: Session, edit_: Edit, code: str, dry_run: bool, output: OutputFormat) -> None:
+    try:
+        change = apply_change(session, edit_, dry_run=dry_run)
+    except (InvalidValueError, ExclusiveSettingsError) as error:
+        raise as_options(error) from None
+    server = change.after.get_server(code)
+    if output is OutputFormat.JSON:
+        session.terminal.data(**change.as_json(), server=server)
+    else:
+        added = change.before.find_server(code) is None and len(change.after.servers) > len(change.before.servers)
+        change.tell(session, f"{'added' if added else 'changed'} '{server.code}'", f"'{server.code}' is so already")
+    for warning in server.warnings:
+        session.terminal.warn(warning)
+
+
+def _read_file(file: str) -> bytes:
+    import sys
+
+    if file == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}") from None

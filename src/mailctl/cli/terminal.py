@@ -1,0 +1,149 @@
+"""The two streams and the person: results on standard output, everything said to a person on standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from mailctl.errors import MailctlError, MissingInputError
+from mailctl.render.style import Style
+
+if TYPE_CHECKING:
+    from mailctl.exits import Exit
+    from mailctl.model.secret import Secret
+
+SCHEMA_VERSION = 1
+
+
+class Terminal:
+    """Writes results and talk, and asks where a person can answer."""
+
+    def __init__(
+        self,
+        *,
+        no_input: bool = False,
+        quiet: bool = False,
+        debug: bool = False,
+        no_color: bool = False,
+        json_errors: bool = False,
+    ) -> None:
+        self.quiet = quiet
+        self.debug = debug
+        self.json_errors = json_errors
+        plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+        self.out = Style(sys.stdout.isatty() and not plain)
+        self.err = Style(sys.stderr.isatty() and not plain)
+        self.interactive = not no_input and sys.stdin.isatty() and sys.stderr.isatty()
+
+    @classmethod
+    def for_errors(cls, arguments: Sequence[str]) -> Terminal:
+        """Return a terminal for an error, which may come before the options were understood."""
+        wants_json = any(
+            (argument in ("-o", "--output") and following == "json") or argument in ("-ojson", "--output=json")
+            for argument, following in zip(arguments, [*arguments[1:], ""], strict=True)
+        )
+        return cls(debug="--debug" in arguments, no_color="--no-color" in arguments, json_errors=wants_json)
+
+    @property
+    def width(self) -> int | None:
+        """Columns of the screen that standard output is, or None where it is none: nothing is cut there."""
+        if not sys.stdout.isatty():
+            return None
+        import shutil
+
+        return shutil.get_terminal_size().columns
+
+    def result(self, text: str) -> None:
+        """Write a result to standard output."""
+        _write(sys.stdout, text)
+
+    def data(self, **fields: Any) -> None:
+        """Write a result as one JSON object, with its schema version first."""
+        self.result(encode_json({"schema_version": SCHEMA_VERSION, **fields}))
+
+    def table(self, headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Write rows under headers to standard output; they are made to fit where it is a screen."""
+        from mailctl.render.table import render_table
+
+        self.result(render_table(headers, rows, width=self.width, style=self.out))
+
+    def say(self, text: str) -> None:
+        """Tell a person something, unless they asked for quiet."""
+        if not self.quiet:
+            _write(sys.stderr, text)
+
+    def warn(self, text: str) -> None:
+        """Tell a person something that needs attention; quiet does not silence it."""
+        _write(sys.stderr, f"{self.err.yellow('warning:')} {text}")
+
+    def error(self, error: MailctlError, exit_code: Exit) -> None:
+        """Tell what went wrong and what to do, as text or as one JSON object."""
+        if self.json_errors:
+            described = {
+                "code": error.code,
+                "exit_code": int(exit_code),
+                "message": error.message,
+                "hint": error.hint,
+                **error.details,
+            }
+            _write(sys.stderr, encode_json({"schema_version": SCHEMA_VERSION, "error": described}))
+            return
+        _write(sys.stderr, f"{self.err.red('error:')} {error.message}")
+        if error.hint:
+            _write(sys.stderr, f"{self.err.dim('hint:')} {error.hint}")
+
+    def ask(self, question: str, default: str | None = None) -> str:
+        """Ask a person for a line; an empty answer takes the default, and is asked again where there is none."""
+        shown = f"{question} [{default}]: " if default else f"{question}: "
+        while True:
+            sys.stderr.write(shown)
+            sys.stderr.flush()
+            line = sys.stdin.readline()
+            if not line:
+                raise EOFError
+            if answer := line.strip() or default:
+                return answer
+
+    def ask_secret(self, question: str) -> Secret:
+        """Ask a person for a secret, which is not shown while it is typed."""
+        import getpass
+
+        from mailctl.model.secret import Secret
+
+        return Secret(getpass.getpass(f"{question}: ", stream=sys.stderr))
+
+    def confirm(self, question: str, *, default: bool = False) -> bool:
+        """Ask a person to agree; a plain Enter is the default."""
+        answer = self.ask(f"{question} [{'Y/n' if default else 'y/N'}]", default=None if False else " ")
+        return default if answer == " " else answer.lower() in ("y", "yes")
+
+    def require_agreement(self, question: str, *, yes: bool) -> bool:
+        """Return whether a deletion may go on: `--yes` was given, or a person agrees.
+
+        Raises MissingInputError where nobody can be asked.
+        """
+        if yes:
+            return True
+        if not self.interactive:
+            raise MissingInputError(f"{question} Nobody can be asked here, so nothing was done", hint="add --yes")
+        return self.confirm(question)
+
+
+def encode_json(fields: Mapping[str, Any]) -> str:
+    """Encode a mapping (models inside it, too) as indented JSON text."""
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(fields), indent=2).decode()
+
+
+def _write(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text if text.endswith("\n") else text + "\n")
+    except UnicodeEncodeError:
+        # A stream without UTF-8 (LANG=C on an old system): show what can be shown rather than fail.
+        encoding = stream.encoding or "ascii"
+        stream.write((text.rstrip("\n") + "\n").encode(encoding, "backslashreplace").decode(encoding))
+    if stream is sys.stderr:
+        stream.flush()
