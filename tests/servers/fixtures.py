@@ -18,13 +18,24 @@ from tests.servers.dovecot import Dovecot
 from tests.servers.people import PEOPLE, Person
 from tests.servers.postfix import Postfix
 from tests.servers.processes import PartMissingError
+from tests.servers.secret_service import SecretService
 
 MISSING = "real part missing: "
 
-PARTS: dict[str, Callable[[], None]] = {"dovecot": Dovecot.require, "postfix": Postfix.require}
+PARTS: dict[str, Callable[[], None]] = {
+    "dovecot": Dovecot.require,
+    "postfix": Postfix.require,
+    "keyring": SecretService.require,
+}
 """What each part needs: a function that raises PartMissingError where the machine lacks it."""
 
-FIXTURES = {"dovecot": "dovecot", "hashed_dovecot": "dovecot", "person": "dovecot", "postfix": "postfix"}
+FIXTURES = {
+    "dovecot": "dovecot",
+    "hashed_dovecot": "dovecot",
+    "person": "dovecot",
+    "postfix": "postfix",
+    "secret_service": "keyring",
+}
 """The part behind each fixture."""
 
 
@@ -109,3 +120,10 @@ def postfix(dovecot: Dovecot) -> Iterator[Postfix]:
     """A real Postfix that asks `dovecot` about logins and delivers to it."""
     with Postfix(dovecot=dovecot) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def secret_service() -> Iterator[SecretService]:
+    """A real Secret Service with an open login keyring; one that is locked or hangs is a test's own to start."""
+    with SecretService() as service:
+        yield service

@@ -119,11 +119,16 @@ class ServerProcess:
                 raise ServerStartError(f"not ready after {START_SECONDS:.0f} s: {self._said()}")
             time.sleep(POLL_SECONDS)
 
+    def suspend(self) -> None:
+        """Let the server hang, until it is stopped."""
+        os.killpg(self.pid, signal.SIGSTOP)
+
     def stop(self) -> None:
         """End the server and what it started; none of them is left when this returns."""
         for ending in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, ending)
+                os.killpg(self.pid, signal.SIGCONT)
             deadline = time.monotonic() + STOP_SECONDS
             while self.is_running() and time.monotonic() < deadline:
                 time.sleep(POLL_SECONDS)
