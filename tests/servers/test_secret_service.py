@@ -55,13 +55,15 @@ def test_a_suspended_service_never_answers() -> None:
 
     interface = "org.freedesktop.Secret.Service"
     secrets = DBusAddress("/org/freedesktop/secrets", bus_name="org.freedesktop.secrets", interface=interface)
-    with SecretService() as service:
-        with closing(open_dbus_connection(service.environment["DBUS_SESSION_BUS_ADDRESS"])) as connection:
-            question = new_method_call(secrets, "ReadAlias", "s", ("default",))
-            assert connection.send_and_get_reply(question, timeout=30).body != ("/",)
-            service.suspend()
-            with pytest.raises(TimeoutError):
-                connection.send_and_get_reply(question, timeout=0.5)
+    with (
+        SecretService() as service,
+        closing(open_dbus_connection(service.environment["DBUS_SESSION_BUS_ADDRESS"])) as connection,
+    ):
+        question = new_method_call(secrets, "ReadAlias", "s", ("default",))
+        assert connection.send_and_get_reply(question, timeout=30).body != ("/",)
+        service.suspend()
+        with pytest.raises(TimeoutError):
+            connection.send_and_get_reply(question, timeout=0.5)
 
 
 @pytest.mark.real("keyring")
@@ -73,5 +75,5 @@ def test_a_bus_can_have_no_keyring_on_it() -> None:
 
 @pytest.mark.real("keyring")
 def test_a_machine_can_have_no_bus(tmp_path: Path) -> None:
-    kept = run_keyring("set", "mailctl-test", "alice", environment=environment_without_bus(tmp_path: Path), stdin=SECRET)
+    kept = run_keyring("set", "mailctl-test", "alice", environment=environment_without_bus(tmp_path), stdin=SECRET)
     assert "NoKeyringError" in kept.stderr
