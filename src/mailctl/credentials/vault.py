@@ -1,0 +1,166 @@
+"""The vault: secrets in one encrypted file beside the settings, for machines without a keyring.
+
+The file is an age file; inside it is JSON: `{"version": 1, "secrets": {NAME: TEXT}}`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from mailctl.credentials.borrowed import Warn
+from mailctl.credentials.port import require_unicode
+from mailctl.credentials.vault_key import VaultKey, VaultKeyError
+from mailctl.durable import Durability, cause_of, lock_file, replace_file
+from mailctl.errors import SecretStoreError, SettingsLockedError, SettingsWriteError
+from mailctl.model.secret import Secret
+from mailctl.model.settings import SecretBackend
+
+VERSION = 1
+
+
+class Vault:
+    """Secrets in an encrypted file (a SecretStore). A missing file is an empty vault; the first secret makes it."""
+
+    kind = SecretBackend.VAULT
+
+    def __init__(self, path: Path, key: VaultKey, warn: Warn) -> None:
+        self.path = path
+        self._key = key
+        self._warn = warn
+        # Opening with a passphrase takes a second: the content is kept for as long as the file holds these bytes.
+        self._opened: tuple[bytes, dict[str, str]] | None = None
+
+    @property
+    def location(self) -> str:
+        return f"the vault {self.path}"
+
+    @property
+    def opened_by(self) -> str:
+        return self._key.shown
+
+    def find(self, name: str) -> Secret | None:
+        text = self._load().get(name)
+        return None if text is None else Secret(text)
+
+    def set(self, name: str, secret: Secret) -> None:
+        require_unicode(secret)
+        with self._locked():
+            content = self._load()
+            if content.get(name) != secret.reveal():
+                self._save({**content, name: secret.reveal()})
+
+    def delete(self, name: str) -> bool:
+        with self._locked():
+            content = self._load()
+            if name not in content:
+                return False
+            self._save({other: text for other, text in content.items() if other != name})
+        return True
+
+    def names(self) -> frozenset[str]:
+        return frozenset(self._load())
+
+    def check(self) -> None:
+        if not self._load() and not self.path.exists():
+            self._key.encrypt(b"")  # nothing to open yet: the key itself has to be there
+
+    @contextmanager
+    def resealed(self, new_key: VaultKey) -> Iterator[None]:
+        """Seal the vault with another key, around the change of the settings that names that key.
+
+        The newly sealed bytes wait beside the vault until the body is done, and are read there by whoever has the new
+        key already: a crash at any point leaves a vault that the key in the settings opens. If the body raises, the
+        vault is as it was.
+        """
+        with self._locked():
+            if not self.path.exists():
+                yield
+                return
+            sealed = _seal(new_key, self._load())
+            self._replace(self._next, sealed)
+            try:
+                yield
+            except BaseException:
+                self._next.unlink(missing_ok=True)
+                raise
+            self._replace(self.path, sealed)
+            self._next.unlink(missing_ok=True)
+
+    @property
+    def _next(self) -> Path:
+        return self.path.with_name(self.path.name + ".next")
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            with lock_file(self.path):
+                yield
+        except (SettingsLockedError, SettingsWriteError) as error:
+            raise SecretStoreError(error.message, hint=error.hint, details=error.details) from error
+
+    def _load(self) -> dict[str, str]:
+        """Return what the vault holds; raises SecretStoreError if it cannot be read or opened."""
+        sealed = self._read(self.path)
+        if sealed is None:
+            return {}
+        if self._opened is None or self._opened[0] != sealed:
+            self._opened = (sealed, self._open(sealed))
+        return self._opened[1]
+
+    def _open(self, sealed: bytes) -> dict[str, str]:
+        try:
+            return _content(self._key.decrypt(sealed))
+        except VaultKeyError as error:
+            waiting = self._read(self._next)
+            try:
+                if waiting is not None:
+                    return _content(self._key.decrypt(waiting))
+            except VaultKeyError:
+                pass
+            raise SecretStoreError(
+                f"{self.location} cannot be opened with the {self._key.shown}: another key is needed, or the file is"
+                f" damaged ({error}); nothing was changed",
+                hint="put the right key or a copy of the file back",
+                details={"vault": str(self.path)},
+            ) from None
+
+    def _read(self, path: Path) -> bytes | None:
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise SecretStoreError(f"the vault {path} cannot be read: {cause_of(error)}") from None
+
+    def _save(self, content: dict[str, str]) -> None:
+        sealed = _seal(self._key, content)
+        self._replace(self.path, sealed)
+        self._next.unlink(missing_ok=True)
+        if self._read(self.path) != sealed:
+            raise SecretStoreError(f"{self.location} does not hold what was written to it")
+        self._opened = (sealed, content)
+
+    def _replace(self, path: Path, sealed: bytes) -> None:
+        if replace_file(path, sealed) is Durability.UNCONFIRMED:
+            self._warn(f"{path} is saved, but the system did not confirm that it outlasts a power failure")
+
+
+def _seal(key: VaultKey, content: Mapping[str, str]) -> bytes:
+    return key.encrypt(json.dumps({"version": VERSION, "secrets": content}, ensure_ascii=False).encode())
+
+
+def _content(plain: bytes) -> dict[str, str]:
+    """Return the secrets of an opened vault; raises VaultKeyError, without a word of it, if they are not there."""
+    try:
+        opened = json.loads(plain)
+        version, secrets = opened["version"], opened["secrets"]
+    except (ValueError, TypeError, KeyError):
+        raise VaultKeyError("what is inside is no vault") from None
+    if version != VERSION:
+        raise VaultKeyError(f"it is of version {version}, this mailctl knows version {VERSION}")
+    if not isinstance(secrets, dict) or not all(isinstance(text, str) for text in secrets.values()):
+        raise VaultKeyError("what is inside is no vault")
+    return secrets
