@@ -1,0 +1,99 @@
+"""The reasons for which sending or receiving fails: what `MailError.reason` may be, for remedies, reports and JSON.
+
+They are stable words, which scripts compare; a member is its word.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    # DNS and network
+    NXDOMAIN = "nxdomain"
+    NO_ADDRESS = "no-address"
+    """The name exists and has no address."""
+    SERVFAIL = "servfail"
+    """The name servers fail."""
+    DNS = "dns"
+    """No address, for a reason that the system does not tell."""
+    REFUSED = "refused"
+    """Nobody listens on that port; after the connection: the server says no, for good."""
+    TIMED_OUT = "timed-out"
+    UNREACHABLE = "unreachable"
+    """No route to any of the addresses."""
+    RESET = "reset"
+    CLOSED = "closed"
+    """The server closed the connection before it had answered."""
+    FORBIDDEN = "forbidden"
+    """This machine does not let the program connect."""
+    NETWORK = "network"
+
+    # TLS
+    WRONG_VERSION = "wrong-version"
+    """What answered the handshake was not TLS."""
+    PROTOCOL_VERSION = "protocol-version"
+    """Neither TLS 1.2 nor 1.3."""
+    NO_COMMON_CIPHER = "no-common-cipher"
+    SERVER_NAME = "server-name"
+    HANDSHAKE = "handshake"
+    HANDSHAKE_RESET = "handshake-reset"
+    HANDSHAKE_TIMED_OUT = "handshake-timed-out"
+    TLS = "tls"
+    CLIENT_CERTIFICATE = "client-certificate"
+    """Cannot be read, or is not accepted, or is missing."""
+    CA_FILE = "ca-file"
+    STARTTLS_NOT_OFFERED = "starttls-not-offered"
+    STARTTLS_REFUSED = "starttls-refused"
+    """Offered, and then answered by no."""
+    BYTES_BEFORE_TLS = "bytes-before-tls"
+    """Something that was said before TLS would have been taken for said inside it."""
+
+    # The server's certificate
+    CERTIFICATE_EXPIRED = "certificate-expired"
+    CERTIFICATE_NOT_YET_VALID = "certificate-not-yet-valid"
+    CERTIFICATE_HOST = "certificate-host"
+    CERTIFICATE_COMMON_NAME = "certificate-common-name"
+    """The name stands in the subject alone, where it has not counted since RFC 6125."""
+    CERTIFICATE_UNKNOWN_CA = "certificate-unknown-ca"
+    CERTIFICATE_SELF_SIGNED = "certificate-self-signed"
+    CERTIFICATE_CHAIN = "certificate-chain"
+    """The server does not send the certificate of its issuer."""
+    CERTIFICATE_REVOKED = "certificate-revoked"
+    CERTIFICATE_INVALID = "certificate-invalid"
+    PIN_MISMATCH = "pin-mismatch"
+
+    # What the server says and can do
+    GREETING_REFUSED = "greeting-refused"
+    RATE_LIMITED = "rate-limited"
+    """Too many connections, logins or messages: nothing is known but that it is to be tried later."""
+    TEMPORARY = "temporary"
+    MALFORMED_REPLY = "malformed-reply"
+    REPLY_TOO_LONG = "reply-too-long"
+    PROTOCOL = "protocol"
+    """The server breaks the protocol in another way."""
+    NOT_OFFERED = "not-offered"
+    """A capability that is needed."""
+    SMTPUTF8_NOT_OFFERED = "smtputf8-not-offered"
+
+    # Logging in
+    LOGIN_REFUSED = "login-refused"
+    LOGIN_DISABLED = "login-disabled"
+    """The server takes no login on this connection."""
+    MECHANISM_NOT_OFFERED = "mechanism-not-offered"
+    CLEARTEXT_LOGIN = "cleartext-login"
+    """Nothing but a login that anybody on the line could read."""
+    APOP_NOT_OFFERED = "apop-not-offered"
+    APOP_TIMESTAMP = "apop-timestamp"
+    SASL_CHALLENGE = "sasl-challenge"
+    SASL_SERVER_UNVERIFIED = "sasl-server-unverified"
+
+    # Mailbox, envelope and message
+    MAILBOX_REFUSED = "mailbox-refused"
+    SENDER_REFUSED = "sender-refused"
+    RECIPIENT_REFUSED = "recipient-refused"
+    RELAY_DENIED = "relay-denied"
+    MESSAGE_REFUSED = "message-refused"
+    MESSAGE_TOO_LARGE = "message-too-large"
+    FATE_UNKNOWN = "fate-unknown"
+    """The connection was lost after the message: it may have been taken."""

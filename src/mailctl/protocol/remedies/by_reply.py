@@ -1,0 +1,132 @@
+"""Remedies for what many servers say in much the same words."""
+
+from __future__ import annotations
+
+from mailctl.model.report import Stage
+from mailctl.protocol.remedies.remedy import Remedy, Row
+
+REPLY_ROWS = (
+    Row(
+        reply=r"TLS (is )?(currently |temporarily )?(not available|unavailable)",
+        stages=(Stage.TLS,),
+        remedy=Remedy(
+            cause="the server offers TLS, but cannot do it: its certificate or key is not set up",
+            remedy="let the server's administrator look into its log; nothing secret was sent",
+            next="{test} --depth tls --transcript",
+        ),
+    ),
+    # A limit comes first: whatever else such a reply says, nothing follows from it.
+    Row(
+        reply=r"^421[ -]|^454[ -]4\.7\.0|^4\d\d[ -].*(too many|rate|try again later)|too many (connections|login)"
+        r"|\[(LIMIT|INUSE|IN-USE|UNAVAILABLE|LOGIN-DELAY|SYS/TEMP)\]",
+        remedy=Remedy(
+            cause="the server is busy, or limits how often one may come; it says nothing about TLS or the login",
+            remedy="wait some minutes and try again; if it stays, look for a limit on connections, logins or messages "
+            "at the provider, and for another program that uses the same account",
+            next="{test}",
+        ),
+    ),
+    Row(
+        reply=r"Must issue a STARTTLS|\[PRIVACYREQUIRED\]|encryption required|STARTTLS (is )?required|SSL/TLS required"
+        r"|(plaintext|cleartext) authentication (is )?(disallowed|disabled)|^530[ -]5\.7\.0.*TLS",
+        remedy=Remedy(
+            cause="the server takes no login and no message without encryption",
+            remedy="set the security to starttls, or to tls on the port that is TLS from the start",
+            document="https://www.rfc-editor.org/rfc/rfc8314",
+            next="{edit} --{side}-security starttls",
+        ),
+    ),
+    Row(
+        reply=r"relay(ing)? (access )?(is )?(denied|not permitted|prohibited)|not permitted to relay"
+        r"|(cannot|unable to) relay|relay not permitted|^55\d[ -].*\brelay",
+        protocols=("smtp",),
+        remedy=Remedy(
+            cause="the server passes mail to other domains only for those who have logged in, and it saw no login",
+            remedy="set an SMTP authentication and a login, and use port 587 or 465, not 25",
+            document="https://www.rfc-editor.org/rfc/rfc6409",
+            next="{edit} --smtp-auth auto --smtp-security starttls --smtp-port 587",
+        ),
+    ),
+    Row(
+        reply=r"^530[ -]|\b(authentication|login) (is )?required|must authenticate|not authenticated",
+        protocols=("smtp",),
+        remedy=Remedy(
+            cause="the server wants a login before it takes a message, and there was none",
+            remedy="set an SMTP authentication and a login",
+            next="{edit} --smtp-auth auto",
+        ),
+    ),
+    Row(
+        reply=r"^534[ -]|^538[ -]|mechanism (is )?too weak|encryption (is )?required for",
+        stages=(Stage.AUTH,),
+        remedy=Remedy(
+            cause="the server does not take this way of logging in here",
+            remedy="set the authentication to auto over TLS, or to one that the step `capabilities` lists",
+            next="{edit} --{side}-auth auto",
+        ),
+    ),
+    Row(
+        reply=r"\[(EXPIRED|CONTACTADMIN)\]|password (has )?expired|5\.7\.13\b|account (is )?(disabled|locked|suspended)",
+        stages=(Stage.AUTH, Stage.POP_BEFORE_SMTP),
+        remedy=Remedy(
+            cause="the server knows the account, but it is locked, disabled, or its password has expired",
+            remedy="let the mail server's administrator unlock it or set a new password",
+            next="{test} --depth auth",
+        ),
+    ),
+    Row(
+        reply=r"sender address rejected|not owned by user|not allowed to send (as|from)|5\.7\.1.*sender",
+        stages=(Stage.ENVELOPE, Stage.MESSAGE),
+        remedy=Remedy(
+            cause="this login may not send with that sender's address, or the address does not exist there",
+            remedy="send as the login's own address, or let the mail server's administrator allow the other one",
+            next="{test} --depth envelope --from ADDRESS",
+        ),
+    ),
+    Row(
+        reply=r"(gr[ae]y|grey-?)list|^45\d[ -].*4\.7\.1\b",
+        stages=(Stage.ENVELOPE, Stage.MESSAGE),
+        remedy=Remedy(
+            cause="the server takes mail from strangers only at the second attempt (greylisting)",
+            remedy="try again after some minutes; with a login and port 587 there is no greylisting",
+            next="{test}",
+        ),
+    ),
+    Row(
+        reply=r"(user|recipient|mailbox|address).{0,40}(unknown|not found|does ?n.t exist|unavailable)|^550[ -]5\.1\.1",
+        stages=(Stage.ENVELOPE, Stage.MESSAGE),
+        remedy=Remedy(
+            cause="the server knows no such recipient",
+            remedy="check the recipient's address",
+            next="{test} --to ADDRESS",
+        ),
+    ),
+    Row(
+        reply=r"(over|exceeded).{0,20}quota|quota.{0,20}exceeded|mailbox (is )?full|5\.2\.2\b|\[OVERQUOTA\]",
+        remedy=Remedy(
+            cause="the mailbox is full",
+            remedy="delete or move messages there, or raise its quota",
+            next="{test}",
+        ),
+    ),
+    Row(
+        reply=r"^552[ -]|5\.3\.4\b|message (size )?(exceeds|too (large|big))",
+        remedy=Remedy(
+            cause="the message is larger than the server takes",
+            remedy="send less, or raise the server's limit, which the step `capabilities` shows as SIZE",
+            next="{test} --depth envelope",
+        ),
+    ),
+    Row(
+        reply=r"blocked using|block ?list|blacklist|spamhaus|poor reputation|5\.7\.(25|26|27)\b"
+        r"|\b(SPF|DKIM|DMARC|PTR)\b|reverse DNS",
+        protocols=("smtp",),
+        remedy=Remedy(
+            cause="the server refuses mail from this IP address, or in the name of this domain, by its reputation or "
+            "its DNS records (PTR, SPF, DKIM, DMARC)",
+            remedy="send through a provider's submission server with a login instead of from here; or set the records "
+            "right and ask the list that the reply names for removal",
+            next="{test} --depth envelope",
+        ),
+    ),
+)

@@ -1,0 +1,55 @@
+"""The form of a remedy, and of a row of the table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from mailctl.model.report import Stage
+from mailctl.protocol.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remedy:
+    """What a failure means and what to do about it.
+
+    `cause`, `remedy`: sentences without a final full stop. `document`: a page that says more.
+    `next`: the next command, in which `{test}` stands for the test's command line with its target (`mailctl test send
+    office`), `{edit}` for the one that edits what was tested (`mailctl server edit office`), `{side}` for the
+    prefix of the options that concern the side (`smtp`, `incoming`); see `command`.
+    """
+
+    cause: str
+    remedy: str
+    document: str | None = None
+    next: str | None = None
+
+    def command(self, *, test: str, edit: str, protocol: str | None) -> str | None:
+        """Return the next command with its placeholders filled in."""
+        side = "smtp" if protocol == "smtp" else "incoming"
+        return self.next.format(test=test, edit=edit, side=side) if self.next else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A remedy, and what it is for: every condition that is given has to hold.
+
+    `hosts`, `reply`: regular expressions, searched for in any case. `reasons` alone is for what no reply tells.
+    """
+
+    remedy: Remedy
+    hosts: str | None = None
+    protocols: Collection[str] = ()
+    stages: Collection[Stage] = ()
+    reasons: Collection[Reason] = ()
+    reply: str | None = None
+
+    def fits(self, *, host: str, protocol: str | None, stage: Stage, reason: str | None, reply: str) -> bool:
+        return (
+            (not self.protocols or protocol in self.protocols)
+            and (not self.stages or stage in self.stages)
+            and (not self.reasons or reason in self.reasons)
+            and (self.hosts is None or re.search(self.hosts, host, re.IGNORECASE) is not None)
+            and (self.reply is None or re.search(self.reply, reply, re.IGNORECASE | re.MULTILINE) is not None)
+        )
