@@ -1,0 +1,13 @@
+"""The settings file: read fast, edited in place with everything around the change kept, replaced atomically.
+
+- `settings_file`: the file as a whole: load, change, undo
+- `location`: which file it is
+- `reading`: bytes → Settings, every problem with its line
+- `layout`: where the values stand in TOML text
+- `editing`: the smallest edit of the text that makes it say other Settings
+- `schema`: the JSON Schema of the file
+"""
+
+from mailctl.store.settings_file import Change, SettingsFile
+
+__all__ = ["Change", "SettingsFile"]

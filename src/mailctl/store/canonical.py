@@ -1,0 +1,116 @@
+"""How settings are written where there is no text yet that says them: which fields, in which order, in which form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from mailctl.store.layout import Path
+
+HEADING = """\
+# Settings of mailctl. This file may be edited by hand: mailctl keeps comments and order.
+# It holds no secrets, only references to where they are. `mailctl config validate` checks it.
+"""
+
+
+class Edit(NamedTuple):
+    """A value to be set, or removed where it is None. `after`: the names of the siblings that it is written behind."""
+
+    path: Path
+    value: Any
+    after: tuple[str, ...] = ()
+
+
+def written(model: Struct) -> dict[str, Any]:
+    """Return the fields of a model that are written, as plain values.
+
+    Defaults are written, too, so that the file tells what holds; but not switches that are off, nor what is empty.
+    """
+    fields: dict[str, Any] = {}
+    for field in msgspec.structs.fields(model):
+        value = _plain(getattr(model, field.name))
+        is_default = value == field.default
+        if value is not None and value != {} and value != [] and not (isinstance(value, bool) and is_default):
+            fields[field.name] = value
+    return fields
+
+
+def differences(before: Struct, after: Struct, path: Path = ()) -> Iterator[Edit]:
+    """Yield the edits that lead from one model to another of its type, by single values."""
+    fields = written(after)
+    for index, name in enumerate(after.__struct_fields__):
+        old, new = getattr(before, name), getattr(after, name)
+        if old == new:
+            continue
+        if isinstance(old, Struct) and isinstance(new, Struct):
+            yield from differences(old, new, (*path, name))
+        elif isinstance(old, Mapping) and isinstance(new, Mapping):
+            for key in old.keys() | new.keys():
+                if old.get(key) != new.get(key):
+                    yield Edit((*path, name, key), new.get(key), tuple(new))
+        else:
+            yield Edit((*path, name), fields.get(name), after.__struct_fields__[:index])
+
+
+def element_text(name: str, model: Struct) -> str:
+    """Return a model as an element of an array of tables, in lines that end in LF."""
+    return "\n".join(_tables(f"[[{key_text(name)}]]", key_text(name), written(model)))
+
+
+def table_text(keys: tuple[str, ...], fields: Mapping[str, Any]) -> str:
+    """Return a table with its header, in lines that end in LF."""
+    name = ".".join(map(key_text, keys))
+    return "\n".join(_tables(f"[{name}]", name, fields))
+
+
+def key_text(key: str) -> str:
+    """Return a key as TOML writes it."""
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key, re.ASCII) else _quoted(key)
+
+
+def value_text(value: Any) -> str:
+    """Return a plain value as TOML writes it, on one line."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, str):
+        return _quoted(value)
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key_text(key)} = {value_text(item)}" for key, item in value.items()) + " }"
+    return "[" + ", ".join(map(value_text, value)) + "]"
+
+
+def _tables(header: str, name: str, fields: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a table and, below it, the tables inside it."""
+    own = (f"{key_text(key)} = {value_text(value)}\n" for key, value in fields.items() if not isinstance(value, dict))
+    inner = {key: value for key, value in fields.items() if isinstance(value, dict)}
+    yield f"{header}\n{''.join(own)}"
+    for key, value in inner.items():
+        inner_name = f"{name}.{key_text(key)}"
+        yield from _tables(f"[{inner_name}]", inner_name, value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Struct):
+        return written(value)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _quoted(text: str) -> str:
+    """Return a basic string (TOML 1.0): quotes, backslashes and everything that cannot be seen escaped."""
+    return '"' + "".join(_escaped(character) for character in text) + '"'
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return "\\" + character
+    if character.isprintable():
+        return character
+    return f"\\u{ord(character):04X}" if ord(character) < 0x10000 else f"\\U{ord(character):08X}"

@@ -1,0 +1,178 @@
+"""The settings file: loaded fast, changed in transactions, and one change taken back.
+
+A change reads the file, computes the new text, takes the lock, makes sure that the file is still what was read, keeps
+the old bytes in `NAME.undo` beside it, and replaces it. What changes nothing takes no lock and writes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from mailctl.durable import Durability, cause_of, lock_file, replace_file, resolve_target
+from mailctl.errors import Problem, SettingsChangedError, SettingsError, SettingsInvalidError, raise_problems
+from mailctl.model.settings import Settings
+from mailctl.store.reading import parse_settings
+
+Edit = Callable[[Settings], Settings]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What was read: the settings, and what should be said of the file (unknown names, too wide a mode)."""
+
+    settings: Settings
+    warnings: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of the settings file, made or (dry run) only computed.
+
+    `old`, `new`: the file's bytes, None where there was no file. `before`: what they said; empty settings where that
+    could not be read. `durability`: None where nothing was written.
+    """
+
+    before: Settings
+    after: Settings
+    old: bytes | None
+    new: bytes | None
+    durability: Durability | None = None
+
+    @property
+    def changed(self) -> bool:
+        return self.old != self.new
+
+    @cached_property
+    def diff(self) -> str:
+        """The change as a unified diff of the file's text; empty where nothing changes."""
+        from mailctl.store.difference import unified_difference
+
+        return unified_difference(self.old or b"", self.new or b"")
+
+
+class SettingsFile:
+    """The settings file at a path, which may be a symbolic link, and need not exist yet.
+
+    Every method raises SettingsInvalidError where the file breaks TOML or a rule, and SettingsError where it cannot
+    be read; those that write raise SettingsLockedError, SettingsChangedError and SettingsWriteError, too, and have then
+    changed nothing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def load(self) -> Settings:
+        """Read the file; without one, the settings are empty."""
+        self.__dict__.pop("loaded", None)
+        return self.loaded.settings
+
+    @cached_property
+    def loaded(self) -> Loaded:
+        """What the last `load` read, or a first one."""
+        content, mode = _read(self.path)
+        if content is None:
+            return Loaded(Settings())
+        settings, warnings = parse_settings(content, self.path)
+        if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+            message = f"others than its owner have rights to the file (mode {mode:04o}): `chmod 600 {self.path}`"
+            warnings.append(Problem("", message))
+        return Loaded(settings, tuple(warnings))
+
+    def read_bytes(self) -> bytes | None:
+        """Return the file's bytes as they are, None where there is no file."""
+        return _read(self.path)[0]
+
+    def change(self, edit: Edit, *, dry_run: bool = False) -> Change:
+        """Make the file say what `edit` returns for the settings that it is given.
+
+        `edit` has no effects: it is called again where the file has meanwhile been changed by another process.
+        """
+        change = self._edited(self.read_bytes(), edit)
+        if dry_run or not change.changed:
+            return change
+        with lock_file(self.path):
+            current = self.read_bytes()
+            if current != change.old:
+                change = self._edited(current, edit)
+            return self._write(change)
+
+    def replace(self, new: bytes, *, expected: bytes | None) -> Change:
+        """Replace the whole text by another valid one; `expected`: what the caller knows the file to hold."""
+        after, _warnings = parse_settings(new, self.path)
+        with lock_file(self.path):
+            return self._write(Change(self._said(expected), after, expected, new))
+
+    def undo(self, *, dry_run: bool = False) -> Change:
+        """Bring back the bytes from before the last change; undone again, that change is there again."""
+        if dry_run or not self._undo_path.exists():
+            return self._undone()
+        with lock_file(self.path):
+            return self._write(self._undone(), undoing=True)
+
+    @property
+    def _undo_path(self) -> Path:
+        target = resolve_target(self.path)
+        return target.with_name(target.name + ".undo")
+
+    def _edited(self, content: bytes | None, edit: Edit) -> Change:
+        before = parse_settings(content, self.path)[0] if content else Settings()
+        after = edit(before)
+        if after == before:
+            return Change(before, after, content, content)
+        from mailctl.store.editing import edit_content  # what only reads does without
+
+        raise_problems(list(after.conflicts()))
+        return Change(before, after, content, edit_content(content or b"", before, after, self.path))
+
+    def _undone(self) -> Change:
+        current, kept = self.read_bytes(), _read(self._undo_path)[0]
+        if kept is None:
+            before = self._said(current)
+            return Change(before, before, current, current)
+        return Change(self._said(current), parse_settings(kept, self._undo_path)[0], current, kept)
+
+    def _said(self, content: bytes | None) -> Settings:
+        try:
+            return parse_settings(content or b"", self.path)[0]
+        except SettingsInvalidError:
+            return Settings()
+
+    def _write(self, change: Change, *, undoing: bool = False) -> Change:
+        """Write under the lock. A kill between the two files costs one undo or redo, never settings."""
+
+        def check_unchanged() -> None:
+            if self.read_bytes() != change.old:
+                raise SettingsChangedError(
+                    f"{self.path} was changed by another program at the same moment; nothing was written",
+                    hint="run the command again",
+                )
+
+        if not change.changed or change.new is None:
+            return change
+        self.__dict__.pop("loaded", None)
+        if not undoing:
+            check_unchanged()
+            replace_file(self._undo_path, change.old or b"")
+        durability = replace_file(self.path, change.new, check=check_unchanged)
+        if undoing:
+            replace_file(self._undo_path, change.old or b"")
+        return Change(change.before, change.after, change.old, change.new, durability)
+
+
+def _read(path: Path) -> tuple[bytes | None, int]:
+    """Return a file's bytes and mode; None and 0 where there is no file."""
+    try:
+        with path.open("rb") as file:
+            return file.read(), stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+    except FileNotFoundError:
+        if not path.is_symlink():
+            return None, 0
+        cause = f"it is a symbolic link to {path.readlink()}, which does not exist"
+    except OSError as error:
+        cause = cause_of(error)
+    raise SettingsError(f"cannot read {path}: {cause}", details={"path": str(path)})
