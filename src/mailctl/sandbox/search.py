@@ -68,7 +68,7 @@ def _parse_key(rest: Query) -> Test:
     if word == "OR":
         one, other = _parse_key(rest), _parse_key(rest)
         return lambda candidate: one(candidate) or other(candidate)
-    if word[0].isdigit() or word[0] == "*":
+    if word[:1].isdigit() or word[:1] == "*":
         return lambda candidate: _in_set(candidate.number, word, candidate.last_number)
     if word in _PLAIN:
         return _PLAIN[word]

@@ -1,0 +1,149 @@
+"""`mailctl sandbox` and `mailctl demo`: the throw-away mail server, and the main job rehearsed against it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mailctl.cli.params import Output, OutputFormat
+from mailctl.cli.session import Session, get_session
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
+
+    from mailctl.cli.terminal import Terminal
+    from mailctl.sandbox import Sandbox
+
+
+def sandbox(
+    context: typer.Context,
+    port_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--port-file",
+            metavar="FILE",
+            help="Write host, ports, CA file and logins there as JSON once everything listens; removed at the end.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Run a throw-away mail server for rehearsals and CI: SMTP, IMAP and POP3 with TLS, on loopback.
+
+    It runs until Ctrl-C or SIGTERM. All mail ends in it, and everything that it wrote is removed at the end.
+
+    Examples:
+
+      mailctl sandbox
+
+      mailctl sandbox --port-file ports.json &
+    """
+    from mailctl.sandbox import open_sandbox
+    from mailctl.sandbox.server import describe
+
+    terminal = get_session(context).terminal
+    with open_sandbox(port_file) as running, suppress(KeyboardInterrupt):  # which SIGTERM raises, too
+        if output is OutputFormat.JSON:
+            terminal.data(**describe(running))
+            sys.stdout.flush()
+        terminal.say(_announcement(running, terminal))
+        while True:
+            time.sleep(0.5)  # Windows handles a signal only between two sleeps
+    terminal.say("Stopped; nothing of it is left.")
+
+
+def demo(context: typer.Context) -> None:
+    """Run the main job from end to end against the sandbox: register a server, send, receive, see the message.
+
+    The commands that it shows are the commands that it runs, with settings of their own in a temporary file: yours,
+    and your keyring, are not touched.
+
+    Example:
+
+      mailctl demo
+    """
+    from mailctl.errors import NotArrivedError
+    from mailctl.sandbox import open_sandbox, rehearsal
+
+    session = get_session(context)
+    terminal = session.terminal
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="mailctl-demo-") as folder, open_sandbox() as running:
+        alice, bob = running.logins[:2]
+        terminal.say("The main job, against a throw-away mail server on this machine.")
+        terminal.say(terminal.err.dim("Settings and mail are temporary; yours are not touched."))
+        steps = (
+            ("Register a mail server", rehearsal.add_command(running)),
+            ("Prove that it sends", rehearsal.send_command(alice, bob)),
+            ("Prove that it receives", rehearsal.receive_command(bob)),
+        )
+        for number, (title, arguments) in enumerate(steps, 1):
+            _say_title(terminal, number, title)
+            terminal.say(terminal.err.cyan(f"$ {rehearsal.quote_command(arguments)}"))
+            _run(session, arguments, Path(folder) / "mailctl.toml")
+        _say_title(terminal, len(steps) + 1, f"See the message in the mailbox of {bob.username}")
+        messages = rehearsal.read_inbox(running, bob)
+        if not messages:
+            raise NotArrivedError("the message is not in the mailbox", reason="not-seen")
+        terminal.say(_headers(messages[-1], terminal))
+    terminal.say(f"\n{terminal.err.green('All of it worked')}, in {time.monotonic() - started:.1f} s.")
+    terminal.say("Now yours: mailctl server add")
+
+
+def _run(session: Session, arguments: Sequence[str], settings: Path) -> None:
+    """Run a command of mailctl in a process of its own; raises typer.Exit with its code if it fails."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAILCTL_")}
+    environment |= {"MAILCTL_CONFIG": str(settings), "MAILCTL_NO_INPUT": "1"}
+    if session.no_color:
+        environment["NO_COLOR"] = "1"
+    sys.stdout.flush()
+    finished = subprocess.run([sys.executable, "-m", "mailctl", *arguments], env=environment, check=False)  # noqa: S603
+    if finished.returncode:
+        session.terminal.warn(f"the command ended with exit code {finished.returncode}")
+        raise typer.Exit(finished.returncode)
+
+
+def _say_title(terminal: Terminal, number: int, title: str) -> None:
+    terminal.say(f"\n{terminal.err.bold(f'{number}. {title}')}")
+
+
+def _announcement(running: Sandbox, terminal: Terminal) -> str:
+    from mailctl.sandbox import rehearsal
+
+    dim = terminal.err.dim
+    alice, bob = running.logins[:2]
+    ports = [
+        f"  {name.upper().ljust(5)} {running.ports[name]} {dim('STARTTLS')}   {running.ports[f'{name}s']} {dim('TLS')}"
+        for name in ("smtp", "imap", "pop3")
+    ]
+    logins = [f"  {login.username}   {dim('password in')} {login.password_file}" for login in running.logins]
+    commands = (
+        rehearsal.add_command(running),
+        rehearsal.send_command(alice, bob),
+        rehearsal.receive_command(bob),
+    )
+    return "\n".join(
+        (
+            terminal.err.bold(f"A throw-away mail server runs on {running.host}; all mail ends in it."),
+            *ports,
+            f"  {dim('CA')}    {running.ca_file}",
+            *logins,
+            "\nTo register it and try it:\n",
+            *(f"{terminal.err.cyan(rehearsal.quote_command(command))}\n" for command in commands),
+            "Ctrl-C ends it, and removes everything that it wrote.",
+        )
+    )
+
+
+def _headers(message: EmailMessage, terminal: Terminal) -> str:
+    shown = ((name, message[name]) for name in ("From", "To", "Subject", "Date", "Message-ID"))
+    return "\n".join(f"  {terminal.err.dim(name.ljust(10))}  {value}" for name, value in shown if value is not None)
