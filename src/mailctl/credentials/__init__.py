@@ -16,6 +16,6 @@ memory.py          no core dumps
 from __future__ import annotations
 
 from mailctl.credentials.memory import forbid_core_dumps
-from mailctl.credentials.resolver import Secrets
+from mailctl.credentials.resolver import Secrets, stored_name
 
-__all__ = ["Secrets", "forbid_core_dumps"]
+__all__ = ["Secrets", "forbid_core_dumps", "stored_name"]

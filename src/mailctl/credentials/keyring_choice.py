@@ -109,17 +109,17 @@ def _detected() -> KeyringBackend:
     from keyring.core import load_keyring
 
     found: list[KeyringBackend] = []
-    reasons = []
+    reasons: dict[str, str] = {}
     for path in trusted_backends():
         try:
             found.append(load_keyring(path))
         except Exception as error:  # noqa: BLE001 - each library beneath has errors of its own; all mean "not here"
-            reasons.append(f"{path.split('.')[-2]}: {error}")
+            reasons[path] = str(error)
     if not found:
         raise SecretStoreError(
-            f"this machine has no keyring that mailctl can use ({'; '.join(reasons)})",
+            f"this machine has no keyring that mailctl can use: {next(iter(reasons.values()))}",
             hint=CHOICES,
-            details={"choices": ["vault", "env:", "file:", "command:"]},
+            details={"choices": ["vault", "env:", "file:", "command:"], "tried": reasons},
         )
     return max(found, key=lambda backend: backend.priority)
 

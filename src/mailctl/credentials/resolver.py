@@ -102,7 +102,7 @@ class Secrets:
             return reference.value.partition("/")[0] == self.service
         return reference.kind is SecretKind.VAULT
 
-    def reference_to(self, name: str, backend: SecretBackend | None = None) -> SecretRef:
+    def reference(self, name: str, backend: SecretBackend | None = None) -> SecretRef:
         """Return the reference that a secret of that name has in a backend; None means the chosen one."""
         if (backend or self.backend) is SecretBackend.VAULT:
             return SecretRef(SecretKind.VAULT, name)
@@ -111,7 +111,7 @@ class Secrets:
     def store(self, name: str, secret: Secret, backend: SecretBackend | None = None) -> SecretRef:
         """Store a secret under a name, read it back, and return its reference; None means the chosen backend."""
         self.open_store(backend).set(name, secret)
-        return self.reference_to(name, backend)
+        return self.reference(name, backend)
 
     def delete(self, reference: SecretRef) -> bool:
         """Delete a secret that mailctl stored; return whether there was one. Others' are never touched: False."""
@@ -159,8 +159,7 @@ class Secrets:
     def _locate(self, reference: SecretRef) -> tuple[SecretStore, str]:
         if reference.kind is SecretKind.VAULT:
             return self._store(SecretBackend.VAULT, self.service), reference.value
-        service, _, user = reference.value.partition("/")
-        return self._store(SecretBackend.KEYRING, service), user
+        return self._store(SecretBackend.KEYRING, reference.value.partition("/")[0]), stored_name(reference)
 
     def _store(self, backend: SecretBackend, service: str) -> SecretStore:
         key = (backend, "" if backend is SecretBackend.VAULT else service)
@@ -176,3 +175,8 @@ class Secrets:
         # One for all services: a keyring that hung once is not waited for again.
         self._keyring = self._keyring or OsKeyring()
         return KeyringStore(self._keyring, service)
+
+
+def stored_name(reference: SecretRef) -> str:
+    """Return the name that a keyring or vault reference has in its store."""
+    return reference.value if reference.kind is SecretKind.VAULT else reference.value.partition("/")[2]

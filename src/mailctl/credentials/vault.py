@@ -68,26 +68,46 @@ class Vault:
             self._key.encrypt(b"")  # nothing to open yet: the key itself has to be there
 
     @contextmanager
-    def resealed(self, new_key: VaultKey) -> Iterator[None]:
-        """Seal the vault with another key, around the change of the settings that names that key.
+    def adopted(self, former: Vault | None) -> Iterator[None]:
+        """Make this vault's key the one that opens the file, around the change of the settings that names that key.
 
-        The newly sealed bytes wait beside the vault until the body is done, and are read there by whoever has the new
-        key already: a crash at any point leaves a vault that the key in the settings opens. If the body raises, the
-        vault is as it was.
+        `former`: the vault as the settings open it until then. A missing file is made. An existing one that is opened
+        by another key is sealed again: the new bytes wait beside the vault until the body is done, and are read there
+        by whoever has the new key already. A crash at any point leaves a vault that the key in the settings opens; if
+        the body raises, the vault is as it was. Raises SecretStoreError if neither key opens it.
         """
         with self._locked():
-            if not self.path.exists():
-                yield
+            sealed = self._read(self.path)
+            if sealed is None:
+                self._save({})
+                with self._removed_on_failure(self.path):
+                    yield
                 return
-            sealed = _seal(new_key, self._load())
-            self._replace(self._next, sealed)
             try:
-                yield
-            except BaseException:
+                _content(self._key.decrypt(sealed))
+            except VaultKeyError as error:
+                if former is None:
+                    raise self._unopened(error) from None
+                sealed = _seal(self._key, former.read())
+                self._replace(self._next, sealed)
+                with self._removed_on_failure(self._next):
+                    yield
+                self._replace(self.path, sealed)
                 self._next.unlink(missing_ok=True)
-                raise
-            self._replace(self.path, sealed)
-            self._next.unlink(missing_ok=True)
+            else:
+                yield
+
+    def read(self) -> dict[str, str]:
+        """Return all that the vault holds, as text by name."""
+        return dict(self._load())
+
+    @contextmanager
+    def _removed_on_failure(self, path: Path) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
 
     @property
     def _next(self) -> Path:
@@ -120,12 +140,15 @@ class Vault:
                     return _content(self._key.decrypt(waiting))
             except VaultKeyError:
                 pass
-            raise SecretStoreError(
-                f"{self.location} cannot be opened with the {self._key.shown}: another key is needed, or the file is"
-                f" damaged ({error}); nothing was changed",
-                hint="put the right key or a copy of the file back",
-                details={"vault": str(self.path)},
-            ) from None
+            raise self._unopened(error) from None
+
+    def _unopened(self, error: VaultKeyError) -> SecretStoreError:
+        return SecretStoreError(
+            f"{self.location} cannot be opened with the {self._key.shown}: another key is needed, or the file is"
+            f" damaged ({error}); nothing was changed",
+            hint="put the right key or a copy of the file back",
+            details={"vault": str(self.path)},
+        )
 
     def _read(self, path: Path) -> bytes | None:
         try:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mailctl.durable import cause_of, lock_file, replace_file
-from mailctl.errors import SecretStoreError
+from mailctl.errors import SecretStoreError, SettingsLockedError, SettingsWriteError
 from mailctl.model.secret import Secret
 
 
@@ -46,13 +46,16 @@ class KeyFile:
 
     def create(self) -> bool:
         """Make a key file of mode 0600 with a new identity; return False, and touch nothing, if there is a file."""
-        with lock_file(self.path):
-            if self.path.exists():
-                return False
-            from pyrage import x25519  # type: ignore[import-not-found,import-untyped,unused-ignore]  # it has no stubs
+        from pyrage import x25519  # type: ignore[import-not-found,import-untyped,unused-ignore]  # it has no stubs
 
-            identity = x25519.Identity.generate()
-            replace_file(self.path, f"# public key: {identity.to_public()}\n{identity}\n".encode())
+        try:
+            with lock_file(self.path):
+                if self.path.exists():
+                    return False
+                identity = x25519.Identity.generate()
+                replace_file(self.path, f"# public key: {identity.to_public()}\n{identity}\n".encode())
+        except (SettingsLockedError, SettingsWriteError) as error:
+            raise SecretStoreError(f"the vault's key file: {error.message}", hint=error.hint) from error
         return True
 
     def encrypt(self, plain: bytes) -> bytes:

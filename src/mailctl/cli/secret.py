@@ -1,0 +1,281 @@
+"""`mailctl secret`: where secrets live, and whether they are there. There is no command that shows one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mailctl.cli.params import DryRun, Output, OutputFormat, Yes
+from mailctl.cli.session import Session, get_session
+from mailctl.errors import MissingInputError, SecretStoreError, UsageError
+from mailctl.exits import Exit
+from mailctl.model.settings import SecretBackend
+
+if TYPE_CHECKING:
+    from mailctl.model.secret import Secret
+    from mailctl.services.secret_state import BackendState, SecretState
+    from mailctl.services.secrets import SecretsChange
+
+app = typer.Typer(help="Where secrets live, and whether they are there. None is ever shown.")
+
+
+def _complete_name(context: typer.Context, incomplete: str) -> Iterable[str]:
+    """Offer the names that `status` lists; settings that cannot be read offer none."""
+    from mailctl.errors import MailctlError
+    from mailctl.services.secret_slots import list_slots
+
+    try:
+        settings = Session(config=context.find_root().params.get("config")).settings_file.load()
+    except (MailctlError, OSError):
+        return []
+    return [slot.name for slot in list_slots(settings) if slot.name.startswith(incomplete)]
+
+
+Name = Annotated[str, typer.Argument(metavar="NAME", autocompletion=_complete_name, show_default=False)]
+
+
+@app.command()
+def status(context: typer.Context, output: Output = OutputFormat.TABLE) -> None:
+    """Show every secret that the settings name: where it lives, and whether it is there.
+
+    Commands are not run. Exit code 6 if a secret is missing, or the place where it lives cannot be used.
+    """
+    from mailctl.services.secret_state import describe_secrets
+
+    session = get_session(context)
+    state = describe_secrets(session.settings_file.load(), session.secrets)
+    orphans = [str(reference) for reference in state.orphans]
+    if output is OutputFormat.JSON:
+        session.terminal.data(backend=state.backend, secrets=state.secrets, orphans=orphans)
+    else:
+        session.terminal.result(_backend_text(state.backend))
+        if state.secrets:
+            session.terminal.table(("NAME", "REFERENCE", "STATE"), map(_row, state.secrets))
+    _tell_problem(session, state.backend)
+    for reference in orphans:
+        session.terminal.warn(f"{reference} is stored, but nothing names it: `mailctl secret delete` takes its name")
+    if not state.ok:
+        raise typer.Exit(Exit.SECRET)
+
+
+@app.command("set")
+def set_(
+    context: typer.Context,
+    name: Name,
+    stdin: Annotated[bool, typer.Option("--stdin", help="Read the secret from standard input.")] = False,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="REF", help="Copy the secret from env:, file:, command: …", show_default=False),
+    ] = None,
+    dry_run: DryRun = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Store a secret in the backend, or replace it.
+
+    NAME is one that `status` lists, or a free one (without ':' and '/'), which can then be used by the reference that
+    `status` shows. It is asked for twice, hidden; or comes from standard input, exactly one trailing newline removed.
+
+    Examples:
+
+      mailctl secret set relay
+
+      pass show mail/relay | mailctl secret set relay --stdin
+
+      mailctl secret set relay --from file:/run/secrets/relay
+    """
+    from mailctl.services.secrets import set_secret
+
+    session = get_session(context)
+    secret = _read(session, name, stdin=stdin, source=source)
+    change = set_secret(session.settings_file, session.secrets, name, secret, dry_run=dry_run)
+    reference = str(change.references[name])
+    if output is OutputFormat.JSON:
+        session.terminal.data(
+            changed=change.changed, **_rehearsal(change, dry_run), secret={"name": name, "reference": reference}
+        )
+    else:
+        _tell(session, change, f"stored '{name}' at {reference}", f"'{name}' holds that secret already", dry_run)
+    _require_tidy(change)
+
+
+@app.command()
+def delete(
+    context: typer.Context, name: Name, yes: Yes = False, dry_run: DryRun = False, output: Output = OutputFormat.TABLE
+) -> None:
+    """Delete a secret that mailctl stored, and its name.
+
+    A secret that only is referred to (env:, file:, command:, another program's keyring entry) stays where it is.
+    """
+    from mailctl.services.secrets import delete_secret
+
+    session = get_session(context)
+    rehearsed = delete_secret(session.settings_file, session.secrets, name, dry_run=True)
+    if not dry_run:
+        if not session.terminal.require_agreement(f"Delete the secret '{name}'?", yes=yes):
+            session.terminal.say("nothing was deleted")
+            raise typer.Exit(Exit.FAILURE)
+        rehearsed = delete_secret(session.settings_file, session.secrets, name)
+    if output is OutputFormat.JSON:
+        session.terminal.data(changed=rehearsed.changed, **_rehearsal(rehearsed, dry_run), secret={"name": name})
+    else:
+        _tell(session, rehearsed, f"deleted '{name}'", f"there is no '{name}'", dry_run)
+    _require_tidy(rehearsed)
+
+
+@app.command()
+def migrate(
+    context: typer.Context,
+    to: Annotated[SecretBackend, typer.Option("--to", help="Where they are to live.", show_default=False)],
+    dry_run: DryRun = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Move every secret that mailctl stored to the keyring or the vault; new ones are stored there from then on.
+
+    Copies are read back before the settings name them, and the originals deleted after. If it is interrupted, run it
+    again. For a vault, `secret backend vault --key-file FILE` comes first.
+    """
+    from mailctl.services.secrets import migrate_secrets
+
+    session = get_session(context)
+    change = migrate_secrets(session.settings_file, session.secrets, to, dry_run=dry_run)
+    if output is OutputFormat.JSON:
+        moved = [{"name": name, "reference": str(reference)} for name, reference in change.references.items()]
+        session.terminal.data(changed=change.changed, **_rehearsal(change, dry_run), backend=to, moved=moved)
+    else:
+        count = len(change.references)
+        done = f"moved {count} secret{'s' * (count != 1)}; the {to} takes new ones"
+        _tell(session, change, done, f"all secrets are in the {to}", dry_run)
+    _require_tidy(change)
+
+
+@app.command()
+def backend(
+    context: typer.Context,
+    backend_: Annotated[SecretBackend | None, typer.Argument(metavar="[keyring|vault]", show_default=False)] = None,
+    key_file: Annotated[
+        Path | None,
+        typer.Option("--key-file", metavar="FILE", help="Opens the vault; made if absent.", show_default=False),
+    ] = None,
+    passphrase_from: Annotated[
+        str | None,
+        typer.Option(
+            "--passphrase-from", metavar="REF", help="Where the vault's passphrase lives.", show_default=False
+        ),
+    ] = None,
+    dry_run: DryRun = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Show where new secrets are stored, or choose it: the operating system's keyring, or a vault.
+
+    The vault is an encrypted file (age) beside the settings, for machines without a keyring. A key file opens it at
+    once; a passphrase takes a second or two each time. Keep the key file apart from the vault's backups.
+
+    Examples:
+
+      mailctl secret backend vault --key-file ~/.config/mailctl/vault.key
+
+      mailctl secret backend vault --passphrase-from env:MAILCTL_PASSPHRASE
+    """
+    from mailctl.services.secret_backend import choose_backend
+    from mailctl.services.secret_state import describe_backend
+
+    session = get_session(context)
+    if backend_ is None:
+        if key_file or passphrase_from:
+            raise UsageError("--key-file and --passphrase-from go with `mailctl secret backend vault`")
+        state = describe_backend(session.secrets)
+        if output is OutputFormat.JSON:
+            session.terminal.data(backend=state)
+        else:
+            session.terminal.result(_backend_text(state))
+        _tell_problem(session, state)
+        return
+    change = choose_backend(
+        session.settings_file,
+        session.secrets,
+        backend_,
+        key_file=str(key_file.expanduser().absolute()) if key_file else None,
+        passphrase_from=passphrase_from,
+        dry_run=dry_run,
+    )
+    if output is OutputFormat.JSON:
+        rehearsal = {"dry_run": True, "diff": change.diff} if dry_run else {}
+        options = change.after.secrets
+        chosen = {"backend": backend_, "key_file": options.key_file, "passphrase_from": options.passphrase_from}
+        session.terminal.data(changed=change.changed, **rehearsal, backend=chosen)
+    elif not change.changed:
+        session.terminal.say(f"nothing to change: new secrets are stored in the {backend_} already")
+    elif dry_run:
+        session.terminal.result(change.diff)
+        session.terminal.say("dry run, nothing was written")
+    else:
+        session.terminal.say(f"new secrets are stored in the {backend_}")
+
+
+def _read(session: Session, name: str, *, stdin: bool, source: str | None) -> Secret:
+    """Return the secret to store, from standard input, a reference, or a person who types it twice."""
+    if stdin and source is not None:
+        raise UsageError("--stdin and --from exclude each other")
+    if stdin:
+        from mailctl.cli.params import read_stdin_secret
+
+        return read_stdin_secret("-")
+    if source is not None:
+        from mailctl.model.secret import parse_secret_ref
+
+        return session.secrets.get(parse_secret_ref(source, "--from"))
+    if not session.terminal.interactive:
+        raise MissingInputError(
+            "missing: the secret, and nobody can be asked here", hint="give it by --stdin or --from REF"
+        )
+    secret = session.terminal.ask_secret(f"Secret '{name}'")
+    if secret != session.terminal.ask_secret("Once more"):
+        raise UsageError("the two differ; nothing was stored")
+    return secret
+
+
+def _rehearsal(change: SecretsChange, dry_run: bool) -> dict[str, object]:
+    return {"dry_run": True, "diff": change.settings.diff} if dry_run else {}
+
+
+def _tell(session: Session, change: SecretsChange, done: str, unchanged: str, dry_run: bool) -> None:
+    if not change.changed:
+        session.terminal.say(f"nothing to change: {unchanged}")
+    elif dry_run:
+        if change.settings.diff:
+            session.terminal.result(change.settings.diff)
+        session.terminal.say(f"dry run, nothing was written; would have: {done}")
+    else:
+        session.terminal.say(done)
+
+
+def _require_tidy(change: SecretsChange) -> None:
+    """Raise SecretStoreError, naming them, where secrets are left that nothing names any more."""
+    if change.orphans:
+        left = [str(reference) for reference in change.orphans]
+        raise SecretStoreError(
+            f"the settings are changed, but what they no longer name could not be deleted: {', '.join(left)}",
+            hint="`mailctl secret delete NAME` deletes it once its store can be used again",
+            details={"orphans": left},
+        )
+
+
+def _row(secret: SecretState) -> tuple[str, str, str]:
+    states = {True: "there", False: f"missing: {secret.problem}", None: "not tried"}
+    return secret.name, secret.reference, states[secret.present]
+
+
+def _backend_text(state: BackendState) -> str:
+    chosen = "" if state.chosen else " (by default)"
+    place = f": {state.location}" if state.location else ""
+    key = f", opened by the {state.opened_by}" if state.opened_by else ""
+    return f"new secrets are stored in the {state.backend}{chosen}{place}{key}"
+
+
+def _tell_problem(session: Session, state: BackendState) -> None:
+    if state.problem:
+        session.terminal.warn(state.problem)
+        session.terminal.say(f"hint: {state.hint}")

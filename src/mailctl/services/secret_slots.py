@@ -1,0 +1,113 @@
+"""The places in the settings that name a secret, each under the name by which `secret status` lists it.
+
+A secret of an entry is called after it, `server:CODE/client-key-passphrase`; one that was stored under a name of its
+own has neither `:` nor `/` in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from mailctl.errors import InvalidValueError, NotFoundError, Problem
+from mailctl.model.secret import SecretRef, parse_secret_ref
+from mailctl.model.server import Server
+from mailctl.model.settings import Settings
+from mailctl.model.values import has_control_characters, shown
+
+
+class SecretSlot(NamedTuple):
+    """A place in the settings that names a secret.
+
+    `put` returns the settings with another reference there, or with none.
+    """
+
+    name: str
+    reference: SecretRef | None
+    put: Callable[[Settings, SecretRef | None], Settings]
+
+
+def list_slots(settings: Settings) -> list[SecretSlot]:
+    """Return all places that name a secret now, entries' first."""
+    entries = [slot for slot in _entry_slots(settings) if slot.reference is not None]
+    return entries + [_named_slot(settings, name) for name in settings.secrets.named]
+
+
+def list_references(settings: Settings) -> set[SecretRef]:
+    """Return every reference that the settings hold, that of the vault's passphrase too."""
+    references = {slot.reference for slot in list_slots(settings) if slot.reference is not None}
+    if settings.secrets.passphrase_from:
+        references.add(parse_secret_ref(settings.secrets.passphrase_from))
+    return references
+
+
+def get_slot(settings: Settings, name: str) -> SecretSlot:
+    """Return the place that a name means; a free name may be a new one.
+
+    Raises NotFoundError if there is no such entry, InvalidValueError for what cannot be a name.
+    """
+    if ":" not in name and "/" not in name:
+        return _named_slot(settings, parse_free_name(name))
+    for slot in _entry_slots(settings):
+        if slot.name == name:
+            return slot
+    near = get_close_matches(name, [slot.name for slot in _entry_slots(settings)], n=3)
+    raise NotFoundError(
+        f"no entry of the settings has a secret {shown(name)}",
+        hint=f"did you mean {' or '.join(near)}?" if near else "`mailctl secret status` lists the names",
+        details={"secret": name},
+    )
+
+
+def parse_free_name(name: str) -> str:
+    """Parse a name that is not an entry's: without blanks, control characters, `:`, `/` or a leading `-`."""
+    problem = None
+    if not name:
+        problem = "a secret's name must not be empty"
+    elif any(character.isspace() for character in name) or has_control_characters(name) or not name.isprintable():
+        problem = f"{shown(name)} contains a blank or a control character, which a secret's name must not"
+    elif ":" in name or "/" in name or name.startswith("-"):
+        problem = f"{shown(name)} contains ':' or '/' or starts with '-': such names belong to entries"
+    if problem:
+        raise InvalidValueError([Problem("NAME", problem)])
+    return name
+
+
+def _entry_slots(settings: Settings) -> Iterator[SecretSlot]:
+    for server in settings.servers:
+        if server.tls.client_key:
+            passphrase = server.tls.client_key_passphrase
+            yield SecretSlot(
+                f"server:{server.code}/client-key-passphrase",
+                parse_secret_ref(passphrase) if passphrase else None,
+                _server_put(server.code),
+            )
+
+
+def _server_put(code: str) -> Callable[[Settings, SecretRef | None], Settings]:
+    def put(settings: Settings, reference: SecretRef | None) -> Settings:
+        text = str(reference) if reference else None
+
+        def changed(server: Server) -> Server:
+            return replace(server, tls=replace(server.tls, client_key_passphrase=text))
+
+        present = settings.get_server(code)
+        return replace(
+            settings, servers=tuple(changed(server) if server is present else server for server in settings.servers)
+        )
+
+    return put
+
+
+def _named_slot(settings: Settings, name: str) -> SecretSlot:
+    def put(changed: Settings, reference: SecretRef | None) -> Settings:
+        named = {other: text for other, text in changed.secrets.named.items() if other != name or reference}
+        if reference:
+            named[name] = str(reference)
+        return replace(changed, secrets=replace(changed.secrets, named=named))
+
+    present = settings.secrets.named.get(name)
+    return SecretSlot(name, parse_secret_ref(present) if present else None, put)
