@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from mailctl.errors import CapabilityError, ProtocolError
+from mailctl.errors import CapabilityError, InvalidValueError, Problem, ProtocolError
 from mailctl.protocol.envelope import check_command_text
 from mailctl.protocol.sasl.mechanism import Login
 
@@ -36,11 +36,13 @@ def find_timestamp(greeting: bytes) -> bytes | None:
 def apop_digest(login: Login, greeting: bytes) -> str:
     """Return the digest that APOP sends after the user name: 32 hex digits.
 
-    Raises CapabilityError of reason `apop-not-offered` if the greeting holds no timestamp, and what `find_timestamp`
-    and `check_command_text` raise.
+    Raises CapabilityError of reason `apop-not-offered` if the greeting holds no timestamp, InvalidValueError if the
+    user name or the password cannot stand in a command, and what `find_timestamp` raises.
     """
     assert login.secret is not None, "APOP is a login by password"
     check_command_text("user name", login.username)
+    if " " in login.username:
+        raise InvalidValueError([Problem("user name", "contains a blank, which APOP cannot send")])
     check_command_text("password", login.secret.reveal())
     timestamp = find_timestamp(greeting)
     if timestamp is None:

@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from mailctl.errors import CapabilityError, InvalidValueError, Problem
-from mailctl.model.values import ascii_host, has_control_characters, parse_host
+from mailctl.model.values import ascii_host, parse_host
 
 _BREAKING = {"\r": "a carriage return (CR)", "\n": "a line feed (LF)", "\0": "a NUL"}
 _ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+")
@@ -91,8 +91,8 @@ def parse_address(text: str, where: str = "address") -> Address:
 
 def _parse(text: str) -> Address:
     rule = "an address is written name@domain"
-    if has_control_characters(text):
-        raise ValueError("the address contains a control character")
+    if not text.isprintable():
+        raise ValueError("the address contains a control character, or one that cannot be seen")
     quoted = _QUOTED_LOCAL.match(text)
     if quoted and text[quoted.end() : quoted.end() + 1] == "@":
         local, domain = re.sub(r"\\(.)", r"\1", quoted[1]), text[quoted.end() + 1 :]
@@ -101,7 +101,7 @@ def _parse(text: str) -> Address:
         # Dots may stand anywhere: they do in the field, and are quoted on the wire.
         if not all(_ATOM.fullmatch(atom) for atom in local.split(".") if atom):
             raise ValueError(f"'{text}' is not an address: {rule}; a name with other characters stands in quotes")
-    if not domain or not text.partition("@")[0]:
+    if not domain or "@" not in text or text.startswith("@"):
         raise ValueError(f"'{text}' is not an address: {rule}")
     local = unicodedata.normalize("NFC", local)
     address = Address(local, _parse_domain(domain))
@@ -119,7 +119,7 @@ def _parse_domain(text: str) -> str:
         if ":" in host or host.replace(".", "").isdigit():
             raise ValueError(f"'{text}' is not a domain: an IP address stands in brackets, [{host}]")
         return host
-    literal = text.removeprefix("[").removesuffix("]")
+    literal = text[1:-1] if text.endswith("]") else ""
     try:
         if literal[:5].lower() == "ipv6:":
             return f"[IPv6:{ipaddress.IPv6Address(literal[5:])}]"

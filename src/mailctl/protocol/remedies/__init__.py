@@ -9,9 +9,9 @@ from __future__ import annotations
 from mailctl.model.report import Stage
 from mailctl.protocol.remedies.by_provider import PROVIDER_ROWS
 from mailctl.protocol.remedies.by_reason import REASON_ROWS
-from mailctl.protocol.remedies.remedy import Remedy
 from mailctl.protocol.remedies.by_reply import REPLY_ROWS
 from mailctl.protocol.remedies.by_stage import STAGE_REMEDIES
+from mailctl.protocol.remedies.remedy import Remedy
 
 __all__ = ["Remedy", "find_remedy"]
 

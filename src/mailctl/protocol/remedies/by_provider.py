@@ -118,8 +118,8 @@ _MICROSOFT_ROWS = (
             cause="Exchange Online refuses the token: wrong audience, missing permission, or, for an application's own "
             "token, a service principal that is missing or wrong",
             remedy="the token is for https://outlook.office365.com and carries IMAP.AccessAsUser.All, or "
-            "IMAP.AccessAsApp; for an application: `New-ServicePrincipal` with the object id of the *enterprise application* (not "
-            "of the app registration), then `Add-MailboxPermission`",
+            "IMAP.AccessAsApp; for an application: `New-ServicePrincipal` with the object id of the *enterprise "
+            "application* (not of the app registration), then `Add-MailboxPermission`",
             document=_MICROSOFT_OAUTH_DOCUMENT,
             next="{test} --depth auth",
         ),

@@ -66,7 +66,8 @@ REPLY_ROWS = (
         ),
     ),
     Row(
-        reply=r"\[(EXPIRED|CONTACTADMIN)\]|password (has )?expired|5\.7\.13\b|account (is )?(disabled|locked|suspended)",
+        reply=r"\[(EXPIRED|CONTACTADMIN)\]|password (has )?expired|5\.7\.13\b"
+        r"|account (is )?(disabled|locked|suspended)",
         stages=(Stage.AUTH, Stage.POP_BEFORE_SMTP),
         remedy=Remedy(
             cause="the server knows the account, but it is locked, disabled, or its password has expired",
