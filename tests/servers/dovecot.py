@@ -15,6 +15,7 @@ import os
 import secrets
 import shutil
 import smtplib
+import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -22,6 +23,7 @@ from typing import Self
 from imapclient import imap_utf7
 from tests.servers.certificates import CertificateAuthority, KeyPair
 from tests.servers.processes import (
+    PartMissingError,
     ServerProcess,
     ServerStartError,
     find_free_ports,
@@ -104,17 +106,19 @@ class Dovecot:
 
     @staticmethod
     def require() -> None:
-        """Raise PartMissingError where this machine has no Dovecot."""
-        get_program("dovecot")
+        """Raise PartMissingError where this machine has no Dovecot, or one that reads another configuration."""
+        version = subprocess.run([get_program("dovecot"), "--version"], capture_output=True, text=True, check=True)
+        if not version.stdout.startswith("2.3."):
+            raise PartMissingError(f"this is set up for Dovecot 2.3, and here is {version.stdout.split()[0]}")
 
     def __enter__(self) -> Self:
-        program = get_program("dovecot")
+        self.require()
         self.folder = make_folder("dovecot")
         try:
             self._prepare()
             for attempt in range(START_ATTEMPTS):
                 try:
-                    self._start(program)
+                    self._start()
                 except ServerStartError as error:
                     if "Address already in use" not in str(error) or attempt == START_ATTEMPTS - 1:
                         raise
@@ -174,13 +178,13 @@ class Dovecot:
                 shutil.chown(path, PACKAGE_USER, PACKAGE_USER)
         self.user = self.folder.owner()
 
-    def _start(self, program: str) -> None:
+    def _start(self) -> None:
         ports = find_free_ports(5)
         self.imap_port, self.imaps_port, self.pop3_port, self.pop3s_port, self.sieve_port = ports
         configuration = self.folder / "dovecot.conf"
         configuration.write_text(self._configuration(), encoding="utf-8")
         self._process = ServerProcess(
-            [program, "-F", "-c", str(configuration)],
+            [get_program("dovecot"), "-F", "-c", str(configuration)],
             output=self.folder / "dovecot.log",
             user=PACKAGE_USER if os.geteuid() == 0 else None,
         )

@@ -7,10 +7,10 @@ tried; where `CI` is set in the environment, the test fails instead.
 
 from __future__ import annotations
 
+import functools
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from tests.servers.certificates import CertificateAuthority
@@ -39,6 +39,7 @@ FIXTURES = {
 """The part behind each fixture."""
 
 
+@functools.cache
 def find_lack(part: str) -> str | None:
     """Return why this machine cannot run `part`, or None where it can."""
     try:
@@ -74,19 +75,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             part = reason.partition(":")[0]
             counts[part] = counts.get(part, 0) + 1
     for part, count in sorted(counts.items()):
-        terminalreporter.write_line(f"not tried with a real {part}: {count} tests (install: tests/servers/install.sh)")
+        terminalreporter.write_line(f"not tried with a real {part}: {count} tests")
 
 
 @pytest.fixture(scope="session")
 def ca(tmp_path_factory: pytest.TempPathFactory) -> CertificateAuthority:
     """A throw-away certificate authority."""
     return CertificateAuthority(tmp_path_factory.mktemp("ca"))
-
-
-@pytest.fixture(scope="session")
-def ca_file(ca: CertificateAuthority) -> Path:
-    """The authority that a client of the real servers is to trust."""
-    return ca.ca_file
 
 
 @pytest.fixture(scope="session")
