@@ -84,7 +84,7 @@ class Problem:
     conflict: bool = False
 
     def __str__(self) -> str:
-        place = f"line {self.line}, {self.where}" if self.line else self.where
+        place = ", ".join([f"line {self.line}"] * bool(self.line) + [self.where] * bool(self.where))
         return f"{place}: {self.message}" if place else self.message
 
     def as_json(self) -> dict[str, object]:

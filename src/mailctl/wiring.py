@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mailctl.credentials import Secrets
+    from mailctl.model.server import Server
     from mailctl.store import SettingsFile
 
 
@@ -24,7 +25,20 @@ def open_settings(path: Path) -> SettingsFile:
     return SettingsFile(path)
 
 
-def open_secrets(settings_file: SettingsFile) -> Secrets:
+def open_secrets(settings_file: SettingsFile, warn: Callable[[str], None]) -> Secrets:
     from mailctl.credentials import Secrets
 
-    return Secrets(settings_file.load().secrets, settings_file.path.parent)
+    return Secrets(settings_file.load().secrets, settings_file.path.parent, warn=warn)
+
+
+def resolve_paths(server: Server, settings_file: SettingsFile) -> Server:
+    """Return a server whose files are found from anywhere: relative paths start at the settings file's folder."""
+    from msgspec.structs import replace
+
+    folder = settings_file.path.parent.absolute()
+    found = {
+        name: str(folder / Path(path).expanduser())
+        for name in ("ca_file", "client_cert", "client_key")
+        if (path := getattr(server.tls, name))
+    }
+    return replace(server, tls=replace(server.tls, **found)) if found else server

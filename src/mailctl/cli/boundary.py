@@ -56,19 +56,20 @@ def _report(error: BaseException, arguments: Sequence[str]) -> Exit:
     if isinstance(error, KeyboardInterrupt | typer.Abort | EOFError):
         terminal.say("interrupted")
         return Exit.INTERRUPTED
-    if not isinstance(error, MailctlError):
-        bug = BugError(
-            f"this is a bug in mailctl: {type(error).__name__} (nothing more is shown, it might hold a secret)",
-            hint="run the same command with --debug and report what it prints",
-        )
-        bug.__cause__ = error
-        error, shown = bug, bug
-    else:
-        shown = error
+    explained = error if isinstance(error, MailctlError) else _as_bug(error)
     if terminal.debug:
-        _print_traceback(error)
-    terminal.error(shown, exit_for(shown))
-    return exit_for(shown)
+        _print_traceback(explained)
+    terminal.error(explained, exit_for(explained))
+    return exit_for(explained)
+
+
+def _as_bug(error: BaseException) -> BugError:
+    bug = BugError(
+        f"this is a bug in mailctl: {type(error).__name__} (nothing more is shown, it might hold a secret)",
+        hint="run the same command with --debug and report what it prints",
+    )
+    bug.__cause__ = error
+    return bug
 
 
 def _print_traceback(error: BaseException) -> None:

@@ -43,7 +43,12 @@ class Outcome:
 
 def apply_change(session: Session, edit: Callable[[Settings], Settings], *, dry_run: bool = False) -> Outcome:
     """Carry out an edit of the settings in one transaction, or only work out what it would change."""
-    change = session.settings_file.change(edit, dry_run=dry_run)
-    for warning in change.warnings:
-        session.terminal.warn(warning)
+    from mailctl.durable import Durability
+
+    file = session.settings_file
+    for warning in file.loaded.warnings:
+        session.terminal.warn(f"{file.path}: {warning}")
+    change = file.change(edit, dry_run=dry_run)
+    if change.durability is Durability.UNCONFIRMED:
+        session.terminal.warn(f"{file.path} is saved, but the disk did not confirm it: check the disk")
     return Outcome(change, dry_run=dry_run)

@@ -65,18 +65,20 @@ def expand_options(function: F) -> F:
     return expanded  # type: ignore[return-value]  # the same command, its options spelled out
 
 
-def _words(*words: str) -> Callable[[str], list[str]]:
+def words(*choices: str) -> Callable[[str], list[str]]:
+    """Return a completion that offers fixed words."""
+
     def complete(incomplete: str) -> list[str]:
-        return [word for word in words if word.startswith(incomplete)]
+        return [word for word in choices if word.startswith(incomplete)]
 
     return complete
 
 
-def _choice(option: str, *words: str, help: str, panel: str) -> Any:  # noqa: A002 - Typer's own word
-    metavar = "|".join(words) if len(words) < 5 else option.rpartition("-")[2].upper()
-    spelled = f"{help} ({', '.join(words)})" if len(words) >= 5 else help
+def _choice(option: str, *choices: str, help: str, panel: str) -> Any:  # noqa: A002 - Typer's own word
+    metavar = "|".join(choices) if len(choices) < 5 else option.rpartition("-")[2].upper()
+    spelled = f"{help} ({', '.join(choices)})" if len(choices) >= 5 else help
     return typer.Option(
-        option, metavar=metavar, help=spelled, autocompletion=_words(*words), rich_help_panel=panel, show_default=False
+        option, metavar=metavar, help=spelled, autocompletion=words(*choices), rich_help_panel=panel, show_default=False
     )
 
 

@@ -52,8 +52,10 @@ def _ask(session: Session, question: str, parse: Any, default: str | None = None
         answer = session.terminal.ask(question, default)
         try:
             return parse(answer)
-        except (ValueError, MailctlError) as error:
-            session.terminal.say(f"  {error}{f' ({error.hint})' if getattr(error, 'hint', None) else ''}")
+        except ValueError as error:
+            session.terminal.say(f"  {error}")
+        except MailctlError as error:
+            session.terminal.say(f"  {error.message}; {error.hint}")
 
 
 def _ask_endpoint(session: Session, protocol: Protocol, proposed_host: str | None) -> dict[str, Any]:
@@ -67,21 +69,23 @@ def _ask_endpoint(session: Session, protocol: Protocol, proposed_host: str | Non
 
 def _try_server(session: Session, fields: dict[str, Any]) -> None:
     """Try both sides with a login that is asked for, if the person wants to, and show the steps."""
-    from mailctl.cli.testing import run_checks
+    from mailctl.cli.testing import show_check
     from mailctl.model.decode import decode_or_raise
-    from mailctl.protocol.sasl import Login
-    from mailctl.services.check import CheckOptions, plan_receive, plan_send
+    from mailctl.model.secret import parse_secret_ref
+    from mailctl.services.check import CheckOptions, Depth, LoginSource, plan_receive, plan_send
 
     server = decode_or_raise(Server, fields)
     session.terminal.say("The server can be tried now. The login is used for this and not stored.")
     username = session.terminal.ask("User name (Enter: connect without a login; 'skip': do not try)", " ")
     if username == "skip":
         return
-    login = None
+    login, depth = None, Depth.TLS
     if username.strip():
-        login = Login(username.strip(), session.terminal.ask_secret("Password"))
-    options = CheckOptions(login=login, secret_source="prompt")  # noqa: S106 - where it came from
+        password = session.terminal.ask_secret("Password")
+        login, depth = LoginSource(username=username.strip(), source="prompt", read=lambda: password), Depth.AUTH
+    options = CheckOptions(read_secret=lambda reference: session.secrets.get(parse_secret_ref(reference)), login=login)
     try:
-        run_checks(session, [plan_send(server, options), plan_receive(server, options)])
+        for check in (plan_send(server, options, depth=depth), plan_receive(server, options, depth=depth)):
+            show_check(session, check)
     except InvalidValueError as error:
         session.terminal.warn(error.message)

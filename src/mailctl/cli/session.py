@@ -49,7 +49,7 @@ class Session:
     def secrets(self) -> Secrets:
         from mailctl.wiring import open_secrets
 
-        return open_secrets(self.settings_file)
+        return open_secrets(self.settings_file, self.terminal.warn)
 
 
 def get_session(context: typer.Context) -> Session:

@@ -59,6 +59,10 @@ class Terminal:
         """Write a result to standard output."""
         _write(sys.stdout, text)
 
+    def flush(self) -> None:
+        """Let what was written to standard output be seen at once."""
+        sys.stdout.flush()
+
     def data(self, **fields: Any) -> None:
         """Write a result as one JSON object, with its schema version first."""
         self.result(encode_json({"schema_version": SCHEMA_VERSION, **fields}))
@@ -96,7 +100,7 @@ class Terminal:
 
     def ask(self, question: str, default: str | None = None) -> str:
         """Ask a person for a line; an empty answer takes the default, and is asked again where there is none."""
-        shown = f"{question} [{default}]: " if default else f"{question}: "
+        shown = f"{question} [{default}]: " if default and default.strip() else f"{question}: "
         while True:
             sys.stderr.write(shown)
             sys.stderr.flush()
@@ -116,7 +120,7 @@ class Terminal:
 
     def confirm(self, question: str, *, default: bool = False) -> bool:
         """Ask a person to agree; a plain Enter is the default."""
-        answer = self.ask(f"{question} [{'Y/n' if default else 'y/N'}]", default=None if False else " ")
+        answer = self.ask(f"{question} [{'Y/n' if default else 'y/N'}]", default=" ")
         return default if answer == " " else answer.lower() in ("y", "yes")
 
     def require_agreement(self, question: str, *, yes: bool) -> bool:

@@ -152,7 +152,7 @@ def get_preset(name: str) -> Preset | None:
 
 
 def preset_fields(preset: Preset, protocol: IncomingProtocol) -> dict[str, dict[str, Any]]:
-    """Return the fields of a server that a preset gives, by section; authentication is left to the strongest offered."""
+    """Return the fields of a server that a preset gives, by section; the strongest offered login is taken."""
     incoming = preset.incoming(protocol)
     return {
         "smtp": {**preset.smtp._asdict(), "auth": "auto"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -99,9 +100,11 @@ def order_servers(codes: Sequence[str]) -> Edit:
     """Return the edit that puts the whole catalogue into the order of the codes, each named exactly once."""
 
     def edit(settings: Settings) -> Settings:
-        wanted = [settings.get_server(code) for code in codes]
-        missing = [server.code for server in settings.servers if server not in wanted]
-        doubled = sorted({server.code for server in wanted if wanted.count(server) > 1})
+        present = {server.code: server for server in settings.servers}
+        wanted = [present.get(code) or settings.get_server(code) for code in codes]
+        counts = Counter(server.code for server in wanted)
+        missing = [code for code in present if code not in counts]
+        doubled = [code for code, count in counts.items() if count > 1]
         if missing or doubled:
             said = [f"missing: {', '.join(missing)}"] * bool(missing) + [f"twice: {', '.join(doubled)}"] * bool(doubled)
             raise UsageError(

@@ -1,0 +1,75 @@
+"""The whole command, run in this process: arguments in, exit code and both streams out."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailctl.cli.boundary import run
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command answered."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def error(self) -> Any:
+        return json.loads(self.err)["error"]
+
+
+class Mailctl:
+    """Runs `mailctl --config CONFIG …` as a script would: no terminal anywhere."""
+
+    def __init__(self, config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self.config = config
+        self._capsys = capsys
+        self._monkeypatch = monkeypatch
+
+    def __call__(self, *arguments: str | Path, stdin: bytes = b"") -> Result:
+        self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
+        self._capsys.readouterr()
+        code = run(["--config", str(self.config), *map(str, arguments)])
+        captured = self._capsys.readouterr()
+        return Result(code, captured.out, captured.err)
+
+    def must(self, *arguments: str | Path, stdin: bytes = b"") -> Result:
+        """Run a command that has to succeed."""
+        result = self(*arguments, stdin=stdin)
+        assert result.code == 0, result
+        return result
+
+    def add_server(self, code: str, *options: str) -> Result:
+        """Add a server with plain values; `options` go on top."""
+        return self.must(
+            "server", "add", code, "--name", code.upper(), "--smtp-host", "smtp.example.org",
+            "--incoming-protocol", "imap", "--incoming-host", "imap.example.org", *options,
+        )  # fmt: skip
+
+    @property
+    def codes(self) -> list[str]:
+        return [server["code"] for server in self.must("server", "list", "-o", "json").json["servers"]]
+
+    def settings(self) -> str:
+        """Return the settings file as it stands on disk."""
+        return self.config.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def mailctl(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Mailctl:
+    monkeypatch.delenv("MAILCTL_CONFIG", raising=False)
+    monkeypatch.delenv("MAILCTL_NO_INPUT", raising=False)
+    return Mailctl(tmp_path / "mailctl.toml", capsys, monkeypatch)

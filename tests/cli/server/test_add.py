@@ -1,0 +1,188 @@
+"""`mailctl server add`: what is saved, what is answered, what is refused."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Mailctl
+
+PLAIN = ("--name", "Headquarters", "--smtp-host", "smtp.example.org", "--incoming-protocol", "imap",
+         "--incoming-host", "imap.example.org")  # fmt: skip
+
+
+def test_a_new_server_is_saved_with_its_defaults(mailctl: Mailctl) -> None:
+    result = mailctl("server", "add", "hq", *PLAIN, "-o", "json")
+    assert result.code == 0
+    assert result.err == ""
+    assert result.json == {
+        "schema_version": 1,
+        "changed": True,
+        "server": {
+            "code": "hq",
+            "name": "Headquarters",
+            "oauth_client": None,
+            "smtp": {
+                "host": "smtp.example.org", "port": 465, "security": "tls", "auth": "none",
+                "credentials": "incoming", "timeout": 10,
+            },
+            "incoming": {
+                "protocol": "imap", "host": "imap.example.org", "port": 993, "security": "tls", "auth": "auto",
+                "apop": False, "timeout": 10,
+            },
+            "tls": {
+                "verify": True, "ca_file": None, "pins": [], "client_cert": None, "client_key": None,
+                "client_key_passphrase": None,
+            },
+        },
+    }  # fmt: skip
+    [saved] = tomllib.loads(mailctl.settings())["servers"]
+    assert saved["smtp"] == {
+        "host": "smtp.example.org", "port": 465, "security": "tls", "auth": "none", "credentials": "incoming",
+        "timeout": 10,
+    }  # fmt: skip
+
+
+def test_people_are_told_on_standard_error_alone(mailctl: Mailctl) -> None:
+    result = mailctl("server", "add", "hq", *PLAIN)
+    assert (result.code, result.out, result.err) == (0, "", "added 'hq'\n")
+    assert mailctl("-q", "server", "add", "hq2", *PLAIN).err == ""
+
+
+def test_names_and_codes_in_any_script(mailctl: Mailctl) -> None:
+    mailctl.must("server", "add", "本社", *PLAIN[2:], "--name", "本社メール")
+    assert '"本社メール"' in mailctl.settings()
+    assert mailctl.must("server", "show", "本社", "-o", "json").json["server"]["name"] == "本社メール"
+
+
+def test_a_taken_code_is_refused_and_the_file_untouched(mailctl: Mailctl) -> None:
+    mailctl.add_server("hq")
+    before = mailctl.config.stat()
+    result = mailctl("server", "add", "hq", *PLAIN, "-o", "json")
+    assert (result.code, result.out) == (4, "")
+    assert result.error["code"] == "already-exists"
+    assert "'hq' exists already" in result.error["message"]
+    after = mailctl.config.stat()
+    assert (before.st_mtime_ns, before.st_ino) == (after.st_mtime_ns, after.st_ino)
+
+
+def test_if_not_exists_accepts_an_equal_server_and_names_what_differs(mailctl: Mailctl) -> None:
+    mailctl.must("server", "add", "hq", *PLAIN)
+    same = mailctl("server", "add", "hq", *PLAIN, "--if-not-exists", "-o", "json")
+    assert (same.code, same.json["changed"]) == (0, False)
+    other = mailctl("server", "add", "hq", *PLAIN, "--smtp-auth", "plain", "--apop", "--incoming-protocol", "pop3",
+                    "--if-not-exists", "-o", "json")  # fmt: skip
+    assert other.code == 4
+    assert other.error["fields"] == ["smtp.auth", "incoming.protocol", "incoming.port", "incoming.apop"]
+
+
+def test_a_dry_run_shows_the_difference_and_writes_nothing(mailctl: Mailctl) -> None:
+    result = mailctl("server", "add", "hq", *PLAIN, "--dry-run")
+    assert result.code == 0
+    assert '+code = "hq"' in result.out
+    assert "dry run, nothing was written" in result.err
+    assert not mailctl.config.exists()
+    assert mailctl("server", "add", "hq", *PLAIN, "--dry-run", "-o", "json").json["dry_run"] is True
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--smtp-port", "２５"], 2, "--smtp-port: '２５' is not a port: a port is a whole number from 1 to 65535"),
+        (["--smtp-port", "0"], 2, "--smtp-port: '0' is not a port"),
+        (["--smtp-port", "2525"], 2, "--smtp-security: is missing, and port 2525 does not tell it"),
+        (["--smtp-timeout", "9"], 2, "--smtp-timeout: '9' is not a time-out: a time-out is a whole number of seconds"),
+        (["--incoming-timeout", "121"], 2, "--incoming-timeout: '121' is not a time-out"),
+        (["--smtp-security", "ssl"], 2, "--smtp-security: 'ssl' is none of: none, starttls, tls"),
+        (["--smtp-auth", "login-command"], 2, "--smtp-auth: 'login-command' is none of: none, auto, plain"),
+        (["--incoming-auth", "none"], 2, "--incoming-auth: 'none' is none of: auto, login-command"),
+        (["--apop"], 4, "--apop: APOP is a login of POP3; the incoming protocol is imap"),
+        (["--incoming-protocol", "pop3", "--apop", "--incoming-auth", "plain"], 4, "--apop: APOP excludes"),
+        (["--smtp-host", "a\r\nb"], 2, r"--smtp-host: 'a\r\nb' contains a blank or a control character"),
+        (["--name", "  "], 2, "--name: a name must not be blank"),
+        (["--name", "a\x1b[31m"], 2, "contains a control character"),
+        (["--oauth-client", "google"], 3, "no OAuth client 'google' is registered"),
+        (["--pin", "sha1:00"], 2, "--pin: 'sha1:00' is not a pin"),
+        (["--ca-file", "/nowhere/ca.pem"], 2, "--ca-file: there is no file /nowhere/ca.pem"),
+        (["--preset", "hotmale"], 3, "there is no preset 'hotmale'"),
+    ],
+)
+def test_what_breaks_a_rule_is_one_clear_message(mailctl: Mailctl, options: list[str], code: int, said: str) -> None:
+    result = mailctl("server", "add", "hq", *PLAIN, *options)
+    assert (result.code, result.out) == (code, "")
+    assert said in result.err
+    assert "Traceback" not in result.err
+    assert not mailctl.config.exists()
+
+
+@pytest.mark.parametrize("code", ["a b", "a@b", "a:b", "sysmail", "a\tb", ""])
+def test_codes_that_break_a_rule_are_refused(mailctl: Mailctl, code: str) -> None:
+    result = mailctl("server", "add", code, *PLAIN)
+    assert result.code == 2
+    assert result.err.startswith("error: CODE: ")
+    assert not mailctl.config.exists()
+
+
+def test_what_is_missing_is_named_by_its_options(mailctl: Mailctl) -> None:
+    result = mailctl("--no-input", "server", "add", "hq", "-o", "json")
+    assert result.code == 2
+    assert result.error["code"] == "missing-input"
+    assert result.error["missing"] == ["--name", "--smtp-host", "--incoming-protocol", "--incoming-host"]
+
+
+@pytest.mark.parametrize(
+    ("preset", "smtp", "incoming"),
+    [
+        ("gmail", ("smtp.gmail.com", 465, "tls"), ("imap.gmail.com", 993, "tls")),
+        ("microsoft365", ("smtp.office365.com", 587, "starttls"), ("outlook.office365.com", 993, "tls")),
+        ("outlook.com", ("smtp-mail.outlook.com", 587, "starttls"), ("outlook.office365.com", 993, "tls")),
+        ("yahoo", ("smtp.mail.yahoo.com", 465, "tls"), ("imap.mail.yahoo.com", 993, "tls")),
+        ("icloud", ("smtp.mail.me.com", 587, "starttls"), ("imap.mail.me.com", 993, "tls")),
+        ("aruba", ("smtps.aruba.it", 465, "tls"), ("imaps.aruba.it", 993, "tls")),
+        ("pec-aruba", ("smtps.pec.aruba.it", 465, "tls"), ("imaps.pec.aruba.it", 993, "tls")),
+        ("pec-legalmail", ("sendm.cert.legalmail.it", 465, "tls"), ("mbox.cert.legalmail.it", 993, "tls")),
+    ],
+)
+def test_presets_give_hosts_ports_and_security(
+    mailctl: Mailctl, preset: str, smtp: tuple[str, int, str], incoming: tuple[str, int, str]
+) -> None:
+    server = mailctl.must("server", "add", "p", "--name", "P", "--preset", preset, "-o", "json").json["server"]
+    assert tuple(server["smtp"][name] for name in ("host", "port", "security")) == smtp
+    assert tuple(server["incoming"][name] for name in ("host", "port", "security")) == incoming
+    assert server["smtp"]["auth"] == "auto"
+
+
+def test_a_preset_follows_the_protocol_and_given_fields_win(mailctl: Mailctl) -> None:
+    server = mailctl.must(
+        "server", "add", "p", "--name", "P", "--preset", "gmail", "--incoming-protocol", "pop3",
+        "--smtp-port", "587", "--smtp-security", "starttls", "-o", "json",
+    ).json["server"]  # fmt: skip
+    assert server["incoming"]["host"] == "pop.gmail.com"
+    assert (server["smtp"]["port"], server["smtp"]["security"]) == (587, "starttls")
+    assert mailctl("server", "add", "i", "--name", "I", "--preset", "icloud", "--incoming-protocol", "pop3").code == 2
+
+
+def test_unconfirmed_preset_values_say_so(mailctl: Mailctl) -> None:
+    said = mailctl.must("server", "add", "l", "--name", "L", "--preset", "pec-legalmail").err
+    assert "sendm.cert.legalmail.it:465 is unconfirmed" in said
+    assert "mbox.cert.legalmail.it" not in said
+
+
+def test_contradictory_ports_are_a_warning_only(mailctl: Mailctl) -> None:
+    result = mailctl("server", "add", "hq", *PLAIN, "--incoming-port", "443", "--incoming-security", "tls")
+    assert result.code == 0
+    assert "warning: port 443 is a web server's; IMAP with security tls usually has port 993" in result.err
+
+
+def test_verification_off_is_said(mailctl: Mailctl) -> None:
+    assert "certificate verification is off" in mailctl("server", "add", "hq", *PLAIN, "--no-tls-verify").err
+
+
+def test_paths_are_kept_absolute(mailctl: Mailctl, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ca.pem").write_text("")
+    monkeypatch.chdir(tmp_path)
+    server = mailctl.must("server", "add", "hq", *PLAIN, "--ca-file", "ca.pem", "-o", "json").json["server"]
+    assert server["tls"]["ca_file"] == str(tmp_path / "ca.pem")

@@ -1,0 +1,78 @@
+"""`mailctl server edit`: named fields change, all else stays, in the file too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Mailctl
+
+
+def test_only_named_fields_change(mailctl: Mailctl) -> None:
+    mailctl.add_server("hq", "--smtp-auth", "plain", "--smtp-timeout", "30")
+    before = mailctl.must("server", "show", "hq", "-o", "json").json["server"]
+    after = mailctl.must("server", "edit", "hq", "--smtp-timeout", "45", "-o", "json").json
+    assert after["changed"] is True
+    assert after["server"] == {**before, "smtp": {**before["smtp"], "timeout": 45}}
+
+
+def test_comments_and_unknown_keys_survive(mailctl: Mailctl) -> None:
+    mailctl.add_server("hq")
+    marked = mailctl.settings().replace('name = "HQ"', 'name = "HQ" # the old name\ncolour = "blue"')
+    mailctl.config.write_text(marked, encoding="utf-8")
+    mailctl.must("server", "edit", "hq", "--smtp-timeout", "45")
+    assert mailctl.settings() == marked.replace("timeout = 10", "timeout = 45", 1)
+
+
+def test_an_edit_that_changes_nothing_leaves_the_file_alone(mailctl: Mailctl) -> None:
+    mailctl.add_server("hq")
+    before = mailctl.config.stat()
+    result = mailctl("server", "edit", "hq", "--name", "HQ")
+    assert (result.code, result.err) == (0, "nothing to change: 'hq' is so already\n")
+    assert mailctl.config.stat().st_mtime_ns == before.st_mtime_ns
+    assert mailctl("server", "edit", "hq", "--name", "HQ", "-o", "json").json["changed"] is False
+
+
+def test_a_rename_keeps_place_and_fields(mailctl: Mailctl) -> None:
+    for code in ("a", "b", "c"):
+        mailctl.add_server(code)
+    mailctl.must("server", "edit", "b", "--code", "本社")
+    assert mailctl.codes == ["a", "本社", "c"]
+    assert mailctl("server", "edit", "a", "--code", "c").code == 4
+    assert mailctl("server", "edit", "a", "--code", "x@y").code == 2
+
+
+def test_fields_are_cleared_to_their_defaults(mailctl: Mailctl) -> None:
+    mailctl.add_server("hq", "--smtp-auth", "plain", "--smtp-timeout", "30", "--pin", "sha256:" + "0" * 64)
+    server = mailctl.must(
+        "server", "edit", "hq", "--clear", "smtp.timeout", "--clear", "smtp-auth", "--clear", "pin", "-o", "json"
+    ).json["server"]
+    assert (server["smtp"]["timeout"], server["smtp"]["auth"], server["tls"]["pins"]) == (10, "none", [])
+
+
+def test_what_cannot_be_cleared_is_refused(mailctl: Mailctl) -> None:
+    mailctl.add_server("hq")
+    result = mailctl("server", "edit", "hq", "--clear", "smtp.host")
+    assert result.code == 2
+    assert "'smtp.host' is not a field that can be cleared" in result.err
+
+
+def test_an_unknown_server_is_named_with_near_ones(mailctl: Mailctl) -> None:
+    mailctl.add_server("berlin")
+    result = mailctl("server", "edit", "belin", "--name", "X", "-o", "json")
+    assert result.code == 3
+    assert result.error["message"] == "there is no server with the code 'belin'"
+    assert result.error["hint"] == "did you mean berlin?"
+
+
+def test_a_changed_security_without_a_port_is_warned_of(mailctl: Mailctl) -> None:
+    mailctl.add_server("hq")
+    result = mailctl.must("server", "edit", "hq", "--smtp-security", "starttls")
+    assert "port 465 of SMTP usually goes with security tls, not starttls" in result.err
+
+
+def test_a_preset_replaces_hosts_and_ports(mailctl: Mailctl) -> None:
+    mailctl.add_server("hq", "--smtp-timeout", "30")
+    server = mailctl.must("server", "edit", "hq", "--preset", "gmail", "-o", "json").json["server"]
+    assert (server["smtp"]["host"], server["incoming"]["host"]) == ("smtp.gmail.com", "imap.gmail.com")
+    assert server["smtp"]["timeout"] == 30
