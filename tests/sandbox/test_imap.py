@@ -6,6 +6,7 @@ import imaplib
 from collections.abc import Iterator
 
 import pytest
+from imapclient import IMAPClient
 
 MULTIPART = (
     b"From: A <a@sandbox.test>\r\nSubject: =?utf-8?q?caf=C3=A9?=\r\nX-Twice: one\r\nX-Twice: two\r\n"
@@ -140,6 +141,37 @@ def test_deleted_messages_are_expunged_and_uids_not_used_again(inbox):
     inbox.append("INBOX", None, None, b"Subject: four\r\n\r\n")
     inbox.noop()
     assert inbox.uid("SEARCH", "ALL")[1] == [b"2 4"]
+
+
+def test_uid_expunge_removes_only_what_it_names(inbox):
+    inbox.append("INBOX", None, None, b"Subject: two\r\n\r\n")
+    inbox.store("1:2", "+FLAGS", "\\Deleted")
+    assert inbox.uid("EXPUNGE", "2")[0] == "OK"
+    assert inbox.uid("SEARCH", "ALL")[1] == [b"1"]
+
+
+def test_an_envelope_has_four_fields_an_address_even_where_the_message_lacks_them(clients, alice):
+    client = IMAPClient(clients.sandbox.host, clients.sandbox.ports["imaps"], ssl_context=clients.tls)
+    with client:
+        client.login(alice.username, alice.password.reveal())
+        client.append("INBOX", b"From: root\r\nTo: Undisclosed <>, a@b.test\r\n\r\n")
+        client.select_folder("INBOX")
+        envelope = client.fetch([1], ["ENVELOPE"])[1][b"ENVELOPE"]
+    assert envelope.from_[0].mailbox == b"root"
+    assert [str(address) for address in envelope.to][-1] == "a@b.test"
+    assert envelope.cc is None
+
+
+def test_a_waiting_client_is_told_of_a_new_message(clients, alice):
+    with IMAPClient(clients.sandbox.host, clients.sandbox.ports["imaps"], ssl_context=clients.tls) as client:
+        client.login(alice.username, alice.password.reveal())
+        assert client.find_special_folder(b"\\Trash") == "Trash"
+        client.select_folder("INBOX")
+        client.idle()
+        with clients.smtp(login=alice) as smtp:
+            smtp.sendmail(alice.username, [alice.username], b"Subject: news\r\n\r\n")
+        assert (1, b"EXISTS") in client.idle_check(timeout=30)
+        client.idle_done()
 
 
 def test_a_new_message_is_announced_to_a_session_that_has_the_folder_open(inbox, clients, alice):

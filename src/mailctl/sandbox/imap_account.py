@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC
 from email.header import Header
 from email.message import Message as ParsedMessage
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import format_datetime, getaddresses, parsedate_to_datetime
 from functools import cached_property
 from typing import BinaryIO, Protocol
 
@@ -52,6 +52,18 @@ class IMAPPart:
         chosen = [field for field in fields if (_field_name(field) in wanted) is not others]
         return b"".join(chosen) + b"\r\n"
 
+    def envelope(self) -> tuple[object, ...]:
+        """Return the envelope structure (RFC 3501, 7.4.2); Sender and Reply-To default to From."""
+        values = self.getHeaders(True)
+        senders = values.get("from")
+        return (
+            *(values.get(name) for name in ("date", "subject")),
+            _addresses(senders),
+            *(_addresses(values.get(name, senders)) for name in ("sender", "reply-to")),
+            *(_addresses(values.get(name)) for name in ("to", "cc", "bcc")),
+            *(values.get(name) for name in ("in-reply-to", "message-id")),
+        )
+
     def find_part(self, path: Iterable[int]) -> IMAPPart:
         """Return the part at a path counted from 0; raises IndexError if there is none (RFC 3501, 6.4.5)."""
         part = self
@@ -64,7 +76,7 @@ class IMAPPart:
                 raise IndexError(index)
         return part
 
-    # What Twisted's ENVELOPE and BODYSTRUCTURE call (IMessagePart).
+    # What Twisted's BODYSTRUCTURE calls (IMessagePart).
 
     def getHeaders(self, negate: bool, *names: str) -> dict[str, str]:
         """Return header values by lower-case name, in ASCII (RFC 2047): the first of each, or a default (RFC 2045)."""
@@ -102,6 +114,16 @@ class IMAPPart:
 
 def _field_name(field: bytes) -> str:
     return field.partition(b":")[0].decode("ascii", "replace").strip().lower()
+
+
+def _addresses(value: str | None) -> list[tuple[str | None, None, str, str]] | None:
+    parsed = getaddresses([value]) if value else []
+    return [(name or None, None, *_halves(address)) for name, address in parsed] or None
+
+
+def _halves(address: str) -> tuple[str, str]:
+    local, _, domain = address.rpartition("@")
+    return (local, domain) if local else (domain, "")
 
 
 def _ascii(value: object) -> str:
@@ -228,9 +250,10 @@ class SelectedFolder:
             changed[number] = sorted(message.flags)
         return changed
 
-    def expunge(self) -> list[int]:
-        """Remove what is flagged \\Deleted; return sequence numbers from the highest down, so that each holds."""
-        gone = [(number, each) for number, each in enumerate(self._messages, 1) if "\\Deleted" in each.flags]
+    def expunge(self, uids: MessageSet | None = None) -> list[int]:
+        """Remove what is flagged \\Deleted (and among `uids`); return sequence numbers from the highest down."""
+        among = enumerate(self._messages, 1) if uids is None else self._within(uids, uid=1)
+        gone = [(number, message) for number, message in among if "\\Deleted" in message.flags]
         self._folder.remove(message for _, message in gone)
         for number, _ in reversed(gone):
             del self._messages[number - 1]

@@ -4,7 +4,7 @@ Added: no login without TLS, SPECIAL-USE (RFC 6154), UIDPLUS' APPENDUID (RFC 431
 byte with partial fetches, `\\Seen` set by reading, a SEARCH that needs no reactor.
 """
 
-# ruff: noqa: N802, N803, A002, ARG002 - names and signatures are Twisted's
+# ruff: noqa: N802, N803, N815, A002, ARG002 - names and signatures are Twisted's
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from copy import copy
 from typing import Any, BinaryIO
 
-from twisted.mail.imap4 import IMAP4Server
+from twisted.mail import imap4
 
 from mailctl.sandbox.authentication import CHALLENGERS, StorePortal
 from mailctl.sandbox.imap_account import IMAPAccount, IMAPMessage, SelectedFolder
@@ -22,7 +22,10 @@ from mailctl.sandbox.twisted_bridge import Untimed, exhaust
 
 Write = Callable[[bytes], None]
 
-_Base: Any = IMAP4Server  # not annotated: what mypy infers of it does not hold
+# Twisted's mail package is not annotated: what mypy infers of it does not hold.
+_Base: Any = imap4.IMAP4Server
+_collapse: Callable[[list[object]], bytes] = imap4.collapseNestedLists
+_parse_set: Callable[[bytes], imap4.MessageSet] = imap4.parseIdList
 
 
 class IMAPServer(Untimed, _Base):  # type: ignore[misc]  # see _Base
@@ -85,12 +88,26 @@ class IMAPServer(Untimed, _Base):  # type: ignore[misc]  # see _Base
             self.sendPositiveResponse(message=b"[UIDNEXT %d]" % mbox.getUIDNext())
         super()._cbSelectWork(mbox, cmdName, tag)
 
+    def do_UID(self, tag: bytes, command: bytes, line: bytes) -> None:
+        if command.upper() == b"EXPUNGE":  # UIDPLUS (RFC 4315, 2.1)
+            for number in self.mbox.expunge(_parse_set(line)):
+                self.sendUntaggedResponse(b"%d EXPUNGE" % number)
+            self.sendPositiveResponse(tag, b"UID EXPUNGE completed")
+        else:
+            super().do_UID(tag, command, line)
+
+    select_UID = (do_UID, *_Base.select_UID[1:])
+
     def connectionLost(self, reason: object) -> None:
         if self.mbox is not None:
             self.mbox.removeListener(self)
         super().connectionLost(reason)
 
-    # FETCH: Twisted's own would put headers together from a dictionary, and give out more than a partial fetch asks.
+    # FETCH: Twisted's own puts headers together from a dictionary, leaves out the host of an address without a domain,
+    # and gives out more than a partial fetch asks for.
+
+    def spew_envelope(self, id: int, msg: IMAPMessage, _w: Write, _f: object = None) -> None:
+        _w(b"ENVELOPE " + _collapse([msg.envelope()]))
 
     def spew_rfc822header(self, id: int, msg: IMAPMessage, _w: Write, _f: object = None) -> None:
         _w(b"RFC822.HEADER " + _literal(msg.header))
