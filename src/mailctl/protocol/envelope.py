@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from mailctl.errors import CapabilityError, InvalidValueError, Problem
-from mailctl.model.values import ascii_host, parse_host
+from mailctl.model.values import ascii_host, parse_host, shown
 
 _BREAKING = {"\r": "a carriage return (CR)", "\n": "a line feed (LF)", "\0": "a NUL"}
 _ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+")
@@ -100,14 +100,14 @@ def _parse(text: str) -> Address:
         local, _, domain = text.rpartition("@")
         # Dots may stand anywhere: they do in the field, and are quoted on the wire.
         if not all(_ATOM.fullmatch(atom) for atom in local.split(".") if atom):
-            raise ValueError(f"'{text}' is not an address: {rule}; a name with other characters stands in quotes")
+            raise ValueError(f"{shown(text)} is not an address: {rule}; a name with other characters stands in quotes")
     if not domain or "@" not in text or text.startswith("@"):
-        raise ValueError(f"'{text}' is not an address: {rule}")
+        raise ValueError(f"{shown(text)} is not an address: {rule}")
     local = unicodedata.normalize("NFC", local)
     address = Address(local, _parse_domain(domain))
     if len(local.encode()) > _LOCAL_OCTETS_MAX or len(str(address).encode()) > _ADDRESS_OCTETS_MAX:
         raise ValueError(
-            f"'{text[:80]}…' is not an address: at most {_LOCAL_OCTETS_MAX} bytes before the @, "
+            f"{shown(text)} is not an address: at most {_LOCAL_OCTETS_MAX} bytes before the @, "
             f"{_ADDRESS_OCTETS_MAX} in all"
         )
     return address
@@ -117,7 +117,7 @@ def _parse_domain(text: str) -> str:
     if not text.startswith("["):
         host = parse_host(text)
         if ":" in host or host.replace(".", "").isdigit():
-            raise ValueError(f"'{text}' is not a domain: an IP address stands in brackets, [{host}]")
+            raise ValueError(f"{shown(text)} is not a domain: an IP address stands in brackets, [{host}]")
         return host
     literal = text[1:-1] if text.endswith("]") else ""
     try:
@@ -125,4 +125,6 @@ def _parse_domain(text: str) -> str:
             return f"[IPv6:{ipaddress.IPv6Address(literal[5:])}]"
         return f"[{ipaddress.IPv4Address(literal)}]"
     except ValueError:
-        raise ValueError(f"'{text}' is not a domain: [192.0.2.1] and [IPv6:2001:db8::1] are address literals") from None
+        raise ValueError(
+            f"{shown(text)} is not a domain: [192.0.2.1] and [IPv6:2001:db8::1] are address literals"
+        ) from None

@@ -109,6 +109,8 @@ class _View:
             start -= 1
         if form.after and end < len(self.text) and self.text[end] in _BASE64:
             end += 1
+            while self.text[end : end + 1] == b"=":
+                end += 1
         return start, end
 
     def _stands_alone(self, start: int, end: int) -> bool:
@@ -175,9 +177,8 @@ def _unescaped_text(match: re.Match[bytes]) -> bytes:
     return _unescaped(match, bytewise=False)
 
 
-def _split_views(view: _View) -> Iterator[_View]:
-    """Yield the view, and what it reads with its lines joined."""
-    yield view
+def _joined_views(view: _View) -> Iterator[_View]:
+    """Yield what a view reads with its lines joined."""
     if b"\n" in view.text:
         for split in _SPLITS:
             joined = view.rewritten(split, lambda _: b"")
@@ -186,8 +187,7 @@ def _split_views(view: _View) -> Iterator[_View]:
 
 
 def _decoded_views(view: _View) -> Iterator[_View]:
-    """Yield the view, and what it reads behind each kind of quoting; two layers of backslashes (JSON of a repr)."""
-    yield view
+    """Yield what a view reads behind each kind of quoting; two layers of backslashes (JSON of a repr)."""
     for mark, pattern, decode in (
         (b"%", _PERCENT, lambda match: unquote_to_bytes(match[0])),
         (b"+", _FORM, lambda match: b" " if match[0] == b"+" else unquote_to_bytes(match[0])),
@@ -205,14 +205,14 @@ def _decoded_views(view: _View) -> Iterator[_View]:
 
 
 def _views(data: bytes) -> Iterator[_View]:
-    """Yield every reading of a text, none twice."""
-    seen: set[bytes] = set()
-    for joined in _split_views(_View.of(data)):
+    """Yield every reading of a text: joined, decoded, and joined again where decoding brought line ends to light."""
+    whole = _View.of(data)
+    for joined in (whole, *_joined_views(whole)):
+        yield joined
         for decoded in _decoded_views(joined):
-            for view in _split_views(decoded):
-                if view.text not in seen:
-                    seen.add(view.text)
-                    yield view
+            yield decoded
+            if decoded.text.count(b"\n") > joined.text.count(b"\n"):
+                yield from _joined_views(decoded)
 
 
 class Redactor:
