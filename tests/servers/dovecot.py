@@ -25,11 +25,12 @@ from tests.servers.certificates import CertificateAuthority, KeyPair
 from tests.servers.processes import (
     PartMissingError,
     ServerProcess,
-    ServerStartError,
     find_free_ports,
     get_program,
     greets,
     make_folder,
+    start_on_free_ports,
+    write_readable,
 )
 
 ALL_MECHANISMS = (
@@ -51,7 +52,6 @@ SPECIAL_FOLDERS = ("Drafts", "Sent", "Junk", "Trash", "Archive")
 """Folders that every mailbox has, each with the attribute of its name (RFC 6154)."""
 
 PACKAGE_USER = "dovecot"
-START_ATTEMPTS = 3
 
 
 @dataclass(kw_only=True)
@@ -116,14 +116,7 @@ class Dovecot:
         self.folder = make_folder("dovecot")
         try:
             self._prepare()
-            for attempt in range(START_ATTEMPTS):
-                try:
-                    self._start()
-                except ServerStartError as error:
-                    if "Address already in use" not in str(error) or attempt == START_ATTEMPTS - 1:
-                        raise
-                else:
-                    break
+            start_on_free_ports(self._start)
         except BaseException:
             shutil.rmtree(self.folder)
             raise
@@ -136,12 +129,10 @@ class Dovecot:
     def add_user(self, user: str, password: str) -> None:
         """Let `user` log in with `password`; the name is in lower case, with or without a domain."""
         # One file a user: Dovecot looks whether a passwd-file has changed only once a second.
-        path = self.folder / "users" / user.replace("/", "_")
-        path.write_text(f"{user}:{self._encode(password)}::::::\n", encoding="utf-8")
-        path.chmod(0o644)
+        write_readable(self.folder / "users" / user.replace("/", "_"), f"{user}:{self._encode(password)}::::::\n")
 
     def deliver(self, user: str, message: bytes, *, sender: str = "sender@example.test") -> None:
-        """Deliver a message to `user` over LMTP; it is in the mailbox when this returns."""
+        """Deliver a message over LMTP to `user`, an address in ASCII; it is in the mailbox when this returns."""
         with smtplib.LMTP(str(self.lmtp_socket)) as lmtp:
             lmtp.sendmail(sender, [user], message)
 
@@ -181,8 +172,7 @@ class Dovecot:
     def _start(self) -> None:
         ports = find_free_ports(5)
         self.imap_port, self.imaps_port, self.pop3_port, self.pop3s_port, self.sieve_port = ports
-        configuration = self.folder / "dovecot.conf"
-        configuration.write_text(self._configuration(), encoding="utf-8")
+        configuration = write_readable(self.folder / "dovecot.conf", self._configuration())
         self._process = ServerProcess(
             [get_program("dovecot"), "-F", "-c", str(configuration)],
             output=self.folder / "dovecot.log",
@@ -259,14 +249,13 @@ userdb {{
 """
 
     def _tokens(self, introspection_url: str) -> str:
-        path = self.folder / "oauth2.conf.ext"
-        path.write_text(
+        path = write_readable(
+            self.folder / "oauth2.conf.ext",
             f"introspection_mode = post\n"
             f"introspection_url = {introspection_url}\n"
             f"username_attribute = {self.token_user_claim}\n"
             f"active_attribute = active\n"
             f"active_value = true\n",
-            encoding="utf-8",
         )
         return f"""
 passdb {{

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.servers.dovecot import PACKAGE_USER
-from tests.servers.processes import get_program, make_folder
+from tests.servers.processes import get_program, make_folder, write_readable
 
 SCRIPT = """#!/bin/sh
 # Run by Dovecot between a POP3 login and its answer (doc.dovecot.org: post-login scripting).
@@ -39,9 +39,8 @@ class PopGate:
         self._postmap = get_program("postmap")
         self.folder = make_folder("gate")
         # An unprivileged postmap asks for a configuration, whatever it says.
-        (self.folder / "main.cf").touch()
-        script = self.folder / "open"
-        script.write_text(SCRIPT.format(postmap=self._postmap, folder=self.folder), encoding="utf-8")
+        write_readable(self.folder / "main.cf", "")
+        script = write_readable(self.folder / "open", SCRIPT.format(postmap=self._postmap, folder=self.folder))
         script.chmod(0o755)
         self.close()
         return self
@@ -54,7 +53,7 @@ class PopGate:
         (self.folder / "clients").touch()
         subprocess.run([self._postmap, "-c", self.folder, f"hash:{self.folder}/clients"], check=True)
         if os.geteuid() == 0:
-            for path in (self.folder, *self.folder.iterdir()):
+            for path in (self.folder, *self.folder.glob("clients*")):
                 shutil.chown(path, PACKAGE_USER, PACKAGE_USER)
 
     @property

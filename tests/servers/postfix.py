@@ -24,11 +24,12 @@ from tests.servers.dovecot import Dovecot
 from tests.servers.processes import (
     PartMissingError,
     ServerProcess,
-    ServerStartError,
     find_free_ports,
     get_program,
     greets,
     make_folder,
+    start_on_free_ports,
+    write_readable,
 )
 
 LOCAL_DOMAIN = "example.test"
@@ -46,20 +47,19 @@ REFUSED_RECIPIENTS = {
 """Recipients refused after RCPT, with the reply; all others of the local domains are accepted."""
 
 DAEMONS = Path("/usr/lib/postfix/sbin")
-QUEUE_FOLDERS = (
-    "active",
-    "bounce",
-    "corrupt",
-    "defer",
-    "deferred",
-    "flush",
-    "hold",
-    "incoming",
-    "private",
-    "saved",
-    "trace",
+FOLDERS = (
+    ("queue", 0o755, "root", "root"),
+    ("queue/pid", 0o755, "root", "root"),
+    ("queue/maildrop", 0o730, "postfix", "postdrop"),
+    ("queue/public", 0o710, "postfix", "postdrop"),
+    *(
+        (f"queue/{name}", 0o700, "postfix", "root")
+        for name in ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private")
+    ),
+    *((f"queue/{name}", 0o700, "postfix", "root") for name in ("saved", "trace")),
+    ("state", 0o700, "postfix", "postfix"),
 )
-START_ATTEMPTS = 3
+"""What `postfix check` would make: folder, mode, owner, group."""
 
 
 @dataclass(kw_only=True)
@@ -103,14 +103,7 @@ class Postfix:
         self.folder = make_folder("postfix")
         try:
             self._prepare()
-            for attempt in range(START_ATTEMPTS):
-                try:
-                    self._start()
-                except ServerStartError as error:
-                    if "Address already in use" not in str(error) or attempt == START_ATTEMPTS - 1:
-                        raise
-                else:
-                    break
+            start_on_free_ports(self._start)
         except BaseException:
             shutil.rmtree(self.folder)
             raise
@@ -133,19 +126,11 @@ class Postfix:
         return self.folder / "postfix.log"
 
     def _prepare(self) -> None:
-        """Make what `postfix check` would make, in less time."""
-        queue = self.folder / "queue"
-        for name in ("", "pid"):
-            (queue / name).mkdir()
-        for name in QUEUE_FOLDERS:
-            (queue / name).mkdir(mode=0o700)
-            shutil.chown(queue / name, "postfix")
-        for name, mode in (("maildrop", 0o730), ("public", 0o710)):
-            (queue / name).mkdir()
-            shutil.chown(queue / name, "postfix", "postdrop")
-            (queue / name).chmod(mode)
-        (self.folder / "state").mkdir(mode=0o700)
-        shutil.chown(self.folder / "state", "postfix", "postfix")
+        for name, mode, user, group in FOLDERS:
+            path = self.folder / name
+            path.mkdir()
+            path.chmod(mode)
+            shutil.chown(path, user, group)
 
         pair = self.certificate or self.dovecot.certificate or self.dovecot.ca.good
         chain = self.folder / "chain.pem"
@@ -162,8 +147,7 @@ class Postfix:
         self._configure("main.cf", self._main())
 
     def _configure(self, name: str, text: str) -> None:
-        path = self.folder / name
-        path.write_text(text, encoding="utf-8")
+        path = write_readable(self.folder / name, text)
         # Postfix reads a file again and again until it is some seconds old, lest an editor be at work on it.
         an_hour_ago = time.time() - 3600
         os.utime(path, (an_hour_ago, an_hour_ago))

@@ -14,8 +14,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+START_ATTEMPTS = 3
 START_SECONDS = 20.0
 STOP_SECONDS = 2.0
+GREETING_SECONDS = 2.0
 POLL_SECONDS = 0.01
 
 # Below every system's range for outgoing connections, so that no client of a parallel test holds the port.
@@ -28,6 +30,10 @@ class PartMissingError(Exception):
 
 class ServerStartError(Exception):
     """A real server did not come up; the message ends with what it said."""
+
+
+class ServerEndedError(ServerStartError):
+    """A real server ended as it started."""
 
 
 def get_program(name: str, *folders: Path) -> str:
@@ -46,6 +52,13 @@ def make_folder(name: str) -> Path:
     return folder
 
 
+def write_readable(path: Path, text: str) -> Path:
+    """Write a file that a server of another account can read, whatever the umask, and return its path."""
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o644)
+    return path
+
+
 def find_free_ports(count: int) -> list[int]:
     """Return `count` different TCP ports that nobody listens on at 127.0.0.1."""
     free: list[int] = []
@@ -60,11 +73,18 @@ def find_free_ports(count: int) -> list[int]:
     raise ServerStartError(f"no {count} free ports between {PORTS.start} and {PORTS.stop}")
 
 
+def start_on_free_ports(start: Callable[[], None]) -> None:
+    """Call `start`, which chooses its ports, again where the server ends: somebody may have taken one in between."""
+    for _ in range(START_ATTEMPTS - 1):
+        with contextlib.suppress(ServerEndedError):
+            return start()
+    return start()
+
+
 def greets(port: int, host: str = "127.0.0.1") -> bool:
     """Tell whether the server on the port sends its greeting."""
     try:
-        with socket.create_connection((host, port), timeout=1) as connection:
-            connection.settimeout(START_SECONDS)
+        with socket.create_connection((host, port), timeout=GREETING_SECONDS) as connection:
             return bool(connection.recv(1))
     except OSError:
         return False
@@ -113,7 +133,7 @@ class ServerProcess:
         deadline = time.monotonic() + START_SECONDS
         while not ready():
             if self._process.poll() is not None:
-                raise ServerStartError(f"ended with {self._process.returncode}: {self._said()}")
+                raise ServerEndedError(f"ended with {self._process.returncode}: {self._said()}")
             if time.monotonic() > deadline:
                 self.stop()
                 raise ServerStartError(f"not ready after {START_SECONDS:.0f} s: {self._said()}")
