@@ -1,0 +1,167 @@
+"""One login: which mechanism, one exchange of it, and what a refusal means. RFC 4422, 4954, 5034, 9051.
+
+The mechanism is the configured one and no other, and there is one attempt: a second could lock the account.
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from mailctl.errors import AuthenticationError, CapabilityError, MailError, ProtocolError, TemporaryError
+from mailctl.model.server import Security
+from mailctl.protocol.reasons import Reason
+from mailctl.protocol.redact import Redactor
+from mailctl.protocol.replies import printable
+from mailctl.protocol.sasl import Mechanism, choose_method, open_mechanism
+from mailctl.transport.route import Route
+
+_TURNS_MAX = 12
+"""More challenges than any mechanism needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """The server asks for a response; `text` is its base64."""
+
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The server has decided. `reply`: its words, not redacted. `capable`: False if it does not know the mechanism."""
+
+    ok: bool
+    reply: bytes
+    temporary: bool = False
+    capable: bool = True
+
+
+class Dialogue(Protocol):
+    """How a protocol carries a SASL exchange."""
+
+    def begin(self, mechanism: str, initial: bytes | None) -> Challenge | Verdict:
+        """Send the command, with the initial response in base64 if there is one and the protocol has room for it.
+
+        Whether it was sent is `initial_was_sent` afterwards.
+        """
+
+    initial_was_sent: bool
+
+    def respond(self, response: bytes) -> Challenge | Verdict:
+        """Send a response, in base64."""
+
+
+def choose(route: Route, configured: str, offered: Collection[str]) -> str:
+    """Return the method to log in with: the configured one, or what `auto` takes.
+
+    `offered`: the server's mechanisms, and LOGIN-COMMAND where USER/PASS or IMAP LOGIN may be used.
+    Raises CapabilityError of reason `mechanism-not-offered`, which names those that are.
+    """
+    names = ", ".join(offered) or "none"
+    details = {"offered": list(offered), "configured": configured}
+    if configured != "auto":
+        if configured.upper() in offered:
+            return configured
+        raise CapabilityError(
+            f"the server does not offer the configured login method {configured}; it offers: {names}",
+            reason=Reason.MECHANISM_NOT_OFFERED,
+            details=details,
+            hint="set the login method to one that is offered, or to auto",
+        )
+    secure = route.endpoint.security is not Security.NONE
+    method = choose_method(
+        offered,
+        secure=secure,
+        password=bool(route.login and route.login.secret),
+        certificate=bool(route.tls.client_cert),
+    )
+    if method is None:
+        why = "" if secure else " that is safe without TLS"
+        raise CapabilityError(
+            f"the server offers no login method{why} that fits; it offers: {names}",
+            reason=Reason.MECHANISM_NOT_OFFERED,
+            details=details,
+            hint=None if secure else "set the security to starttls or tls, or name the login method",
+        )
+    return method
+
+
+def mechanism_for(route: Route, method: str, service: str) -> Mechanism:
+    """Return the mechanism of a method; `service` as in `open_mechanism`."""
+    assert route.login
+    return open_mechanism(method, route.login, host=route.host, port=route.endpoint.port, service=service)
+
+
+def authenticate(mechanism: Mechanism, dialogue: Dialogue, redactor: Redactor) -> Verdict:
+    """Run one exchange to its end; whatever is computed from the secret is made known to the redactor first.
+
+    Raises ProtocolError on challenges that are malformed or dishonest, and what `refusal` returns on a refusal.
+    """
+    initial = mechanism.initial()
+    _tell(redactor, mechanism)
+    turn = dialogue.begin(mechanism.name, initial)
+    unsent = None if dialogue.initial_was_sent else initial
+    for _ in range(_TURNS_MAX):
+        if isinstance(turn, Verdict):
+            break
+        challenge = _decode(turn, mechanism.name, redactor)
+        if unsent is not None and not challenge:
+            response, unsent = unsent, None
+        else:
+            response = mechanism.respond(challenge)
+            _tell(redactor, mechanism)
+        turn = dialogue.respond(b64encode(response))
+    else:
+        raise ProtocolError(f"the server's challenges of {mechanism.name} do not end", reason=Reason.SASL_CHALLENGE)
+    if not turn.ok:
+        raise refusal(turn, redactor, mechanism=mechanism.name, challenge_error=mechanism.challenge_error)
+    mechanism.verify()
+    return turn
+
+
+def _tell(redactor: Redactor, mechanism: Mechanism) -> None:
+    for derived in mechanism.derived:
+        redactor.add(derived)
+
+
+def _decode(challenge: Challenge, mechanism: str, redactor: Redactor) -> bytes:
+    try:
+        return b64decode(challenge.text, validate=True)
+    except (binascii.Error, ValueError):
+        raise ProtocolError(
+            f"the server's {mechanism} challenge is not base64",
+            reason=Reason.SASL_CHALLENGE,
+            reply=redactor.redact(challenge.text),
+        ) from None
+
+
+def refusal(verdict: Verdict, redactor: Redactor, *, mechanism: str, challenge_error: bytes | None = None) -> MailError:
+    """Return the error of a login that was refused."""
+    reply = redactor.redact(verdict.reply)
+    details: dict[str, Any] = {"mechanism": mechanism}
+    if challenge_error is not None:
+        details["challenge"] = _readable(redactor.redact(challenge_error))
+    if verdict.temporary:
+        return TemporaryError(
+            f"the server takes no login by {mechanism} for now", reason=Reason.TEMPORARY, reply=reply, details=details
+        )
+    if not verdict.capable:
+        return CapabilityError(
+            f"the server does not know {mechanism}", reason=Reason.MECHANISM_NOT_OFFERED, reply=reply, details=details
+        )
+    return AuthenticationError(
+        f"the server refused the login by {mechanism}", reason=Reason.LOGIN_REFUSED, reply=reply, details=details
+    )
+
+
+def _readable(challenge_error: bytes) -> object:
+    """Return an error challenge as JSON where it is JSON (XOAUTH2, OAUTHBEARER), else as text."""
+    try:
+        return json.loads(challenge_error)
+    except ValueError:
+        return printable(challenge_error)

@@ -1,0 +1,195 @@
+"""A look at an IMAP mailbox, in one round trip: namespaces, folders with their roles, INBOX, quota.
+
+RFC 9051, 2342 (NAMESPACE), 6154 (SPECIAL-USE), 9208 (QUOTA). Nothing is changed: INBOX is opened by EXAMINE.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from imapclient.response_parser import parse_response  # type: ignore[import-untyped]  # it has no types
+
+from mailctl.errors import ProtocolError
+from mailctl.model.report import Stage
+from mailctl.protocol.capabilities import ImapCapabilities
+from mailctl.protocol.reasons import Reason
+from mailctl.transport.faults import translated
+from mailctl.transport.imap_transport import Client, ImapTransport
+from mailctl.transport.watch import Watch
+
+_ROLES = {
+    b"\\all": "all",
+    b"\\archive": "archive",
+    b"\\drafts": "drafts",
+    b"\\flagged": "flagged",
+    b"\\junk": "junk",
+    b"\\sent": "sent",
+    b"\\trash": "trash",
+    b"\\important": "important",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """`role`: what it is for (inbox, sent, junk, …; RFC 6154), if the server says. `separator`: between levels."""
+
+    name: str
+    role: str | None
+    separator: str | None
+    selectable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How much is used of a resource, and how much may be: STORAGE in units of 1024 bytes, MESSAGE in messages."""
+
+    resource: str
+    used: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """What `ImapSession.survey` found. `namespaces`: prefix and separator of the personal ones."""
+
+    messages: int
+    unseen: int | None
+    folders: tuple[Folder, ...]
+    namespaces: tuple[tuple[str, str | None], ...]
+    quota: tuple[Quota, ...]
+
+
+class ImapSession:
+    """An open session; `capabilities` are the last that the server told."""
+
+    def __init__(self, transport: ImapTransport, watch: Watch, capabilities: ImapCapabilities) -> None:
+        self.capabilities = capabilities
+        self._transport = transport
+        self._watch = watch
+        self._client: Client | None = None
+
+    @property
+    def turns(self) -> int:
+        """Round trips so far."""
+        return self._transport.wire.turns
+
+    @property
+    def client(self) -> Client:
+        """IMAPClient on the same connection, for whatever else is to be done with mailboxes."""
+        if self._client is None:
+            self._client = Client(self._transport)
+        return self._client
+
+    def survey(self) -> Mailbox:
+        """Look at the mailbox (stage mailbox): NAMESPACE, LIST, STATUS, EXAMINE INBOX, GETQUOTAROOT at once.
+
+        Raises RefusedError or TemporaryError if INBOX cannot be opened; the others may be refused.
+        """
+        with self._watch.stage(Stage.MAILBOX, protocol="imap") as record, translated(self._transport.wire.peer):
+            completions = self._ask()
+            for command in ("LIST", "EXAMINE"):
+                if not completions[command].ok:
+                    raise self._transport.refusal(completions[command], f"refuses {command}", Reason.MAILBOX_REFUSED)
+            mailbox = self._read()
+            record.reply = self._transport.said(completions["EXAMINE"])
+            record.evidence |= {
+                "messages": mailbox.messages,
+                "unseen": mailbox.unseen,
+                "folders": [
+                    {"name": folder.name, "role": folder.role, "separator": folder.separator}
+                    for folder in mailbox.folders
+                ],
+                "namespace": [list(entry) for entry in mailbox.namespaces],
+                "quota": [
+                    {"resource": quota.resource, "used": quota.used, "limit": quota.limit} for quota in mailbox.quota
+                ],
+            }
+        return mailbox
+
+    def _ask(self) -> dict[str, Any]:
+        lists_roles = self.capabilities.offers("SPECIAL-USE") and self.capabilities.offers("LIST-EXTENDED")
+        commands = [
+            ("LIST", '""', '"*"', *(["RETURN (SPECIAL-USE)"] if lists_roles else [])),
+            ("STATUS", "INBOX", "(MESSAGES UNSEEN)"),
+            ("EXAMINE", "INBOX"),
+        ]
+        if self.capabilities.offers("NAMESPACE"):
+            commands.append(("NAMESPACE",))
+        if self.capabilities.offers("QUOTA"):
+            commands.append(("GETQUOTAROOT", "INBOX"))
+        tags = self._transport.issue_all(commands)
+        completions = {}
+        for (name, *_), tag in zip(commands, tags, strict=True):
+            completions[name] = self._transport.complete(tag)
+            self._transport.wire.begin_reply()
+        self._transport.state = "SELECTED" if completions["EXAMINE"].ok else "AUTH"
+        return completions
+
+    def _read(self) -> Mailbox:
+        transport = self._transport
+        status = self._read_status()
+        exists = transport.take("EXISTS")
+        messages = int(exists[-1]) if exists else status.get(b"MESSAGES", 0)
+        return Mailbox(
+            messages, status.get(b"UNSEEN"), self._read_folders(), self._read_namespaces(), self._read_quota()
+        )
+
+    def _read_status(self) -> dict[bytes, int]:
+        parsed = _parse(self._transport.take("STATUS"))
+        values = parsed[-1] if parsed and isinstance(parsed[-1], tuple) else ()
+        return {
+            name.upper(): value
+            for name, value in zip(values[::2], values[1::2], strict=False)
+            if isinstance(name, bytes) and isinstance(value, int)
+        }
+
+    def _read_folders(self) -> tuple[Folder, ...]:
+        # IMAPClient knows modified UTF-7, and names that are numbers.
+        listed = self.client._proc_folder_list(self._transport.take("LIST"))
+        folders = []
+        for flags, separator, name in listed:
+            lowered = {flag.lower() for flag in flags}
+            role = next((role for flag, role in _ROLES.items() if flag in lowered), None)
+            if str(name).upper() == "INBOX":
+                role = "inbox"
+            folders.append(
+                Folder(
+                    str(name),
+                    role,
+                    separator.decode("ascii", "replace") if separator else None,
+                    not lowered & {b"\\noselect", b"\\nonexistent"},
+                )
+            )
+        return tuple(folders)
+
+    def _read_namespaces(self) -> tuple[tuple[str, str | None], ...]:
+        parsed = _parse(self._transport.take("NAMESPACE"))
+        personal = parsed[0] if parsed else None
+        return tuple(
+            (_text(entry[0]), _text(entry[1]) if entry[1] is not None else None)
+            for entry in personal or ()
+            if isinstance(entry, tuple) and len(entry) >= 2
+        )
+
+    def _read_quota(self) -> tuple[Quota, ...]:
+        found = []
+        for line in self._transport.take("QUOTA"):
+            parsed = _parse([line])
+            values = parsed[-1] if parsed and isinstance(parsed[-1], tuple) else ()
+            found += [
+                Quota(_text(values[at]), int(values[at + 1]), int(values[at + 2]))
+                for at in range(0, len(values) - 2, 3)
+            ]
+        return tuple(found)
+
+
+def _parse(lines: list[Any]) -> tuple[Any, ...]:
+    try:
+        return tuple(parse_response(lines)) if lines else ()
+    except (ValueError, TypeError, IndexError, RecursionError):
+        raise ProtocolError("the server's answer is malformed", reason=Reason.MALFORMED_REPLY) from None
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

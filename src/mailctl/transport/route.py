@@ -1,0 +1,215 @@
+"""Where a connection goes, how it is secured and who logs in; and the stages that all three protocols share."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from mailctl.errors import InvalidValueError, MailError, Problem, TLSError
+from mailctl.model.report import Stage
+from mailctl.model.secret import Secret
+from mailctl.model.server import DEFAULT_PORTS, IncomingEndpoint, Protocol, SmtpEndpoint, TlsOptions
+from mailctl.model.values import ascii_host
+from mailctl.protocol.envelope import check_command_text
+from mailctl.protocol.reasons import Reason
+from mailctl.protocol.redact import Redactor
+from mailctl.protocol.sasl import Login
+from mailctl.transport import dial, tls
+from mailctl.transport.limits import Deadline, Limits
+from mailctl.transport.trace import Trace
+from mailctl.transport.watch import Watch
+from mailctl.transport.wire import Wire
+
+ReachTls = Callable[[Wire], None]
+"""Leads a fresh connection, in the clear, to where the TLS handshake begins: greeting, STARTTLS or STLS."""
+
+_ORDER = {
+    stage: order
+    for order, stages in enumerate(
+        [
+            (Stage.DNS,),
+            (Stage.TCP,),
+            (Stage.GREETING,),
+            (Stage.TLS, Stage.CERTIFICATE),
+            (Stage.CAPABILITIES,),
+            (Stage.AUTH,),
+        ]
+    )
+    for stage in stages
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """Everything that it takes to open a session.
+
+    `login`: None where the endpoint authenticates nobody. `client_key_passphrase`: opens `tls.client_key`.
+    `timeout_seconds`: in the place of the endpoint's. `deadline`: bounds the whole, beyond the single commands.
+    `limits`: None for those that suit the protocol. `source_address`: the local IP address to connect from.
+    `resolve`: turns the host into addresses.
+    """
+
+    endpoint: SmtpEndpoint | IncomingEndpoint
+    tls: TlsOptions = field(default_factory=TlsOptions)
+    login: Login | None = None
+    client_key_passphrase: Secret | None = None
+    timeout_seconds: float | None = None
+    deadline: Deadline = field(default_factory=Deadline.never)
+    limits: Limits | None = None
+    source_address: str | None = None
+    resolve: dial.Resolve = dial.resolve
+
+    @property
+    def protocol(self) -> Protocol:
+        return Protocol(self.endpoint.protocol)
+
+    @property
+    def host(self) -> str:
+        """The host as it goes into DNS, SNI and the certificate check: A-labels or an IP address.
+
+        Raises InvalidValueError before anything is connected if it is no host.
+        """
+        check_command_text("host", self.endpoint.host)
+        try:
+            return ascii_host(self.endpoint.host)
+        except ValueError as error:
+            raise InvalidValueError([Problem("host", str(error))]) from None
+
+    @property
+    def peer(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.endpoint.port}"
+
+    @property
+    def timeout(self) -> float:
+        return float(self.endpoint.timeout) if self.timeout_seconds is None else self.timeout_seconds
+
+    def check(self) -> None:
+        """Raise InvalidValueError if host, user name or password hold what would end a command early."""
+        assert self.host
+        if self.login:
+            check_command_text("user name", self.login.username)
+            if self.login.secret:
+                check_command_text("password", self.login.secret.reveal())
+
+    def limits_for_protocol(self) -> Limits:
+        if self.limits:
+            return self.limits
+        # A search result is one line of IMAP, however many messages it names (RFC 7162, 4 leaves it open).
+        return Limits(line_bytes=1024 * 1024) if self.protocol is Protocol.IMAP else Limits()
+
+    @property
+    def mode_hint(self) -> str:
+        """What to look at when the other side speaks TLS where it should not, or the reverse."""
+        usual = ", ".join(f"{security} {port}" for security, port in DEFAULT_PORTS[self.protocol].items())
+        return (
+            f"security {self.endpoint.security} does not seem to fit port {self.endpoint.port}; "
+            f"usual for {self.protocol.upper()}: {usual}"
+        )
+
+
+def reaches(until: Stage, stage: Stage) -> bool:
+    """Tell whether a session that is opened as far as `until` goes through `stage`."""
+    return _ORDER[stage] <= _ORDER.get(until, len(_ORDER))
+
+
+def connect(route: Route, watch: Watch, trace: Trace | None) -> Wire:
+    """Resolve and dial (stages dns and tcp); DNS, TCP and, where it is implicit, TLS share one time-out."""
+    route.check()
+    return _connect(route, watch, trace, Deadline(route.timeout, within=route.deadline))
+
+
+def _connect(route: Route, watch: Watch, trace: Trace | None, deadline: Deadline) -> Wire:
+    with watch.stage(Stage.DNS, protocol=route.protocol) as record:
+        resolution = route.resolve(route.host, route.endpoint.port, deadline)
+        record.evidence["addresses"] = [address.ip for address in resolution.addresses]
+        record.evidence["canonical_name"] = resolution.canonical_name
+    with watch.stage(Stage.TCP, protocol=route.protocol) as record:
+        dialler = dial.Dialler(resolution.addresses, source_address=route.source_address)
+        try:
+            connected = dialler.connect(deadline, survey=watch.thorough)
+        finally:
+            record.evidence["attempts"] = [attempt.evidence for attempt in dialler.attempts]
+        assert dialler.address
+        record.evidence |= {"address": dialler.address.ip, "family": dialler.address.family_name}
+        for warning in dialler.warnings():
+            record.warn(warning)
+    return Wire(
+        connected,
+        peer=route.peer,
+        protocol=route.protocol,
+        timeout_seconds=route.timeout,
+        deadline=route.deadline,
+        limits=route.limits_for_protocol(),
+        redactor=Redactor([route.login.secret] if route.login and route.login.secret else []),
+        trace=trace,
+        connecting=deadline,
+    )
+
+
+def secure(wire: Wire, route: Route, watch: Watch, *, mode: str, reach: ReachTls) -> None:
+    """Begin TLS on a connection (stages tls and certificate).
+
+    `mode`: implicit, starttls or stls. `reach` leads to the handshake, first here and then, if the certificate does
+    not hold, on a second connection without any credentials, for it to be shown.
+    """
+    failure: TLSError | None = None
+    with watch.stage(Stage.TLS, protocol=route.protocol) as record:
+        record.evidence |= {"sni": None if tls.is_ip_address(route.host) else route.host, "mode": mode}
+        reach(wire)
+        context = tls.build_context(route.tls, passphrase=route.client_key_passphrase)
+        try:
+            secured = wire.start_tls(context, route.host)
+        except TLSError as error:
+            if error.reason == Reason.WRONG_VERSION:
+                error.hint = route.mode_hint
+            if not error.reason.startswith("certificate-"):
+                raise
+            failure = error
+        else:
+            record.evidence |= tls.session_evidence(secured)
+    with watch.stage(Stage.CERTIFICATE, protocol=route.protocol) as record:
+        if failure is not None:
+            evidence = fetch_certificate(route, reach, failure)
+            record.evidence |= evidence
+            raise failure
+        chain = tls.find_certificate_chain(secured) if watch.thorough or route.tls.pins else []
+        record.evidence["verified"] = route.tls.verify
+        if watch.thorough and chain:
+            from mailctl.transport.certificate import certificate_evidence
+
+            with suppress(ValueError):
+                record.evidence |= certificate_evidence(chain, route.host, verified=route.tls.verify)
+        if not route.tls.verify:
+            record.warn("certificate verification is off: anybody on the way can read and change what is sent")
+        try:
+            tls.check_pins(route.tls, chain, wire.peer)
+        except TLSError:
+            wire.close()
+            raise
+
+
+def fetch_certificate(route: Route, reach: ReachTls, failure: TLSError) -> dict[str, object]:
+    """Look again at a certificate that did not hold, unverified and without credentials, to show what it says.
+
+    Refines the failure's reason where the contents tell more. Returns no evidence if the second look fails.
+    """
+    from mailctl.transport.certificate import certificate_evidence, find_finer_reason
+
+    anonymous = replace(route, login=None)
+    try:
+        wire = _connect(anonymous, Watch(), None, Deadline(route.timeout, within=route.deadline))
+        try:
+            reach(wire)
+            context = tls.build_context(TlsOptions(), verify=False)
+            chain = tls.find_certificate_chain(wire.start_tls(context, route.host))
+        finally:
+            wire.close()
+        evidence = certificate_evidence(chain, route.host, verified=False)
+    except (MailError, ValueError, ssl.SSLError):
+        return {}
+    failure.reason = find_finer_reason(chain, route.host, failure.reason)
+    failure.details |= evidence
+    return evidence

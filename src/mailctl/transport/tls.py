@@ -1,0 +1,156 @@
+"""TLS: the only place that makes contexts and shakes hands. TLS 1.2 and 1.3, verified unless it is said otherwise.
+
+RFC 8314 (TLS for mail), RFC 9325 (versions), RFC 9525 (names: subject alternative names alone, never the common name).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+from pathlib import Path
+
+from mailctl.errors import TLSError
+from mailctl.model.secret import Secret
+from mailctl.model.server import TlsOptions
+from mailctl.protocol.reasons import Reason
+from mailctl.transport.faults import find_mail_error
+from mailctl.transport.limits import Deadline
+
+_HANDSHAKE_REASONS: dict[str, Reason] = {
+    Reason.TIMED_OUT: Reason.HANDSHAKE_TIMED_OUT,
+    Reason.RESET: Reason.HANDSHAKE_RESET,
+    Reason.CLOSED: Reason.HANDSHAKE_RESET,
+}
+
+
+def build_context(
+    options: TlsOptions, *, passphrase: Secret | None = None, verify: bool | None = None
+) -> ssl.SSLContext:
+    """Return the context of a connection. `passphrase` opens the client's key; `verify` overrules the options.
+
+    Raises TLSError of reason `ca-file` or `client-certificate` if a file cannot be used.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.hostname_checks_common_name = False
+    if options.verify if verify is None else verify:
+        # An authority of one's own may be an intermediate one.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        _trust(context, options.ca_file)
+    else:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if options.client_cert and options.client_key:
+        _present(context, options.client_cert, options.client_key, passphrase)
+    return context
+
+
+def _trust(context: ssl.SSLContext, ca_file: str | None) -> None:
+    if ca_file is None:
+        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+        return
+    try:
+        context.load_verify_locations(cafile=Path(ca_file).expanduser())
+    except OSError as error:
+        raise TLSError(
+            f"the CA file {ca_file} cannot be used: {_file_problem(error)}",
+            reason=Reason.CA_FILE,
+            hint="tls.ca_file is a readable file of certificates in PEM",
+        ) from error
+
+
+def _present(context: ssl.SSLContext, certificate: str, key: str, passphrase: Secret | None) -> None:
+    # A password is always given: without one OpenSSL would ask for it on the terminal.
+    password = passphrase.reveal() if passphrase else ""
+    try:
+        context.load_cert_chain(Path(certificate).expanduser(), Path(key).expanduser(), password=lambda: password)
+    except (OSError, ValueError) as error:
+        raise TLSError(
+            f"the client certificate {certificate} with the key {key} cannot be used: {_file_problem(error)}",
+            reason=Reason.CLIENT_CERTIFICATE,
+            hint="both are PEM files that belong together; an encrypted key needs tls.client_key_passphrase",
+        ) from error
+
+
+def _file_problem(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    if isinstance(error, PermissionError):
+        return "it may not be read"
+    return "its contents are not as they should be, or the passphrase is wrong"
+
+
+def is_ip_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def shake_hands(
+    connected: socket.socket, context: ssl.SSLContext, host: str, deadline: Deadline, doing: str
+) -> ssl.SSLSocket:
+    """Return the connection secured; implicit TLS, STARTTLS and STLS all pass here.
+
+    `host`: A-labels or an IP address, for SNI (names only) and the certificate check. `doing` completes messages.
+    Raises TLSError; the connection is then closed.
+    """
+    secured: ssl.SSLSocket | None = None
+    try:
+        secured = context.wrap_socket(connected, server_hostname=host, do_handshake_on_connect=False)
+        secured.settimeout(deadline.left_seconds())
+        secured.do_handshake()
+    except (OSError, ValueError) as error:
+        (secured or connected).close()
+        raise _handshake_error(error, doing) from error
+    return secured
+
+
+def _handshake_error(error: OSError | ValueError, doing: str) -> TLSError:
+    found = find_mail_error(error, doing)
+    if isinstance(found, TLSError):
+        return found
+    reason = _HANDSHAKE_REASONS.get(found.reason, Reason.HANDSHAKE) if found else Reason.HANDSHAKE
+    said = {
+        Reason.HANDSHAKE_TIMED_OUT: "the TLS handshake did not end in time",
+        Reason.HANDSHAKE_RESET: "the server ended the connection during the TLS handshake",
+    }.get(reason, "the TLS handshake failed")
+    return TLSError(f"{said} ({doing})", reason=reason)
+
+
+def find_certificate_chain(secured: ssl.SSLSocket) -> list[bytes]:
+    """Return the certificates that the server sent, the server's own first, in DER."""
+    public = getattr(secured, "get_unverified_chain", None)  # Python 3.13
+    if public:
+        return list(public())
+    # Before 3.13 the chain is to be had from the underlying object alone.
+    inner = getattr(secured, "_sslobj", None)
+    chain = inner.get_unverified_chain() if inner is not None else None
+    if chain:
+        der_encoding = 2  # _ssl.ENCODING_DER
+        return [certificate.public_bytes(der_encoding) for certificate in chain]
+    own = secured.getpeercert(binary_form=True)
+    return [own] if own else []
+
+
+def check_pins(options: TlsOptions, chain: list[bytes], doing: str) -> None:
+    """Raise TLSError of reason `pin-mismatch` unless one of the pins, if there are any, is the server's public key."""
+    if not options.pins:
+        return
+    from mailctl.transport.certificate import public_key_sha256
+
+    found = public_key_sha256(chain[0]) if chain else ""
+    if f"sha256:{found}" not in options.pins:
+        raise TLSError(
+            f"the server's public key is none of the pinned ones ({doing})",
+            reason=Reason.PIN_MISMATCH,
+            details={"public_key_sha256": found, "pins": list(options.pins)},
+            hint="if the server's key was changed by its owner, set the new pin; if not, somebody is in between",
+        )
+
+
+def session_evidence(secured: ssl.SSLSocket) -> dict[str, object]:
+    cipher = secured.cipher()
+    return {"version": secured.version(), "cipher": cipher[0] if cipher else None}

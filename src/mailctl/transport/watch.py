@@ -1,0 +1,87 @@
+"""The watch that records the stages of a connection as they happen, in production as in tests.
+
+    with watch.stage(Stage.TCP, protocol="smtp") as record:
+        record.evidence["address"] = "192.0.2.25"
+
+A test turns the records into steps. It runs the production path and observes it; it never has a path of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from mailctl.errors import MailError
+from mailctl.model.report import Stage
+
+
+@dataclass(slots=True)
+class StageRecord:
+    """What happened in one stage.
+
+    `evidence`: plain JSON values under stable names. `reply`: the server's words, secrets redacted, not escaped.
+    `error`: why the stage failed; None if it passed, or has not ended yet.
+    """
+
+    stage: Stage
+    protocol: str | None
+    duration_seconds: float = 0.0
+    evidence: dict[str, Any] = field(default_factory=dict)
+    reply: bytes | None = None
+    warnings: list[str] = field(default_factory=list)
+    error: MailError | None = None
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+
+class Watch:
+    """Records stages in `records`, in the order in which they began.
+
+    `thorough`: also gather evidence that costs time and that sending itself does not need: the outcome of every
+    address, the certificate's contents. `on_begin` and `on_end` are told of each stage, for a progress display.
+    """
+
+    def __init__(
+        self,
+        *,
+        thorough: bool = False,
+        on_begin: Callable[[StageRecord], None] | None = None,
+        on_end: Callable[[StageRecord], None] | None = None,
+    ) -> None:
+        self.thorough = thorough
+        self.records: list[StageRecord] = []
+        self._on_begin = on_begin
+        self._on_end = on_end
+
+    @contextmanager
+    def stage(self, stage: Stage, *, protocol: str | None = None) -> Iterator[StageRecord]:
+        """Record a stage; a MailError that ends it is told where it happened, and goes on its way."""
+        record = StageRecord(stage, protocol)
+        self.records.append(record)
+        if self._on_begin:
+            self._on_begin(record)
+        began = time.monotonic()
+        try:
+            yield record
+        except MailError as error:
+            error.stage = error.stage or stage
+            error.protocol = error.protocol or protocol
+            record.error = error
+            if record.reply is None:
+                record.reply = error.reply
+            raise
+        finally:
+            record.duration_seconds = time.monotonic() - began
+            if self._on_end:
+                self._on_end(record)
+
+    def find(self, stage: Stage, *, protocol: str | None = None) -> StageRecord | None:
+        """Return the last record of a stage, of any protocol if none is named; None if it was not reached."""
+        for record in reversed(self.records):
+            if record.stage is stage and protocol in (None, record.protocol):
+                return record
+        return None

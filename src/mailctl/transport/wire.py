@@ -1,0 +1,333 @@
+"""The wire: the one object that has a connection's socket, and reads and writes it under deadlines and caps.
+
+smtplib, poplib and imaplib run on top of it, and are trusted with none of this: their time-outs are per read, and
+their buffers survive STARTTLS in places. A command's deadline reaches to the last byte of its reply, however slowly
+that drips. Bulk data (a message up or down) needs a minimum rate instead. Nothing that arrived before a TLS handshake
+is there after it, because nothing may have arrived.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+
+from mailctl.errors import NetworkError, ProtocolError
+from mailctl.protocol.reasons import Reason
+from mailctl.protocol.redact import Redactor
+from mailctl.transport import tls
+from mailctl.transport.faults import translated
+from mailctl.transport.limits import Deadline, Limits
+from mailctl.transport.trace import Speaker, Trace
+
+_RECEIVE_BYTES = 65_536
+_SMALL_BYTES = 4096
+"""Up to this length a literal is part of the reply, with its deadline and cap; beyond, it is bulk data."""
+_SHOWN_BYTES = 32 * 1024
+
+
+class Wire:
+    """A connection to a mail server. `peer` names it in messages: `mail.example:587`."""
+
+    def __init__(
+        self,
+        connected: socket.socket,
+        *,
+        peer: str,
+        protocol: str,
+        timeout_seconds: float,
+        deadline: Deadline,
+        limits: Limits,
+        redactor: Redactor,
+        connecting: Deadline,
+        trace: Trace | None = None,
+    ) -> None:
+        """`timeout_seconds` bounds each command with its reply, `deadline` everything.
+
+        `connecting` began with the dialling; a handshake that follows at once, and else the greeting, are to keep it.
+        """
+        self.peer = peer
+        self.protocol = protocol
+        self.limits = limits
+        self.redactor = redactor
+        self.turns = 0
+        """How often the client has waited for the server: the round trips so far."""
+        self.is_broken = False
+        """Whether nothing sensible can be said or heard any more."""
+        self._socket = connected
+        self._timeout_seconds = timeout_seconds
+        self._whole = deadline
+        self._command = connecting
+        self._buffer = bytearray()
+        self._searched = 0
+        self._reply_bytes = 0
+        self._has_spoken = False
+        self._bulk_bytes = 0
+        self._quantum_bytes = 0.0
+        self._in_bulk = False
+        self._trace = trace
+        self._heard = bytearray()
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    @property
+    def is_secured(self) -> bool:
+        return isinstance(self._socket, ssl.SSLSocket)
+
+    @property
+    def secured_socket(self) -> ssl.SSLSocket:
+        assert isinstance(self._socket, ssl.SSLSocket)
+        return self._socket
+
+    @property
+    def local_address(self) -> str:
+        """The IP address of this end."""
+        return str(self._socket.getsockname()[0])
+
+    def redacted(self, said: bytes) -> bytes:
+        """Return what was said without the secrets, as it may be shown; a very long text is cut off."""
+        if len(said) <= _SHOWN_BYTES:
+            return self.redactor.redact(said)
+        # Half a secret is not recognised, so what is near the cut goes, too.
+        return self.redactor.redact(said[:_SHOWN_BYTES])[: -_SHOWN_BYTES // 2] + b"[...]"
+
+    # Commands and replies
+
+    def begin_reply(self) -> None:
+        """Start the deadline and the cap of a command with its reply anew; for each of several in a pipeline."""
+        self._command = Deadline(self._timeout_seconds, within=self._whole)
+        self._reply_bytes = 0
+
+    def send(self, command: bytes) -> None:
+        """Send one or more whole commands, and begin the deadline of the reply."""
+        self._flush_heard()
+        if self._trace:
+            self._trace.add(Speaker.CLIENT, self.protocol, self.redacted(command))
+        self.begin_reply()
+        self._has_spoken = True
+        with self._watched("sending to"):
+            self._send_all(command)
+
+    def read_line(self) -> bytes:
+        """Return the next line with its line end; every line counts for the reply's cap, unless in bulk."""
+        cap = self.limits.line_bytes
+        while (end := self._buffer.find(b"\n", self._searched)) < 0:
+            self._searched = len(self._buffer)
+            if self._searched > cap:
+                raise self._break(Reason.REPLY_TOO_LONG, f"a line of {self.peer} is longer than {cap} bytes")
+            self._receive("a line")
+        if end >= cap:
+            raise self._break(Reason.REPLY_TOO_LONG, f"a line of {self.peer} is longer than {cap} bytes")
+        line = self._take(end + 1)
+        if not self._in_bulk:
+            self._count_reply(line)
+        return line
+
+    def _count_reply(self, part: bytes) -> None:
+        self._hear(part)
+        self._reply_bytes += len(part)
+        if self._reply_bytes > self.limits.reply_bytes:
+            raise self._break(
+                Reason.REPLY_TOO_LONG, f"the answer of {self.peer} is longer than {self.limits.reply_bytes} bytes"
+            )
+
+    # Bulk data
+
+    @contextmanager
+    def bulk(self) -> Iterator[None]:
+        """Read or write bulk data: a minimum rate instead of the command's deadline, and the bulk cap."""
+        self._in_bulk = True
+        self._bulk_bytes = 0
+        self._begin_quantum()
+        try:
+            yield
+        finally:
+            self._in_bulk = False
+            self.begin_reply()
+            self._note(f"{self._bulk_bytes} bytes of bulk data")
+
+    def read_exactly(self, count: int) -> bytes:
+        """Return that many bytes, such as an IMAP literal; refused before reading if over the cap."""
+        if count > self.limits.bulk_bytes:
+            raise self._break(
+                Reason.REPLY_TOO_LONG, f"{self.peer} announces {count} bytes, more than {self.limits.bulk_bytes}"
+            )
+        if count > _SMALL_BYTES:
+            with self.bulk():
+                return self._read_count(count)
+        taken = self._read_count(count)
+        self._count_reply(taken)
+        return taken
+
+    def _read_count(self, count: int) -> bytes:
+        while len(self._buffer) < count:
+            self._receive(f"{count} bytes")
+        return self._take(count)
+
+    def send_bulk(self, chunks: Iterable[bytes]) -> None:
+        """Send bulk data; the deadline of the reply begins with its end."""
+        self._flush_heard()
+        self._has_spoken = True
+        with self.bulk():
+            for chunk in chunks:
+                with self._watched("sending to"):
+                    self._send_all(chunk)
+
+    def _begin_quantum(self) -> None:
+        # Each piece of timeout x rate bytes has the whole time-out to itself: neither dripping nor stalling passes,
+        # and a slow line does.
+        self._command = Deadline(self._timeout_seconds, within=self._whole)
+        self._quantum_bytes = self.limits.bulk_bytes_per_second * self._timeout_seconds
+
+    def _count_bulk(self, count: int) -> None:
+        self._bulk_bytes += count
+        self._quantum_bytes -= count
+        if self._quantum_bytes <= 0:
+            self._begin_quantum()
+
+    # TLS
+
+    def refuse_early_data(self) -> None:
+        """Raise ProtocolError of reason `data-before-tls` if anything has arrived that nothing asked for."""
+        early = bytes(self._buffer[:1024]) or self._peek()
+        if early:
+            self.is_broken = True
+            raise ProtocolError(
+                f"{self.peer} sent data before TLS that must not be there: somebody may be in between",
+                reason=Reason.BYTES_BEFORE_TLS,
+                reply=self.redacted(early),
+            )
+
+    def start_tls(self, context: ssl.SSLContext, host: str) -> ssl.SSLSocket:
+        """Shake hands, within the current deadline; `host` is for SNI and the certificate check.
+
+        Raises ProtocolError if data came before, TLSError if no session comes about. The wire is broken then.
+        """
+        self.refuse_early_data()
+        self._flush_heard()
+        self.is_broken = True
+        secured = tls.shake_hands(self._socket, context, host, self._command, self.peer)
+        self._socket = secured
+        self.is_broken = False
+        self.turns += 1 if secured.version() == "TLSv1.3" else 2
+        self._note(f"TLS: {secured.version()}, {(secured.cipher() or ('',))[0]}")
+        self.begin_reply()
+        return secured
+
+    def _peek(self) -> bytes:
+        assert not isinstance(self._socket, ssl.SSLSocket)
+        self._socket.settimeout(0)
+        try:
+            with translated(self.peer):
+                return self._socket.recv(1024, socket.MSG_PEEK)
+        except NetworkError:
+            return b""  # a connection that has gone shows in the handshake
+        except BlockingIOError:
+            return b""
+
+    # Ending
+
+    def bid_farewell(self, command: bytes) -> None:
+        """Send a last command without waiting for anything, and close."""
+        if not self.is_broken:
+            self._flush_heard()
+            if self._trace:
+                self._trace.add(Speaker.CLIENT, self.protocol, command)
+            with suppress(OSError):
+                self._socket.settimeout(0)
+                self._socket.sendall(command)
+                if isinstance(self._socket, ssl.SSLSocket):
+                    # Says close_notify; the server's own is not waited for, which shows as an OSError.
+                    self._socket.unwrap()
+        self.close()
+
+    def close(self) -> None:
+        self._flush_heard()
+        self.is_broken = True
+        self._socket.close()
+
+    # What smtplib, poplib and imaplib expect of a socket and its file
+
+    def sendall(self, data: bytes) -> None:
+        self.send(data)
+
+    def readline(self, _size: int = -1) -> bytes:
+        return self.read_line()
+
+    def read(self, size: int) -> bytes:
+        return self.read_exactly(size)
+
+    def makefile(self, _mode: str) -> Wire:
+        return self
+
+    def shutdown(self, how: int) -> None:
+        with suppress(OSError):
+            self._socket.shutdown(how)
+
+    # The socket
+
+    def _send_all(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            self._socket.settimeout(self._command.left_seconds())
+            sent = self._socket.send(rest[:_RECEIVE_BYTES])
+            rest = rest[sent:]
+            if self._in_bulk:
+                self._count_bulk(sent)
+
+    def _receive(self, what: str) -> None:
+        if self._has_spoken:
+            self.turns += 1
+            self._has_spoken = False
+        with self._watched(f"waiting for {what} of"):
+            self._socket.settimeout(self._command.left_seconds())
+            chunk = self._socket.recv(_RECEIVE_BYTES)
+        if not chunk:
+            self.is_broken = True
+            raise NetworkError(
+                f"{self.peer} closed the connection",
+                reason=Reason.CLOSED,
+                reply=self.redacted(bytes(self._buffer)) or None,
+            )
+        self._buffer += chunk
+        if self._in_bulk:
+            self._count_bulk(len(chunk))
+            if self._bulk_bytes > self.limits.bulk_bytes + _RECEIVE_BYTES:
+                raise self._break(
+                    Reason.REPLY_TOO_LONG, f"{self.peer} sends more than {self.limits.bulk_bytes} bytes at a time"
+                )
+
+    def _take(self, count: int) -> bytes:
+        taken = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        self._searched = 0
+        return taken
+
+    @contextmanager
+    def _watched(self, doing: str) -> Iterator[None]:
+        try:
+            with translated(f"{doing} {self.peer}"):
+                yield
+        except Exception:
+            self.is_broken = True
+            raise
+
+    def _break(self, reason: str, message: str) -> ProtocolError:
+        self.is_broken = True
+        return ProtocolError(message, reason=reason, reply=self.redacted(bytes(self._buffer)) or None)
+
+    # The transcript: lines heard are kept until the reply ends, for a secret may be split over its lines
+
+    def _hear(self, line: bytes) -> None:
+        if self._trace:
+            self._heard += line
+
+    def _flush_heard(self) -> None:
+        if self._trace and self._heard:
+            self._trace.add(Speaker.SERVER, self.protocol, self.redacted(bytes(self._heard)))
+            self._heard.clear()
+
+    def _note(self, text: str) -> None:
+        if self._trace:
+            self._flush_heard()
+            self._trace.note(self.protocol, text)
