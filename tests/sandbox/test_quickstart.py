@@ -48,9 +48,9 @@ def test_what_is_installed_is_used_and_the_main_job_is_run(checkout):
 
     finished = run(checkout)
 
-    assert finished.returncode == 0, finished.stderr
+    assert finished.returncode == 0, finished.stdout + finished.stderr
     assert "Installing" not in finished.stderr
-    assert "All of it worked" in finished.stderr
+    assert "All of it worked" in finished.stdout
 
 
 def test_a_changed_pyproject_is_installed_again(checkout):

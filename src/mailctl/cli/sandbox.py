@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
 
     from mailctl.cli.terminal import Terminal
+    from mailctl.render.style import Style
     from mailctl.sandbox import Sandbox
 
 
@@ -75,45 +76,45 @@ def demo(context: typer.Context) -> None:
     from mailctl.sandbox import open_sandbox, rehearsal
 
     session = get_session(context)
-    terminal = session.terminal
+    tell, style = session.terminal.result, session.terminal.out
     started = time.monotonic()
+    tell("The main job, against a throw-away mail server on this machine.")
+    tell(style.dim("Settings and mail are temporary; yours are not touched."))
     with tempfile.TemporaryDirectory(prefix="mailctl-demo-") as folder, open_sandbox() as running:
         alice, bob = running.logins[:2]
-        terminal.say("The main job, against a throw-away mail server on this machine.")
-        terminal.say(terminal.err.dim("Settings and mail are temporary; yours are not touched."))
         steps = (
             ("Register a mail server", rehearsal.add_command(running)),
             ("Prove that it sends", rehearsal.send_command(alice, bob)),
             ("Prove that it receives", rehearsal.receive_command(bob)),
         )
         for number, (title, arguments) in enumerate(steps, 1):
-            _say_title(terminal, number, title)
-            terminal.say(terminal.err.cyan(f"$ {rehearsal.quote_command(arguments)}"))
+            tell(f"\n{style.bold(f'{number}. {title}')}")
+            tell(style.cyan(f"$ {rehearsal.quote_command(arguments)}"))
             _run(session, arguments, Path(folder) / "mailctl.toml")
-        _say_title(terminal, len(steps) + 1, f"See the message in the mailbox of {bob.username}")
+        tell("\n" + style.bold(f"{len(steps) + 1}. See the message in the mailbox of {bob.username}"))
         messages = rehearsal.read_inbox(running, bob)
         if not messages:
             raise NotArrivedError("the message is not in the mailbox", reason="not-seen")
-        terminal.say(_headers(messages[-1], terminal))
-    terminal.say(f"\n{terminal.err.green('All of it worked')}, in {time.monotonic() - started:.1f} s.")
-    terminal.say("Now yours: mailctl server add")
+        tell(_headers(messages[-1], style))
+    tell(f"\n{style.green('All of it worked')}, in {time.monotonic() - started:.1f} s. Now yours: mailctl server add")
 
 
 def _run(session: Session, arguments: Sequence[str], settings: Path) -> None:
-    """Run a command of mailctl in a process of its own; raises typer.Exit with its code if it fails."""
+    """Run a command of mailctl in a process of its own; raises typer.Exit with its code if it fails.
+
+    What it says to a person goes to standard output, too: the whole transcript is the demo's result.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAILCTL_")}
     environment |= {"MAILCTL_CONFIG": str(settings), "MAILCTL_NO_INPUT": "1"}
     if session.no_color:
         environment["NO_COLOR"] = "1"
     sys.stdout.flush()
-    finished = subprocess.run([sys.executable, "-m", "mailctl", *arguments], env=environment, check=False)  # noqa: S603
+    finished = subprocess.run(  # noqa: S603 - our own command, without a shell
+        [sys.executable, "-m", "mailctl", *arguments], env=environment, stderr=subprocess.STDOUT, check=False
+    )
     if finished.returncode:
         session.terminal.warn(f"the command ended with exit code {finished.returncode}")
         raise typer.Exit(finished.returncode)
-
-
-def _say_title(terminal: Terminal, number: int, title: str) -> None:
-    terminal.say(f"\n{terminal.err.bold(f'{number}. {title}')}")
 
 
 def _announcement(running: Sandbox, terminal: Terminal) -> str:
@@ -144,6 +145,6 @@ def _announcement(running: Sandbox, terminal: Terminal) -> str:
     )
 
 
-def _headers(message: EmailMessage, terminal: Terminal) -> str:
+def _headers(message: EmailMessage, style: Style) -> str:
     shown = ((name, message[name]) for name in ("From", "To", "Subject", "Date", "Message-ID"))
-    return "\n".join(f"  {terminal.err.dim(name.ljust(10))}  {value}" for name, value in shown if value is not None)
+    return "\n".join(f"  {style.dim(name.ljust(10))}  {value}" for name, value in shown if value is not None)

@@ -10,7 +10,7 @@ with open_sandbox() as sandbox:
     port_file           how other programs find it
     store, search       mailboxes in memory, IMAP SEARCH over them
     submission_server   SMTP by aiosmtpd
-    imap_server, imap_account, pop3_server, authentication
+    imap_server, imap_account, message_parts, pop3_server, authentication
                         IMAP and POP3 by Twisted
     twisted_bridge      Twisted's protocols on asyncio's transports
 

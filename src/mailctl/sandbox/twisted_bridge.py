@@ -95,10 +95,11 @@ class Wire(asyncio.Protocol):
     # What Twisted calls (ITLSTransport, IConsumer).
 
     def write(self, octets: bytes) -> None:
-        self._transport.write(octets)
+        if not self._transport.is_closing():  # to a client that has gone: asyncio would warn
+            self._transport.write(octets)
 
     def writeSequence(self, pieces: Iterable[bytes]) -> None:
-        self._transport.writelines(pieces)
+        self.write(b"".join(pieces))
 
     def loseConnection(self) -> None:
         self.disconnecting = True
@@ -148,14 +149,14 @@ class Wire(asyncio.Protocol):
 
 @cache
 def route_log() -> None:
-    """Send what the servers log to the loggers `twisted` and `mail.log`, which print nothing unless asked to.
+    """Let `twisted`, `mail.log` (aiosmtpd) and `asyncio` log where logging is configured, and print nothing otherwise.
 
-    Without this, a client's mistakes are printed to standard error. Beginning a log also takes
-    over `warnings.showwarning` of the whole process, which is not the sandbox's to take.
+    Without this, the mistakes of clients, and that they went away, are printed to standard error. Beginning a log also
+    takes over `warnings.showwarning` of the whole process, which is not the sandbox's to take.
     """
     show = warnings.showwarning
     observers: Any = [STDLibLogObserver()]  # ILogObserver, a zope interface, which mypy does not see
     globalLogBeginner.beginLoggingTo(observers, discardBuffer=True, redirectStandardIO=False)
     warnings.showwarning = show
-    for name in ("twisted", "mail.log"):
+    for name in ("twisted", "mail.log", "asyncio"):
         logging.getLogger(name).addHandler(logging.NullHandler())

@@ -29,8 +29,8 @@ def test_the_main_job_is_run_from_end_to_end_without_touching_settings_or_leavin
         timeout=120,
     )
 
-    assert finished.returncode == 0, finished.stderr
-    said = finished.stderr
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    said = finished.stdout
     commands = re.findall(r"^\$ mailctl (\w+ \w+) sandbox", said, re.MULTILINE)
     assert commands == ["server add", "test send", "test receive"]
     assert "See the message in the mailbox of bob@sandbox.test" in said
