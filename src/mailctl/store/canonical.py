@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,11 +19,15 @@ HEADING = """\
 
 
 class Edit(NamedTuple):
-    """A value to be set, or removed where it is None. `after`: the names of the siblings that it is written behind."""
+    """A value to be set, or removed where it is None.
+
+    `after`: the names of the siblings that it is written behind. `keeps`: where the text has a value, that one stays.
+    """
 
     path: Path
     value: Any
     after: tuple[str, ...] = ()
+    keeps: bool = False
 
 
 def written(model: Struct) -> dict[str, Any]:
@@ -31,23 +36,28 @@ def written(model: Struct) -> dict[str, Any]:
     Defaults are written, too, so that the file tells what holds; but not switches that are off, nor what is empty.
     """
     fields: dict[str, Any] = {}
-    for field in msgspec.structs.fields(model):
-        value = _plain(getattr(model, field.name))
-        is_default = value == field.default
-        if value is not None and value != {} and value != [] and not (isinstance(value, bool) and is_default):
-            fields[field.name] = value
+    for name, default in _defaults(type(model)).items():
+        value = _plain(getattr(model, name))
+        if value is not None and value != {} and value != [] and not (isinstance(value, bool) and value == default):
+            fields[name] = value
     return fields
 
 
-def differences(before: Struct, after: Struct, path: Path = ()) -> Iterator[Edit]:
-    """Yield the edits that lead from one model to another of its type, by single values."""
+def differences(before: Struct, after: Struct, path: Path = (), *, spelled_out: bool = False) -> Iterator[Edit]:
+    """Yield the edits that lead from one model to another of its type, by single values.
+
+    `spelled_out`: in a model where fields follow from each other, those that the text leaves out are written, too.
+    """
+    if before == after:
+        return
     fields = written(after)
     for index, name in enumerate(after.__struct_fields__):
         old, new = getattr(before, name), getattr(after, name)
         if old == new:
-            continue
-        if isinstance(old, Struct) and isinstance(new, Struct):
-            yield from differences(old, new, (*path, name))
+            if spelled_out and hasattr(after, "complete") and _defaults(type(after))[name] is msgspec.NODEFAULT:
+                yield Edit((*path, name), fields[name], after.__struct_fields__[:index], keeps=True)
+        elif isinstance(old, Struct) and isinstance(new, Struct):
+            yield from differences(old, new, (*path, name), spelled_out=spelled_out)
         elif isinstance(old, Mapping) and isinstance(new, Mapping):
             for key in old.keys() | new.keys():
                 if old.get(key) != new.get(key):
@@ -83,6 +93,11 @@ def value_text(value: Any) -> str:
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{key_text(key)} = {value_text(item)}" for key, item in value.items()) + " }"
     return "[" + ", ".join(map(value_text, value)) + "]"
+
+
+@cache
+def _defaults(kind: type[Struct]) -> dict[str, Any]:
+    return {field.name: field.default for field in msgspec.structs.fields(kind)}
 
 
 def _tables(header: str, name: str, fields: Mapping[str, Any]) -> Iterator[str]:

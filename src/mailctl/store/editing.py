@@ -11,9 +11,12 @@ and its new lines need the same care for blank lines and line ends.)
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path as FilePath
+from typing import NamedTuple
 
 import msgspec
+from msgspec import Struct
 
 from mailctl.errors import SettingsInvalidError, SettingsWriteError
 from mailctl.model.server import Server
@@ -23,7 +26,15 @@ from mailctl.store.layout import Path, Section, read_layout
 from mailctl.store.reading import BYTE_ORDER_MARK, parse_settings, parse_text
 from mailctl.store.splicing import apply_edits, removal, splice
 
-_ROUNDS = 3
+
+class _Style(NamedTuple):
+    """How a text is edited: with which line end, and whether values that follow from others are written, too."""
+
+    newline: str
+    spelled_out: bool
+
+    def apply(self, text: str, before: Struct, after: Struct, path: Path) -> str:
+        return apply_edits(text, differences(before, after, path, spelled_out=self.spelled_out), self.newline)
 
 
 def edit_content(content: bytes, before: Settings, after: Settings, path: FilePath) -> bytes:
@@ -36,56 +47,53 @@ def edit_content(content: bytes, before: Settings, after: Settings, path: FilePa
     newline = "\r\n" if "\r\n" in text else "\n"
     open_end = bool(text) and not text.endswith("\n")
     text = text + newline * open_end if text else f"{HEADING}schema_version = {after.schema_version}\n"
-    # Fields follow from each other (a port from the security): those that followed from a changed one and shall stay
-    # as they are differ after the first round, and are then written out.
-    for _ in range(_ROUNDS):
-        text = _edit(text, before, after, newline, path)
-        edited = (mark + (text.removesuffix(newline) if open_end else text)).encode()
-        try:
-            before, _unknown = parse_settings(edited, path)
-        except SettingsInvalidError as error:
-            raise _refusal(path) from error
-        if before == after:
-            return edited
-    raise _refusal(path)
-
-
-def _edit(text: str, before: Settings, after: Settings, newline: str, path: FilePath) -> str:
-    if before.servers != after.servers:
-        text = _edit_elements(text, "servers", before.servers, after.servers, newline, path)
-    rest = msgspec.structs.replace(before, servers=after.servers)
-    return apply_edits(text, differences(rest, after), newline)
-
-
-def _refusal(path: FilePath) -> SettingsWriteError:
-    return SettingsWriteError(
+    # Fields follow from each other (a port from the security): one that followed from what changes, and shall stay as
+    # it is, must then be written out.
+    for spelled_out in (False, True):
+        edited = _edit(text, before, after, _Style(newline, spelled_out))
+        if edited is None:
+            break
+        result = (mark + (edited.removesuffix(newline) if open_end else edited)).encode()
+        with suppress(SettingsInvalidError):
+            if parse_settings(result, path)[0] == after:
+                return result
+    raise SettingsWriteError(
         f"{path} is laid out in a way that this change cannot keep; nothing was changed",
         hint="make the change by `mailctl config edit`; entries written as [[servers]] blocks can always be changed",
     )
 
 
+def _edit(text: str, before: Settings, after: Settings, style: _Style) -> str | None:
+    edited = _edit_elements(text, "servers", before.servers, after.servers, style)
+    if edited is None:
+        return None
+    return style.apply(edited, msgspec.structs.replace(before, servers=after.servers), after, ())
+
+
 def _edit_elements(
-    text: str, name: str, before: Sequence[Server], after: Sequence[Server], newline: str, path: FilePath
-) -> str:
+    text: str, name: str, before: Sequence[Server], after: Sequence[Server], style: _Style
+) -> str | None:
+    """Return the text with an array of tables changed; None where its elements are no blocks that could be moved."""
+    if before == after:
+        return text
     origins = _origins(before, after)
     spans = _element_spans(read_layout(text), name, len(before))
     if spans is None:
-        if not before:
-            text = apply_edits(text, [Edit((name,), None)], newline)
-            spans = []
-        elif origins == list(range(len(before))):
-            edits = [edit for index, new in enumerate(after) for edit in differences(before[index], new, (name, index))]
-            return apply_edits(text, edits, newline)
-        else:
-            raise _refusal(path)
+        if before and origins != list(range(len(before))):
+            return None
+        for index, (old, new) in enumerate(zip(before, after, strict=False)):
+            text = style.apply(text, old, new, (name, index))
+        if before:
+            return text
+        text = apply_edits(text, [Edit((name,), None)], style.newline)
     elements = []
     for origin, new in zip(origins, after, strict=True):
-        if origin is None:
-            elements.append(element_text(name, new).replace("\n", newline))
+        if spans is None or origin is None:
+            elements.append(element_text(name, new).replace("\n", style.newline))
         else:
             start, end = spans[origin]
-            elements.append(apply_edits(text[start:end], differences(before[origin], new, (name, 0)), newline))
-    return _arrange(text, spans, origins, elements, newline)
+            elements.append(style.apply(text[start:end], before[origin], new, (name, 0)))
+    return _arrange(text, spans or [], origins, elements, style.newline)
 
 
 def _origins(before: Sequence[Server], after: Sequence[Server]) -> list[int | None]:
@@ -135,8 +143,8 @@ def _arrange(
         places[max(filled - 1, 0)].append(element)
     if not kept:
         text = splice(text, [removal(text, start, end) for start, end in spans])
-        gap = newline if text and not text.endswith(newline * 2) else ""
-        return text + gap + newline.join(places[0])
+        gap = newline if text and elements and not text.endswith(newline * 2) else ""
+        return text + gap + newline.join(elements)
     stay = set(kept)
     splices = [removal(text, start, end) for index, (start, end) in enumerate(spans) if index not in stay]
     splices += [(*spans[index], newline.join(place)) for index, place in zip(kept, places, strict=True)]

@@ -53,14 +53,16 @@ def removal(text: str, start: int, end: int) -> Splice:
 def _setting(text: str, sections: Sequence[Section], edit: Edit, newline: str) -> Splice:
     parent, name = edit.path[:-1], str(edit.path[-1])
     if pair := _find(text, sections, edit.path):
-        return pair.value_start, pair.value_end, value_text(edit.value)
+        kept = text[pair.value_start : pair.value_end]
+        return pair.value_start, pair.value_end, kept if edit.keeps else value_text(edit.value)
     if inline := _find(text, sections, parent):
         return _inline_setting(text, inline, edit)
     if section := _home(sections, parent):
         return _line_setting(text, section, edit, newline)
     outer = parent[:-1]
-    if outer and _find(text, sections, outer):
-        return _setting(text, sections, Edit(parent, {name: edit.value}), newline)
+    if outer and (inline := _find(text, sections, outer)):
+        siblings = tuple(str(item.path[0]) for item in inline_items(text, inline.value_start))
+        return _inline_setting(text, inline, Edit(parent, {name: edit.value}, siblings))
     keys = tuple(part for part in parent if isinstance(part, str))
     around = [section for section in sections if section.path[: len(outer)] == outer]
     position = around[-1].end if around else len(text)

@@ -1,0 +1,147 @@
+"""Any sequence of edits: the file says what was wanted, and keeps whatever nobody asked to change."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from mailctl.model.decode import decode_or_raise
+from mailctl.model.server import IncomingAuth, Security, Server, SmtpAuth, TlsOptions
+from mailctl.model.settings import SecretOptions
+from mailctl.store.editing import edit_content
+from mailctl.store.reading import parse_settings
+
+# Each entry's comments and unknown keys bear its number, so that it can be told whose are still there.
+BLOCKS = """\
+# file: top
+
+# entry 0: lead
+[[servers]]
+code = "zero" # entry 0: code
+unknown = 0
+name = "0"
+[servers.smtp]
+# entry 0: smtp
+host = "h" # entry 0: host
+[servers.smtp.unknown]
+deep = [ "entry 0: deep", # entry 0: in array
+]
+[servers.incoming]
+protocol = "imap"
+host = "h"
+
+# file: between
+[secrets]
+unknown = "file: in secrets"
+# file: secrets
+
+[[servers]]
+# entry 1: first
+"code" = "one"
+name = \"\"\"
+[[servers]] "" # \"\"\"
+smtp = {host="h",security="none" } # entry 1: smtp
+incoming.protocol = 'pop3'
+incoming . host = "h"
+
+   # entry 2: lead
+   [[ servers ]]
+   code = 'two'
+   name = '''2'''
+   smtp.host = "h"
+   note = "entry 2: note"
+   [servers."incoming"]
+   protocol = "imap"
+   host = "h"
+   # entry 2: tail
+
+# file: end
+[x.y]
+z = 2001-01-01 10:00:00 # file: date
+""".replace('[[servers]] "" # """', '[[servers]] " # """').replace('name = """\n', 'name = """\\\n')
+
+MARK = re.compile(r"(?:file|entry \d): [a-z ]+")
+
+texts = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp", "Cf"]), min_size=1, max_size=8).map(
+    lambda text: text.strip() or "n"
+)
+codes = st.text(st.characters(categories=["L", "N"], include_characters='"\\#[]=.'), min_size=1, max_size=6)
+indices = st.integers(0, 99)
+edits = st.one_of(
+    st.tuples(st.just("add"), codes, indices),
+    st.tuples(st.just("delete"), indices),
+    st.tuples(st.just("rename"), indices, codes),
+    st.tuples(st.just("name"), indices, texts),
+    st.tuples(st.just("client"), indices, st.none() | texts),
+    st.tuples(st.just("smtp"), indices, st.integers(1, 65535), st.sampled_from(Security), st.sampled_from(SmtpAuth)),
+    st.tuples(st.just("incoming"), indices, st.integers(10, 120), st.sampled_from(IncomingAuth)),
+    st.tuples(st.just("tls"), indices, st.booleans(), st.none() | st.just("ca.pem"), st.sampled_from([(), ("p",)])),
+    st.tuples(st.just("move"), indices, indices),
+    st.tuples(st.just("secrets"), st.dictionaries(texts, st.just("env:X"), max_size=2), st.none() | texts),
+)
+PIN = "sha256:" + "0a" * 32
+
+
+def edited(before, edit, origins):  # noqa: C901 (one branch for each kind of edit)
+    """Return the settings after an edit; `origins` holds for each server the number of its entry, and is kept up."""
+    kind, *values = edit
+    servers = list(before.servers)
+    if kind == "secrets":
+        return replace(before, secrets=SecretOptions(named=values[0], namespace=values[1]))
+    if kind == "add":
+        code, index = values
+        if before.find_server(code) or code.startswith("-"):
+            return before
+        given = {"code": code, "name": "n", "smtp": {"host": "h"}, "incoming": {"protocol": "imap", "host": "h"}}
+        servers.insert(index % (len(servers) + 1), decode_or_raise(Server, given))
+        origins.insert(index % (len(origins) + 1), None)
+        return replace(before, servers=tuple(servers))
+    if not servers:
+        return before
+    index = values[0] % len(servers)
+    server = servers[index]
+    if kind == "delete":
+        del servers[index], origins[index]
+    elif kind == "move":
+        target = values[1] % len(servers)
+        servers.insert(target, servers.pop(index))
+        origins.insert(target, origins.pop(index))
+    elif kind == "rename":
+        if before.find_server(values[1]):
+            return before
+        servers[index] = replace(server, code=values[1])
+    elif kind == "name":
+        servers[index] = replace(server, name=values[1])
+    elif kind == "client":
+        servers[index] = replace(server, oauth_client=values[1])
+    elif kind == "smtp":
+        port, security, auth = values[1:]
+        servers[index] = replace(server, smtp=replace(server.smtp, port=port, security=security, auth=auth))
+    elif kind == "incoming":
+        timeout, auth = values[1:]
+        servers[index] = replace(server, incoming=replace(server.incoming, timeout=timeout, auth=auth))
+    elif kind == "tls":
+        verify, ca_file, pins = values[1:]
+        servers[index] = replace(server, tls=TlsOptions(verify=verify, ca_file=ca_file, pins=(PIN,) * len(pins)))
+    return replace(before, servers=tuple(servers))
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(edits, max_size=6), st.sampled_from(["\n", "\r\n"]), st.booleans())
+def test_the_file_says_what_was_wanted_and_keeps_the_rest(tmp_path_factory, sequence, newline, open_end):
+    path = tmp_path_factory.getbasetemp() / "named-only.toml"
+    content = BLOCKS.replace("\n", newline).removesuffix(newline if open_end else "").encode()
+    current, origins = parse_settings(content, path)[0], [0, 1, 2]
+    for edit in sequence:
+        intended = edited(current, edit, origins)
+        content = edit_content(content, current, intended, path)
+        current, _unknown = parse_settings(content, path)
+        assert current == intended
+    text = content.decode()
+    kept = [mark for mark in MARK.findall(BLOCKS) if mark.startswith("file") or int(mark[6]) in origins]
+    assert sorted(MARK.findall(text)) == sorted(kept)
+    assert text.endswith(newline) is not open_end
+    assert text.count("\n") == text.count(newline)
