@@ -79,7 +79,7 @@ class _CappedReader:
 
     def result(self) -> bytes:
         # A child of the program that lives on may hold the pipe open; what the program itself wrote has arrived.
-        self._thread.join(1.0)
+        self._thread.join(0.5)
         return bytes(self._received)
 
 
