@@ -7,6 +7,7 @@ import re
 
 from mailctl.errors import CapabilityError, InvalidValueError, Problem, ProtocolError
 from mailctl.protocol.envelope import check_command_text
+from mailctl.protocol.reasons import Reason
 from mailctl.protocol.sasl.mechanism import Login
 
 _DOT_ATOM = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
@@ -27,7 +28,7 @@ def find_timestamp(greeting: bytes) -> bytes | None:
     if len(timestamp) > _TIMESTAMP_BYTES_MAX or not _TIMESTAMP.fullmatch(timestamp):
         raise ProtocolError(
             "the timestamp in the server's greeting is no message id, so APOP is not safe with it",
-            reason="apop-timestamp",
+            reason=Reason.APOP_TIMESTAMP,
             reply=greeting,
         )
     return timestamp
@@ -47,6 +48,6 @@ def apop_digest(login: Login, greeting: bytes) -> str:
     timestamp = find_timestamp(greeting)
     if timestamp is None:
         raise CapabilityError(
-            "the server offers no APOP: its greeting holds no timestamp", reason="apop-not-offered", reply=greeting
+            "the server offers no APOP: its greeting holds no timestamp", reason=Reason.APOP_NOT_OFFERED, reply=greeting
         )
     return hashlib.md5(timestamp + login.secret.reveal().encode(), usedforsecurity=False).hexdigest()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from mailctl.errors import CapabilityError, InvalidValueError, Problem
 from mailctl.model.values import ascii_host, parse_host, shown
+from mailctl.protocol.reasons import Reason
 
 _BREAKING = {"\r": "a carriage return (CR)", "\n": "a line feed (LF)", "\0": "a NUL"}
 _ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+")
@@ -63,7 +64,7 @@ class Address:
             raise CapabilityError(
                 f"the address {self} has characters beyond ASCII before the @, "
                 "and the server does not offer SMTPUTF8 (RFC 6531)",
-                reason="smtputf8-not-offered",
+                reason=Reason.SMTPUTF8_NOT_OFFERED,
                 hint="use an address in ASCII, or a server that offers SMTPUTF8",
             )
         domain = self.domain if self.domain.startswith("[") else ascii_host(self.domain)

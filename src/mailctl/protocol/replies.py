@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailctl.errors import ProtocolError
+from mailctl.protocol.reasons import Reason
 
 _SMTP_LINE = re.compile(rb"(?P<code>[2-5][0-9]{2})(?:(?P<separator>[ -])(?P<text>.*))?", re.DOTALL)
 _ENHANCED = re.compile(rb"([245])\.([0-9]{1,3})\.([0-9]{1,3})(?=[ ]|$)")
@@ -24,7 +25,7 @@ _IMAP_CODE = re.compile(rb"\[(?P<code>[^\x00-\x20()\[\]{%*\"\\\x7f-\xff]+)(?:[ ]
 
 
 def _malformed(what: str, line: bytes) -> ProtocolError:
-    return ProtocolError(f"the server's answer is no {what}", reason="malformed-reply", reply=line)
+    return ProtocolError(f"the server's answer is no {what}", reason=Reason.MALFORMED_REPLY, reply=line)
 
 
 @dataclass(frozen=True, slots=True)

@@ -268,12 +268,6 @@ _LOGIN_ROWS = (
         next="{edit} --{side}-auth auto",
     ),
     _row(
-        Reason.CLEARTEXT_LOGIN,
-        "the server offers only logins that anybody on the line could read, and the line is not encrypted",
-        "set the security to starttls or tls",
-        next="{edit} --{side}-security starttls",
-    ),
-    _row(
         (Reason.APOP_NOT_OFFERED, Reason.APOP_TIMESTAMP),
         "the server's greeting holds no timestamp with which APOP is possible and safe",
         "switch APOP off, and protect the login by TLS",
@@ -295,12 +289,6 @@ _LOGIN_ROWS = (
 
 _DELIVERY_ROWS = (
     _row(
-        Reason.RELAY_DENIED,
-        "the server passes mail to other domains only for those who have logged in",
-        "set an SMTP authentication and a login, and use port 587 or 465, not 25",
-        next="{edit} --smtp-auth auto",
-    ),
-    _row(
         Reason.SENDER_REFUSED,
         "the server does not take mail from this sender",
         "send as the login's own address, or let the mail server's administrator allow the other one",
@@ -317,12 +305,6 @@ _DELIVERY_ROWS = (
         "the message is larger than the server takes",
         "send less, or raise the server's limit, which the step `capabilities` shows as SIZE",
         next="{test} --depth envelope",
-    ),
-    _row(
-        Reason.FATE_UNKNOWN,
-        "the connection was lost after the message had been sent: it may or may not have been taken",
-        "look for it in the recipient's mailbox or the server's log before sending it again",
-        next="{test} --depth auth",
     ),
 )
 

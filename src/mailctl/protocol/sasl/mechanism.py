@@ -9,6 +9,7 @@ from typing import ClassVar
 from mailctl.errors import BugError, InvalidValueError, Problem, ProtocolError
 from mailctl.model.secret import Secret
 from mailctl.protocol.envelope import check_command_text
+from mailctl.protocol.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +74,12 @@ class Mechanism:
         return response
 
     def _refuse(self, problem: str) -> ProtocolError:
-        return ProtocolError(f"the server's {self.name} challenge {problem}", reason="sasl-challenge")
+        return ProtocolError(f"the server's {self.name} challenge {problem}", reason=Reason.SASL_CHALLENGE)
 
     def _unverified(self, problem: str) -> ProtocolError:
         return ProtocolError(
             f"the server's part of {self.name} does not hold: {problem}",
-            reason="sasl-server-unverified",
+            reason=Reason.SASL_SERVER_UNVERIFIED,
             hint="the server does not know the password: do not trust it; look at its name, address and certificate",
         )
 
