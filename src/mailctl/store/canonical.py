@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
+from mailctl.model.settings import SCHEMA_VERSION
 from mailctl.store.layout import Path
 
-HEADING = """\
+_HEADING = """\
 # Settings of mailctl. This file may be edited by hand: mailctl keeps comments and order.
 # It holds no secrets, only references to where they are. `mailctl config validate` checks it.
 """
@@ -64,6 +65,11 @@ def differences(before: Struct, after: Struct, path: Path = (), *, spelled_out: 
                     yield Edit((*path, name, key), new.get(key), tuple(new))
         else:
             yield Edit((*path, name), fields.get(name), after.__struct_fields__[:index])
+
+
+def new_text() -> str:
+    """Return the text of a settings file that holds nothing yet, in lines that end in LF."""
+    return f"{_HEADING}schema_version = {SCHEMA_VERSION}\n"
 
 
 def element_text(name: str, model: Struct) -> str:

@@ -21,7 +21,7 @@ from msgspec import Struct
 from mailctl.errors import SettingsInvalidError, SettingsWriteError
 from mailctl.model.server import Server
 from mailctl.model.settings import Settings
-from mailctl.store.canonical import HEADING, Edit, differences, element_text
+from mailctl.store.canonical import Edit, differences, element_text, new_text
 from mailctl.store.layout import Path, Section, read_layout
 from mailctl.store.reading import BYTE_ORDER_MARK, parse_settings, parse_text
 from mailctl.store.splicing import apply_edits, removal, splice
@@ -46,7 +46,7 @@ def edit_content(content: bytes, before: Settings, after: Settings, path: FilePa
     mark = BYTE_ORDER_MARK if content.startswith(BYTE_ORDER_MARK.encode()) else ""
     newline = "\r\n" if "\r\n" in text else "\n"
     open_end = bool(text) and not text.endswith("\n")
-    text = text + newline * open_end if text else f"{HEADING}schema_version = {after.schema_version}\n"
+    text = text + newline * open_end if text else new_text()
     # Fields follow from each other (a port from the security): one that followed from what changes, and shall stay as
     # it is, must then be written out.
     for spelled_out in (False, True):
@@ -79,21 +79,21 @@ def _edit_elements(
     origins = _origins(before, after)
     spans = _element_spans(read_layout(text), name, len(before))
     if spans is None:
-        if before and origins != list(range(len(before))):
+        if origins != list(range(len(before))):
             return None
-        for index, (old, new) in enumerate(zip(before, after, strict=False)):
+        for index, (old, new) in enumerate(zip(before, after, strict=True)):
             text = style.apply(text, old, new, (name, index))
-        if before:
-            return text
-        text = apply_edits(text, [Edit((name,), None)], style.newline)
+        return text
+    if not before:
+        text = apply_edits(text, [Edit((name,), None)], style.newline)  # an empty list, written out
     elements = []
     for origin, new in zip(origins, after, strict=True):
-        if spans is None or origin is None:
+        if origin is None:
             elements.append(element_text(name, new).replace("\n", style.newline))
         else:
             start, end = spans[origin]
             elements.append(style.apply(text[start:end], before[origin], new, (name, 0)))
-    return _arrange(text, spans or [], origins, elements, style.newline)
+    return _arrange(text, spans, origins, elements, style.newline)
 
 
 def _origins(before: Sequence[Server], after: Sequence[Server]) -> list[int | None]:
@@ -121,7 +121,7 @@ def _element_spans(sections: Sequence[Section], name: str, count: int) -> list[t
             spans[-1] = (spans[-1][0], section.end)
         else:
             return None
-    return spans if spans and len(spans) == count else None
+    return spans if len(spans) == count else None
 
 
 def _arrange(

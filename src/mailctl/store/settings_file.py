@@ -16,17 +16,18 @@ from pathlib import Path
 from mailctl.durable import Durability, cause_of, lock_file, replace_file, resolve_target
 from mailctl.errors import Problem, SettingsChangedError, SettingsError, SettingsInvalidError, raise_problems
 from mailctl.model.settings import Settings
-from mailctl.store.reading import parse_settings
+from mailctl.store.reading import parse_settings, parse_text, with_lines
 
 Edit = Callable[[Settings], Settings]
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What was read: the settings, and what should be said of the file (unknown names, too wide a mode)."""
+    """What was read: the settings, what should be said of the file (unknown names, too wide a mode), and its bytes."""
 
     settings: Settings
-    warnings: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...]
+    content: bytes | None
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,22 @@ class SettingsFile:
         """What the last `load` read, or a first one."""
         content, mode = _read(self.path)
         if content is None:
-            return Loaded(Settings())
+            return Loaded(Settings(), (), None)
         settings, warnings = parse_settings(content, self.path)
         if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
             message = f"others than its owner have rights to the file (mode {mode:04o}): `chmod 600 {self.path}`"
             warnings.append(Problem("", message))
-        return Loaded(settings, tuple(warnings))
+        return Loaded(settings, tuple(warnings), content)
+
+    def validate(self) -> list[Problem]:
+        """Read the file and return all that is odd in it, what its servers warn of included, with lines."""
+        self.load()
+        odd = [
+            Problem(f"servers[{index}]", warning)
+            for index, server in enumerate(self.loaded.settings.servers)
+            for warning in server.warnings
+        ]
+        return [*self.loaded.warnings, *with_lines(odd, parse_text(self.loaded.content or b"", self.path))]
 
     def read_bytes(self) -> bytes | None:
         """Return the file's bytes as they are, None where there is no file."""
@@ -101,11 +112,13 @@ class SettingsFile:
                 change = self._edited(current, edit)
             return self._write(change)
 
-    def replace(self, new: bytes, *, expected: bytes | None) -> Change:
+    def replace(self, new: bytes | None, *, expected: bytes | None, dry_run: bool = False) -> Change:
         """Replace the whole text by another valid one; `expected`: what the caller knows the file to hold."""
-        after, _warnings = parse_settings(new, self.path)
+        change = Change(self._said(expected), self._parse(new), expected, new)
+        if dry_run or not change.changed:
+            return change
         with lock_file(self.path):
-            return self._write(Change(self._said(expected), after, expected, new))
+            return self._write(change)
 
     def undo(self, *, dry_run: bool = False) -> Change:
         """Bring back the bytes from before the last change; undone again, that change is there again."""
@@ -120,7 +133,7 @@ class SettingsFile:
         return target.with_name(target.name + ".undo")
 
     def _edited(self, content: bytes | None, edit: Edit) -> Change:
-        before = parse_settings(content, self.path)[0] if content else Settings()
+        before = self._parse(content)
         after = edit(before)
         if after == before:
             return Change(before, after, content, content)
@@ -131,14 +144,20 @@ class SettingsFile:
 
     def _undone(self) -> Change:
         current, kept = self.read_bytes(), _read(self._undo_path)[0]
+        before = self._said(current)
         if kept is None:
-            before = self._said(current)
             return Change(before, before, current, current)
-        return Change(self._said(current), parse_settings(kept, self._undo_path)[0], current, kept)
+        return Change(before, parse_settings(kept, self._undo_path)[0], current, kept)
+
+    def _parse(self, content: bytes | None) -> Settings:
+        loaded = self.__dict__.get("loaded")
+        if isinstance(loaded, Loaded) and loaded.content == content:
+            return loaded.settings
+        return parse_settings(content or b"", self.path)[0]
 
     def _said(self, content: bytes | None) -> Settings:
         try:
-            return parse_settings(content or b"", self.path)[0]
+            return self._parse(content)
         except SettingsInvalidError:
             return Settings()
 

@@ -1,0 +1,78 @@
+"""The settings file in a person's editor: a copy is edited, and taken only if it is valid and nothing else changed."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mailctl.errors import MailctlError, MissingInputError, SettingsError, SettingsInvalidError
+
+if TYPE_CHECKING:
+    from mailctl.cli.session import Session
+    from mailctl.store import Change
+
+_USUAL_EDITORS = ("sensible-editor", "editor", "nano", "vi", "notepad")
+
+
+def edit_settings(session: Session, *, dry_run: bool) -> Change:
+    """Let a person edit a copy of the settings file, again while it is not valid and they wish to, and take it.
+
+    Raises what replacing the file raises; the copy is then left where it is, and its path is told.
+    """
+    from mailctl.store.canonical import new_text
+
+    file = session.settings_file
+    before = file.read_bytes()
+    copy = Path(tempfile.mkdtemp(prefix="mailctl-")) / "mailctl.toml"
+    copy.write_bytes(before or new_text().encode())
+    untouched = copy.read_bytes()
+    try:
+        while True:
+            _run_editor(copy)
+            edited = copy.read_bytes()
+            try:
+                change = file.replace(before if edited == untouched else edited, expected=before, dry_run=dry_run)
+            except SettingsInvalidError as error:
+                session.terminal.warn(error.message)
+                if not session.terminal.confirm("Edit it again?", default=True):
+                    raise
+            else:
+                shutil.rmtree(copy.parent)
+                return change
+    except SettingsError:
+        session.terminal.say(f"what you wrote is kept in {copy}")
+        raise
+
+
+def find_editor() -> list[str]:
+    """Return the command of the person's editor: VISUAL, EDITOR, or the first usual one that the machine has."""
+    for name in ("VISUAL", "EDITOR"):
+        if chosen := os.environ.get(name, "").strip():
+            return shlex.split(chosen, posix=os.name == "posix")
+    for name in _USUAL_EDITORS:
+        if found := shutil.which(name):
+            return [found]
+    raise MissingInputError("there is no editor", hint="name one in the environment variable EDITOR")
+
+
+def _run_editor(file: Path) -> None:
+    command = find_editor()
+    # Ctrl-C in the editor is the editor's; with a handler (unlike SIG_IGN) the editor itself starts with the default.
+    interrupted = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        status = subprocess.run([*command, str(file)], check=False).returncode  # noqa: S603 (the person's own choice)
+    except OSError as error:
+        raise MissingInputError(
+            f"the editor {command[0]} cannot be started: {error.strerror}",
+            hint="name another in the environment variable EDITOR",
+        ) from error
+    finally:
+        signal.signal(signal.SIGINT, interrupted)
+    if status:
+        raise MailctlError(f"the editor {command[0]} ended with status {status}; nothing was changed")
