@@ -27,7 +27,7 @@ import threading
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from tests.doubles.steps import Part, ScriptError, Step, as_steps
+from tests.doubles.steps import Part, Step, as_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 BUFFER_BYTES = 64 * 1024
 """Size of the kernel's buffers on the server's side: small, so that a client's limits show early."""
+
+TLS_HANDSHAKE = b"\x16"
+"""The first byte of a client's hello: the content type of its record (RFC 8446, 5.1)."""
 
 LAST_TURNS = 256
 """How often a stopped conversation still hears what the client had done before."""
@@ -163,11 +166,10 @@ class Conversation:
             raise _Over(Ending.STOPPED)
 
     def start_tls(self, context: ssl.SSLContext | None) -> None:
-        if self._unread:
-            message = f"the client said {bytes(self._unread)!r} where a TLS handshake was due"
-            raise ScriptError(message)
         context = context or self._tls
         assert context, "StartTls needs a context: its own or the server's"
+        if self._unread or not self._is_handshake_next():
+            self._speak_in_clear()
         context.sni_callback = _note_server_name
         secured = context.wrap_socket(self._socket, server_side=True, do_handshake_on_connect=False)
         self._socket = secured
@@ -195,6 +197,17 @@ class Conversation:
     def reset(self) -> NoReturn:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         raise _Over(Ending.RESET)
+
+    def _is_handshake_next(self) -> bool:
+        first = self._retry(lambda: self._socket.recv(1, socket.MSG_PEEK))
+        return first in (b"", TLS_HANDSHAKE)
+
+    def _speak_in_clear(self) -> NoReturn:
+        """Record what the client says in the place of a handshake, which OpenSSL would swallow."""
+        try:
+            self.listen()
+        except _Over as over:
+            raise _Over(Ending.TLS_FAILED) from over
 
     def _take(self, count: int) -> bytes:
         taken = bytes(self._unread[:count])

@@ -188,13 +188,15 @@ def test_a_certificate_that_the_client_refuses_is_no_fault_of_the_script(server_
     assert server.received == b""
 
 
-def test_words_where_a_handshake_is_due_are_the_tests_to_see(server_context):
-    script = (Expect(rb"STARTTLS"), Say(b"220 go\r\n"), AwaitBytes(), StartTls())
-    with (
-        pytest.raises(ScriptError, match=r"said b'AUTH.* where a TLS handshake was due"),
-        ScriptedServer(script, tls=server_context) as server,
-    ):
-        say(server, b"STARTTLS\r\nAUTH\r\n")
+@pytest.mark.parametrize("before", [(), AwaitBytes()], ids=["unread", "read"])
+def test_what_a_client_says_in_the_place_of_a_handshake_is_recorded(before, server_context):
+    script = (Expect(rb"STARTTLS"), Say(b"220 go\r\n"), before, StartTls())
+    with ScriptedServer(script, tls=server_context) as server, dial(server) as client:
+        client.sendall(b"STARTTLS\r\n")
+        assert client.recv(100) == b"220 go\r\n"
+        client.sendall(b"AUTH PLAIN c2VjcmV0\r\n")
+    assert server.before_tls == b"STARTTLS\r\nAUTH PLAIN c2VjcmV0\r\n"
+    assert server.connections[0].ending is Ending.TLS_FAILED
 
 
 def test_each_connection_has_its_script_and_the_last_serves_all_others():

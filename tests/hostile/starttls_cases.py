@@ -21,7 +21,7 @@ SMTP = (
         number=1,
         name="starttls_not_offered",
         server=SmtpServer(ehlo_before_tls=smtp.EHLO),
-        error=CapabilityError,
+        error=TLSError,
         stage=Stage.TLS,
     ),
     *(
@@ -37,16 +37,16 @@ SMTP = (
             (b"454 4.7.0 TLS not available\r\n", TemporaryError),
             (b"421 4.7.0 too many connections\r\n", TemporaryError),
             (b"502 5.5.1 not implemented\r\n", TLSError),
-            (b"354 go on\r\n", ProtocolError),
-            (b"250 2.0.0 fine\r\n", ProtocolError),
-            (b"221 2.0.0 bye\r\n", ProtocolError),
+            (b"354 go on\r\n", TLSError),
+            (b"250 2.0.0 fine\r\n", TLSError),
+            (b"221 2.0.0 bye\r\n", TLSError),
         )
     ),
     Case(
         number=3,
         name="only_helo_works_and_tls_is_needed",
         server=SmtpServer(ehlo_before_tls=b"502 5.5.1 no such command\r\n"),
-        error=CapabilityError,
+        error=TLSError,
         stage=(Stage.TLS, Stage.CAPABILITIES),
     ),
     Case(
@@ -105,7 +105,7 @@ POP3 = (
         number=7,
         name="stls_not_offered",
         server=Pop3Server(capa_before_tls=pop3.CAPA, stls=b"-ERR no such command\r\n"),
-        error=(CapabilityError, TLSError),
+        error=TLSError,
         stage=Stage.TLS,
     ),
     *(
@@ -148,7 +148,7 @@ POP3 = (
         number=8,
         name="neither_capa_nor_stls",
         server=Pop3Server(capa_before_tls=b"-ERR what?\r\n", stls=b"-ERR what?\r\n"),
-        error=(CapabilityError, TLSError),
+        error=TLSError,
         stage=(Stage.TLS, Stage.CAPABILITIES),
         auth="login-command",
     ),
@@ -156,7 +156,7 @@ POP3 = (
         number=9,
         name="apop_timestamp_in_cleartext",
         server=Pop3Server(capa_before_tls=pop3.CAPA, stls=b"-ERR no such command\r\n"),
-        error=(CapabilityError, TLSError),
+        error=TLSError,
         stage=Stage.TLS,
         auth="auto",
         apop=True,
@@ -189,7 +189,7 @@ IMAP = (
         number=1,
         name="starttls_not_offered",
         server=ImapServer(capability_before_tls=imap.CAPABILITY),
-        error=CapabilityError,
+        error=TLSError,
         stage=Stage.TLS,
     ),
     *(
@@ -223,7 +223,14 @@ IMAP = (
     ),
     Case(
         number=12,
-        name="answer_before_the_command",
+        name="answer_with_the_greeting",
+        server=ImapServer(greeting=b"* OK ready\r\nA1 OK begin TLS\r\n"),
+        error=ProtocolError,
+        stage=(Stage.GREETING, Stage.TLS),
+    ),
+    Case(
+        number=12,
+        name="answer_with_the_capabilities",
         server=ImapServer(capability_before_tls=imap.CAPABILITY_BEFORE_TLS + b"<tag+1> OK begin TLS\r\n"),
         error=ProtocolError,
         stage=(Stage.TLS, Stage.CAPABILITIES),
@@ -265,7 +272,7 @@ IMAP = (
             server=ImapServer(security=security, greeting=greeting),
             error=error,
             stage=Stage.GREETING,
-            said=greeting.rstrip(),
+            said=greeting.rstrip().partition(b" ")[2],
         )
         for security in ("starttls", "tls")
         for name, greeting, error in (
