@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
 def _words(line: bytes) -> list[str]:
@@ -14,8 +15,7 @@ def _unique(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.upper() for name in names))
 
 
-@dataclass(frozen=True, slots=True)
-class SmtpCapabilities:
+class SmtpCapabilities(Struct, frozen=True):
     """The answer to EHLO (RFC 5321, 4.1.1.1).
 
     `keywords`: in capitals, in the server's order. `mechanisms`: of AUTH and of the old `AUTH=` form, in capitals.
@@ -49,8 +49,7 @@ def parse_ehlo(lines: Sequence[bytes]) -> SmtpCapabilities:
     return SmtpCapabilities(_unique(keywords), _unique(mechanisms), size_max)
 
 
-@dataclass(frozen=True, slots=True)
-class PopCapabilities:
+class PopCapabilities(Struct, frozen=True):
     """The answer to CAPA (RFC 2449): `keywords` and the `mechanisms` of SASL (RFC 5034), in capitals."""
 
     keywords: tuple[str, ...] = ()
@@ -67,8 +66,7 @@ def parse_capa(lines: Sequence[bytes]) -> PopCapabilities:
     return PopCapabilities(_unique(words[0] for words in listed), _unique(mechanisms))
 
 
-@dataclass(frozen=True, slots=True)
-class ImapCapabilities:
+class ImapCapabilities(Struct, frozen=True):
     """The answer to CAPABILITY (RFC 9051, 7.2.2): `keywords`, and the `mechanisms` of `AUTH=` words, in capitals."""
 
     keywords: tuple[str, ...] = ()

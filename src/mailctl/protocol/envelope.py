@@ -8,15 +8,16 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mailctl.errors import CapabilityError, InvalidValueError, Problem
 from mailctl.model.values import ascii_host, parse_host, shown
 from mailctl.protocol.reasons import Reason
 
 _BREAKING = {"\r": "a carriage return (CR)", "\n": "a line feed (LF)", "\0": "a NUL"}
-_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+")
-_QUOTED_LOCAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_ATOM_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-/=?^_`{|}~")
+_QUOTED_LOCAL = r'"((?:[^"\\]|\\.)*)"'
 _LOCAL_OCTETS_MAX, _ADDRESS_OCTETS_MAX = 64, 254  # RFC 5321, 4.5.3.1.1 and .3 (256 with the angle brackets)
 
 
@@ -34,12 +35,11 @@ def check_command_text(what: str, text: str) -> None:
         raise InvalidValueError([Problem(what, "contains bytes that are not UTF-8")]) from None
 
 
-def _is_dot_string(local: str) -> bool:
-    return all(_ATOM.fullmatch(atom) for atom in local.split("."))
+def _is_atom(text: str) -> bool:
+    return bool(text) and all(c in _ATOM_CHARACTERS or not c.isascii() for c in text)
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """An address of an envelope: `local` without quotes, `domain` as people read it, or an address literal."""
 
     local: str
@@ -73,7 +73,7 @@ class Address:
     @property
     def _quoted_local(self) -> str:
         # Local parts such as "a..b" exist in the field; quoted, they are valid everywhere.
-        if _is_dot_string(self.local):
+        if all(map(_is_atom, self.local.split("."))):
             return self.local
         return '"' + re.sub(r'(["\\])', r"\\\1", self.local) + '"'
 
@@ -94,13 +94,13 @@ def _parse(text: str) -> Address:
     rule = "an address is written name@domain"
     if not text.isprintable():
         raise ValueError("the address contains a control character, or one that cannot be seen")
-    quoted = _QUOTED_LOCAL.match(text)
+    quoted = re.match(_QUOTED_LOCAL, text)
     if quoted and text[quoted.end() : quoted.end() + 1] == "@":
         local, domain = re.sub(r"\\(.)", r"\1", quoted[1]), text[quoted.end() + 1 :]
     else:
         local, _, domain = text.rpartition("@")
         # Dots may stand anywhere: they do in the field, and are quoted on the wire.
-        if not all(_ATOM.fullmatch(atom) for atom in local.split(".") if atom):
+        if not all(_is_atom(atom) for atom in local.split(".") if atom):
             raise ValueError(f"{shown(text)} is not an address: {rule}; a name with other characters stands in quotes")
     if not domain or "@" not in text or text.startswith("@"):
         raise ValueError(f"{shown(text)} is not an address: {rule}")

@@ -14,9 +14,9 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Self
-from urllib.parse import unquote_to_bytes
+
+from msgspec import Struct
 
 from mailctl.model.secret import Secret
 
@@ -27,8 +27,7 @@ _BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 _WORD = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") | frozenset(range(0x80, 0x100))
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
+class _Form(Struct, frozen=True):
     """One way in which a secret is written, and how much around it belongs to it.
 
     `before`, `after`: base64 digits that hold some bits of the secret beside foreign ones. `alone`: only as a word.
@@ -64,8 +63,7 @@ def _forms(secret: bytes) -> Iterator[_Form]:
         yield from (_Form(utf7), _Form(utf7.replace(b"+", b"&").replace(b"/", b",")))
 
 
-@dataclass(frozen=True, slots=True)
-class _View:
+class _View(Struct, frozen=True):
     """A text as it reads after decoding; for each of its bytes, where in the original it starts and ends."""
 
     text: bytes
@@ -76,11 +74,11 @@ class _View:
     def of(cls, data: bytes) -> Self:
         return cls(data, range(len(data)), range(1, len(data) + 1))
 
-    def rewritten(self, pattern: re.Pattern[bytes], decode: Callable[[re.Match[bytes]], bytes]) -> _View | None:
+    def rewritten(self, pattern: bytes, decode: Callable[[re.Match[bytes]], bytes]) -> _View | None:
         """Return the view with each match decoded; None if nothing matches."""
         text, starts, ends = bytearray(), list[int](), list[int]()
         at = 0
-        for match in pattern.finditer(self.text):
+        for match in re.finditer(pattern, self.text):
             decoded = decode(match)
             for kept, mine in ((starts, self.starts), (ends, self.ends)):
                 kept.extend(mine[at : match.start()])
@@ -128,7 +126,7 @@ class _View:
 
 _LINE_END = rb"\r?\n"
 _SPLITS = tuple(
-    re.compile(_LINE_END + prefix)
+    _LINE_END + prefix
     for prefix in (
         rb"",
         rb"[ \t]+",
@@ -139,16 +137,20 @@ _SPLITS = tuple(
 )
 """Where a reply goes on in its next line: at once, folded, after SMTP's codes, after IMAP's or POP3's marks."""
 
-_PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
-_FORM = re.compile(rb"%[0-9A-Fa-f]{2}|\+")
-_QUOTED_PRINTABLE = re.compile(rb"=(?:([0-9A-Fa-f]{2})|\r?\n)")
-_ESCAPE = re.compile(
-    rb"\\(?:(?P<pair>u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2})"
+# Left to `re` to compile when they are first used: most replies are quoted in no way.
+_PERCENT = rb"%([0-9A-Fa-f]{2})"
+_FORM = rb"%([0-9A-Fa-f]{2})|\+"
+_QUOTED_PRINTABLE = rb"=(?:([0-9A-Fa-f]{2})|\r?\n)"
+_ESCAPE = (
+    rb"(?s)\\(?:(?P<pair>u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2})"
     rb"|u(?P<four>[0-9A-Fa-f]{4})|U(?P<eight>00[01][0-9A-Fa-f]{5})|u\{(?P<braced>[0-9A-Fa-f]{1,6})\}"
-    rb"|x(?P<byte>[0-9A-Fa-f]{2})|(?P<octal>[0-3][0-7]{2})|(?P<plain>[^uUx]))",
-    re.DOTALL,
+    rb"|x(?P<byte>[0-9A-Fa-f]{2})|(?P<octal>[0-3][0-7]{2})|(?P<plain>[^uUx]))"
 )
 _CONTROLS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f", b"v": b"\v", b"a": b"\a", b"0": b"\0"}
+
+
+def _unhexed(match: re.Match[bytes]) -> bytes:
+    return bytes.fromhex((match[1] or b"").decode())
 
 
 def _character(number: int) -> bytes:
@@ -189,9 +191,9 @@ def _joined_views(view: _View) -> Iterator[_View]:
 def _decoded_views(view: _View) -> Iterator[_View]:
     """Yield what a view reads behind each kind of quoting; two layers of backslashes (JSON of a repr)."""
     for mark, pattern, decode in (
-        (b"%", _PERCENT, lambda match: unquote_to_bytes(match[0])),
-        (b"+", _FORM, lambda match: b" " if match[0] == b"+" else unquote_to_bytes(match[0])),
-        (b"=", _QUOTED_PRINTABLE, lambda match: bytes.fromhex((match[1] or b"").decode())),
+        (b"%", _PERCENT, _unhexed),
+        (b"+", _FORM, lambda match: _unhexed(match) or b" "),
+        (b"=", _QUOTED_PRINTABLE, _unhexed),
     ):
         decoded = view.rewritten(pattern, decode) if mark in view.text else None
         if decoded is not None:

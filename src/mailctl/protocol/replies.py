@@ -7,29 +7,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mailctl.errors import ProtocolError
 from mailctl.protocol.reasons import Reason
 
-_SMTP_LINE = re.compile(rb"(?P<code>[2-5][0-9]{2})(?:(?P<separator>[ -])(?P<text>.*))?", re.DOTALL)
-_ENHANCED = re.compile(rb"([245])\.([0-9]{1,3})\.([0-9]{1,3})(?=[ ]|$)")
-_POP_LINE = re.compile(rb"(?P<status>\+OK|-ERR)(?:[ \t](?P<text>.*))?", re.DOTALL | re.IGNORECASE)
-_POP_CODE = re.compile(rb"\[(?P<code>[A-Za-z0-9/_.-]+)\](?:[ ]|$)")
-_IMAP_STATUS = re.compile(
-    rb"(?P<tag>\*|[\x21\x23\x24\x26\x27\x2c-\x5b\x5d-\x7a\x7c\x7e]+)[ ]"
-    rb"(?P<condition>OK|NO|BAD|BYE|PREAUTH)(?:[ ](?P<text>.*))?",
-    re.DOTALL | re.IGNORECASE,
+# Left to `re` to compile (and keep) when they are first used: a run speaks one or two of the protocols.
+_SMTP_LINE = rb"(?s)(?P<code>[2-5][0-9]{2})(?:(?P<separator>[ -])(?P<text>.*))?"
+_ENHANCED = rb"([245])\.([0-9]{1,3})\.([0-9]{1,3})(?=[ ]|$)"
+_POP_LINE = rb"(?si)(?P<status>\+OK|-ERR)(?:[ \t](?P<text>.*))?"
+_POP_CODE = rb"\[(?P<code>[A-Za-z0-9/_.-]+)\](?:[ ]|$)"
+_IMAP_STATUS = (
+    rb"(?si)(?P<tag>\*|[\x21\x23\x24\x26\x27\x2c-\x5b\x5d-\x7a\x7c\x7e]+)[ ]"
+    rb"(?P<condition>OK|NO|BAD|BYE|PREAUTH)(?:[ ](?P<text>.*))?"
 )
-_IMAP_CODE = re.compile(rb"\[(?P<code>[^\x00-\x20()\[\]{%*\"\\\x7f-\xff]+)(?:[ ](?P<arguments>[^\]\r\n]*))?\][ ]?")
+_IMAP_CODE = rb"\[(?P<code>[^\x00-\x20()\[\]{%*\"\\\x7f-\xff]+)(?:[ ](?P<arguments>[^\]\r\n]*))?\][ ]?"
 
 
 def _malformed(what: str, line: bytes) -> ProtocolError:
     return ProtocolError(f"the server's answer is no {what}", reason=Reason.MALFORMED_REPLY, reply=line)
 
 
-@dataclass(frozen=True, slots=True)
-class SmtpReply:
+class SmtpReply(Struct, frozen=True):
     """A complete SMTP reply (RFC 5321, 4.2): `code`, and the text of each of its lines without code and line end."""
 
     code: int
@@ -38,7 +38,7 @@ class SmtpReply:
     @property
     def enhanced(self) -> str | None:
         """The enhanced status code (RFC 3463) such as `5.7.8`; None if there is none, or one of another class."""
-        match = _ENHANCED.match(self.lines[0])
+        match = re.match(_ENHANCED, self.lines[0])
         return match[0].decode("ascii") if match and int(match[1]) == self.code // 100 else None
 
     @property
@@ -58,8 +58,7 @@ class SmtpReply:
         return self.code // 100 == 4
 
 
-@dataclass(frozen=True, slots=True)
-class SmtpReplyLine:
+class SmtpReplyLine(Struct, frozen=True):
     """One line of an SMTP reply; `is_last` if no more follow."""
 
     code: int
@@ -69,7 +68,7 @@ class SmtpReplyLine:
 
 def parse_smtp_line(line: bytes) -> SmtpReplyLine:
     """Parse `NNN text` (the last line), `NNN-text` (more follow) or `NNN`; nothing that merely converts to int."""
-    match = _SMTP_LINE.fullmatch(line)
+    match = re.fullmatch(_SMTP_LINE, line)
     if match is None:
         raise _malformed("SMTP reply", line)
     return SmtpReplyLine(int(match["code"]), match["text"] or b"", match["separator"] != b"-")
@@ -86,8 +85,7 @@ def parse_smtp_reply(lines: Sequence[bytes]) -> SmtpReply:
     return SmtpReply(parsed[0].code, tuple(line.text for line in parsed))
 
 
-@dataclass(frozen=True, slots=True)
-class PopReply:
+class PopReply(Struct, frozen=True):
     """A POP3 status line (RFC 1939). `code`: response code (RFC 2449, RFC 3206) in capitals, such as `SYS/TEMP`."""
 
     ok: bool
@@ -101,16 +99,15 @@ class PopReply:
 
 def parse_pop_reply(line: bytes) -> PopReply:
     """Parse `+OK text` or `-ERR [CODE] text`; `text` keeps the code."""
-    match = _POP_LINE.fullmatch(line)
+    match = re.fullmatch(_POP_LINE, line)
     if match is None:
         raise _malformed("POP3 status line", line)
     text = match["text"] or b""
-    code = _POP_CODE.match(text)
+    code = re.match(_POP_CODE, text)
     return PopReply(match["status"].upper() == b"+OK", code["code"].decode("ascii").upper() if code else None, text)
 
 
-@dataclass(frozen=True, slots=True)
-class ImapStatus:
+class ImapStatus(Struct, frozen=True):
     """An IMAP status response (RFC 9051, 7.1).
 
     `tag`: the command's, or `*`. `condition`: OK, NO, BAD, BYE or PREAUTH. `code`: the response code in capitals, such
@@ -134,11 +131,11 @@ class ImapStatus:
 
 def parse_imap_status(line: bytes) -> ImapStatus:
     """Parse a tagged or untagged status response."""
-    match = _IMAP_STATUS.fullmatch(line)
+    match = re.fullmatch(_IMAP_STATUS, line)
     if match is None:
         raise _malformed("IMAP status response", line)
     text = match["text"] or b""
-    code = _IMAP_CODE.match(text)
+    code = re.match(_IMAP_CODE, text)
     return ImapStatus(
         match["tag"].decode("ascii"),
         match["condition"].decode("ascii").upper(),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
 from typing import ClassVar
+
+from msgspec import Struct
 
 from mailctl.errors import BugError, InvalidValueError, Problem, ProtocolError
 from mailctl.model.secret import Secret
@@ -12,16 +13,14 @@ from mailctl.protocol.envelope import check_command_text
 from mailctl.protocol.reasons import Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
+class Login(Struct, frozen=True):
     """Who logs in. `secret`: a password, or the access token of XOAUTH2 and OAUTHBEARER; EXTERNAL needs none."""
 
     username: str
     secret: Secret | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """Where and how a login takes place.
 
     `service`: the GSSAPI service name of the protocol, "smtp", "imap" or "pop".
