@@ -22,7 +22,7 @@ from mailctl.cli.params import (
 )
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import ExclusiveSettingsError, InvalidValueError, UsageError
-from mailctl.services.server_files import FileFormat
+from mailctl.model.file_format import FileFormat
 
 if TYPE_CHECKING:
     from mailctl.model.server import IncomingProtocol

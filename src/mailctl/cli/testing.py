@@ -239,7 +239,7 @@ def show_check(session: Session, check: Check) -> TargetReport:
         terminal.flush()
 
     report = run_check(check, show)
-    for line in render_failures(report, terminal.out):
+    for line in render_failures(report, terminal.out, terminal.width):
         terminal.result(line)
     terminal.result("")
     terminal.result(render_verdict(report, side, terminal.out))

@@ -13,7 +13,6 @@ its fields and types. Two hooks are looked for on the model:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
@@ -98,6 +97,8 @@ def _missing(_name: str, _given: Mapping[str, Any]) -> str:
 
 
 def _unknown(name: str, fields: Mapping[str, _Field]) -> str:
+    from difflib import get_close_matches
+
     near = get_close_matches(name, fields, n=1)
     return f"unknown setting, passed over{f' (did you mean {near[0]!r}?)' if near else ''}"
 

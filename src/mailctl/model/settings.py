@@ -5,7 +5,6 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from difflib import get_close_matches
 from enum import StrEnum
 
 from msgspec import Struct, field
@@ -64,6 +63,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         """Return the server of that code, or raise NotFoundError, which names near ones."""
         server = self.find_server(code)
         if server is None:
+            from difflib import get_close_matches
+
             near = get_close_matches(code, [server.code for server in self.servers], n=3)
             hint = f"did you mean {' or '.join(near)}?" if near else "`mailctl server list` shows the codes"
             raise NotFoundError(f"there is no server with the code '{code}'", hint=hint, details={"server": code})

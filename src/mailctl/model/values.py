@@ -7,7 +7,6 @@ decoder (`decode.py`) and the same rules, as far as they can be said there, to t
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import unicodedata
 from typing import Annotated
@@ -86,12 +85,16 @@ def parse_host(text: str) -> str:
         raise ValueError(f"{shown(text)} contains a blank or a control character, which a host must not")
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     if ":" in bare:
+        import ipaddress  # most hosts are names, and start-up is felt at every call
+
         try:
             return str(ipaddress.IPv6Address(bare))
         except ValueError:
             pass
         raise ValueError(f"{shown(text)} is not a host: give the port by its own option, an IPv6 address in full")
     if re.fullmatch(r"[0-9.]+", bare, re.ASCII):
+        import ipaddress
+
         try:
             return str(ipaddress.IPv4Address(bare))
         except ValueError:

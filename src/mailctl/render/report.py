@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -31,23 +33,36 @@ def render_step(step: Step, style: Style) -> str:
     word = paint(_WORDS[step.status].ljust(5))
     run = step.status not in (Status.SKIPPED, Status.NOT_APPLICABLE)
     duration = f"{step.duration_ms:>6} ms" if run else " " * 9
-    found = step.cause if step.status is not Status.PASS and step.cause else summary(step)
+    found = step.evidence.get("problem") or step.cause or summary(step)
     return f"{_INDENT}{word} {step.name.ljust(_NAME_WIDTH)} {style.dim(duration)}  {found}".rstrip()
 
 
-def render_failures(report: TargetReport, style: Style) -> Iterator[str]:
-    """Yield the first failure and each warning, opened: the server's words, cause, remedy, next command."""
+def render_failures(report: TargetReport, style: Style, width: int | None) -> Iterator[str]:
+    """Yield the first failure and each warning, opened: the server's words, cause, remedy, next command.
+
+    With a `width` in columns, causes and remedies are wrapped to it; what is to be copied or quoted never is.
+    """
     opened = [step for step in report.steps if step.status in (Status.FAIL, Status.ERROR)][:1]
     opened += [step for step in report.steps if step.status is Status.WARN and step.remedy]
     for step in opened:
         paint = style.yellow if step.status is Status.WARN else style.red
         protocol = f" ({step.protocol.upper()})" if step.protocol else ""
         yield ""
-        yield f"{paint(step.name)}{protocol}: {step.cause or 'failed'}"
-        facts = (("server said", step.reply), ("what to do", step.remedy), ("next", step.next))
-        for name, fact in facts:
-            for index, line in enumerate((fact or "").splitlines()):
+        yield f"{paint(step.name)}{protocol}"
+        facts = (
+            ("what", step.cause, True),
+            ("server said", step.reply, False),
+            ("what to do", step.remedy, True),
+            ("next", step.next, False),
+        )
+        for name, fact, is_prose in facts:
+            for index, line in enumerate(_lines(fact or "", width if is_prose else None)):
                 yield f"{_INDENT}{style.dim((name if not index else '').ljust(11))}  {line}"
+
+
+def _lines(fact: str, width: int | None) -> Iterator[str]:
+    for line in fact.splitlines():
+        yield from textwrap.wrap(line, max(width - 15, 20), break_long_words=False) if width else [line]
 
 
 def render_verdict(report: TargetReport, what: str, style: Style) -> str:
@@ -65,7 +80,8 @@ def summary(step: Step) -> str:
     """Return a step's evidence as one short line; its reply where there is no evidence worth a line."""
     summarise = _SUMMARIES.get(step.name)
     text = summarise(step.evidence) if summarise and step.evidence else ""
-    return text or (step.reply or "").partition("\n")[0]
+    # IMAP greets with all that it can do, which is a step of its own.
+    return text or re.sub(r"\[CAPABILITY [^\]]*\] ?", "", (step.reply or "").partition("\n")[0])
 
 
 def _joined(evidence: Mapping[str, Any], name: str, most: int = 6) -> str:
@@ -74,11 +90,11 @@ def _joined(evidence: Mapping[str, Any], name: str, most: int = 6) -> str:
 
 
 def _dns(evidence: Mapping[str, Any]) -> str:
-    return f"{evidence.get('host', '')} → {_joined(evidence, 'addresses')}"
+    return _joined(evidence, "addresses")
 
 
 def _tcp(evidence: Mapping[str, Any]) -> str:
-    return f"{evidence.get('address', '')} port {evidence.get('port', '')}"
+    return f"{evidence.get('address', '')} ({evidence.get('family', '')})"
 
 
 def _tls(evidence: Mapping[str, Any]) -> str:
@@ -100,7 +116,7 @@ def _capabilities(evidence: Mapping[str, Any]) -> str:
 
 
 def _auth(evidence: Mapping[str, Any]) -> str:
-    return f"{evidence.get('mechanism', '')} as {evidence.get('username', '')}"
+    return str(evidence.get("mechanism", ""))
 
 
 def _mailbox(evidence: Mapping[str, Any]) -> str:

@@ -241,8 +241,9 @@ def _plan(check: Check) -> list[Stage]:
     if check.depth in _LOGGED_IN:
         planned.insert(1, Stage.SECRET)
         planned += [Stage.CAPABILITIES, Stage.AUTH]
-    last = {Depth.ENVELOPE: Stage.ENVELOPE, Depth.MESSAGE: Stage.MESSAGE, Depth.MAILBOX: Stage.MAILBOX}
-    return planned + [last[check.depth]] * (check.depth in last)
+    if check.depth in (Depth.ENVELOPE, Depth.MESSAGE, Depth.MAILBOX):
+        planned.append(Stage(check.depth))
+    return planned
 
 
 def _add_settings_step(check: Check, recorder: StepRecorder) -> None:

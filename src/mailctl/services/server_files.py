@@ -12,23 +12,17 @@ import io
 import json
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from enum import StrEnum
 from typing import Any
 
 import msgspec
 
 from mailctl.errors import InvalidValueError, Problem, UsageError
+from mailctl.model.file_format import FileFormat
 from mailctl.model.server import Server
 from mailctl.services.fields import flatten, to_fields
 from mailctl.services.servers import Row
 
 LIST_FIELDS = frozenset({"tls.pins"})
-
-
-class FileFormat(StrEnum):
-    CSV = "csv"
-    JSON = "json"
-    TOML = "toml"
 
 
 def format_of(path: str, given: FileFormat | None) -> FileFormat:

@@ -101,6 +101,7 @@ class StepRecorder:
         }
         if record.error is not None:
             self._failure = self._failure or exit_for(record.error)
+            common["evidence"] |= {"problem": record.error.message, "reason": record.error.reason}
             self._emit(Step(status=Status.FAIL, **self._explained(record.error, record.stage, reply), **common))
             return
         warnings = [*record.warnings, *self._certificate_warning(record)]
@@ -129,7 +130,7 @@ class StepRecorder:
             host=self._host, protocol=self._protocol, stage=stage, reason=error.reason, reply=reply or ""
         )
         # The error's own hint knows the case at hand; the table knows what such a case means in general.
-        cause = error.message if remedy.cause in error.message else f"{error.message}\n{remedy.cause}"
+        cause = error.message if remedy.cause in error.message else f"{error.message}: {remedy.cause}"
         see = f"see {remedy.document}" if remedy.document else None
         action = "\n".join(dict.fromkeys(text for text in (error.hint, remedy.remedy, see) if text))
         command = remedy.command(test=self._test_command, edit=self._edit_command, protocol=self._protocol)

@@ -1,0 +1,103 @@
+"""A large catalogue: `python -m tests.benchmarks.catalogue` from the repository's root.
+
+Listing is measured against what `tomllib` needs for the same file, start-up aside; changes against their own smaller
+selves: twice the servers may cost twice the time.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.benchmarks.measure import MAILCTL, print_ratio, run_once, side_by_side
+from tests.benchmarks.startup import settings_text
+
+ADD = ["server", "add", "new", "--name", "New", "--smtp-host", "h", "--incoming-protocol", "imap",
+       "--incoming-host", "h"]  # fmt: skip
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _listing(folder, 10_000, ["server", "list", "-o", "json"])
+        _listing(folder, 1_000, ["server", "list"])
+        _growth(folder)
+        _import(folder)
+        _memory(folder)
+
+
+def _settings(folder: Path, count: int) -> Path:
+    path = folder / f"settings-{count}.toml"
+    path.write_text(settings_text(count))
+    path.chmod(0o600)
+    return path
+
+
+def _listing(folder: Path, count: int, command: list[str]) -> None:
+    settings = _settings(folder, count)
+    parse = f"import tomllib; tomllib.load(open({str(settings)!r}, 'rb'))"
+    empty = _settings(folder, 0)
+    results = side_by_side(
+        {
+            "tomllib": [sys.executable, "-c", parse],
+            "python": [sys.executable, "-c", "import tomllib"],
+            "list": [*MAILCTL, "--config", str(settings), *command],
+            "start-up": [*MAILCTL, "--config", str(empty), *command],
+        },
+        rounds=5,
+    )
+    yardstick = results["tomllib"].median - results["python"].median
+    measured = results["list"].median - results["start-up"].median
+    print_ratio(f"{' '.join(command)}, {count} servers (less start-up), tomllib", measured, yardstick, 2.0)
+
+
+def _growth(folder: Path) -> None:
+    for act in ("add", "edit"):
+        medians = {}
+        for count in (2_000, 4_000, 8_000):
+            source, settings = _settings(folder, count), folder / "work.toml"
+            command = ADD if act == "add" else ["server", "edit", f"s{count // 2}", "--smtp-timeout", "30"]
+            seconds = []
+            for _ in range(3):
+                shutil.copy(source, settings)
+                seconds += run_once([*MAILCTL, "--config", str(settings), *command]).seconds
+            medians[count] = sorted(seconds)[1]
+        print_ratio(f"server {act}: 8,000 servers against 4,000", medians[8_000], medians[4_000], 2.1)
+        print_ratio(f"server {act}: 4,000 servers against 2,000", medians[4_000], medians[2_000], 2.1)
+
+
+def _import(folder: Path) -> None:
+    rows = folder / "rows.csv"
+    header = "code,name,smtp.host,incoming.protocol,incoming.host\n"
+    for count in (5_000, 10_000):
+        rows.write_text(header + "".join(f"n{n},Name,h{n}.org,imap,i{n}.org\n" for n in range(count)))
+        settings = folder / "imported.toml"
+        settings.unlink(missing_ok=True)
+        run = run_once([*MAILCTL, "--config", str(settings), "server", "import", str(rows)])
+        print(f"server import, {count} rows in one transaction: {run.seconds[0]:.2f} s, peak {run.peak_mib:.0f} MiB")
+
+
+def _memory(folder: Path) -> None:
+    settings = _settings(folder, 1_000)
+    exported = folder / "export.csv"
+    shutil.copy(settings, folder / "m.toml")
+    base = [*MAILCTL, "--config", str(folder / "m.toml")]
+    with exported.open("wb") as out:
+        import subprocess
+
+        subprocess.run([*base, "server", "export", "--format", "csv"], stdout=out, check=True)
+    commands = {
+        "list": ["server", "list"], "list -o json": ["server", "list", "-o", "json"], "show": ["server", "show", "s1"],
+        "export toml": ["server", "export", "--format", "toml"], "import": ["server", "import", str(exported)],
+        "add": ADD, "edit": ["server", "edit", "s1", "--name", "N"], "reorder": ["server", "reorder", "s1", "--last"],
+        "config validate": ["config", "validate"], "delete": ["server", "delete", "s1", "--yes"],
+        "config undo": ["config", "undo"], "delete-all": ["server", "delete-all", "--yes"],
+    }  # fmt: skip
+    for name, command in commands.items():
+        print_ratio(f"peak memory of {name}, 1,000 servers", run_once([*base, *command]).peak_mib, 100, 1.0, "MiB")
+
+
+if __name__ == "__main__":
+    main()
