@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -28,7 +29,9 @@ class LazyGroup(TyperGroup):
     """A group whose listing (help, completion) shows entries, and whose dispatch loads the one that is called."""
 
     def __init__(self, *, entries: Mapping[str, Entry], **attributes: Any) -> None:
-        listed = {name: TyperCommand(name, help=entry.help, hidden=entry.hidden) for name, entry in entries.items()}
+        listed: dict[str, Any] = {
+            name: TyperCommand(name, help=entry.help, hidden=entry.hidden) for name, entry in entries.items()
+        }
         super().__init__(commands=listed, no_args_is_help=False, **attributes)
         self._entries = entries
 
@@ -65,9 +68,7 @@ def lazy_group(application: typer.Typer, name: str) -> LazyGroup:
     for nested in application.registered_groups:
         if nested.typer_instance is not None and nested.name:
             inner = nested.typer_instance
-            entries[nested.name] = Entry(
-                _first_sentence(str(inner.info.help)), lambda inner=inner, name=nested.name: lazy_group(inner, name)
-            )
+            entries[nested.name] = Entry(_first_sentence(str(inner.info.help)), partial(lazy_group, inner, nested.name))
     return LazyGroup(name=name, entries=entries, help=str(application.info.help), rich_markup_mode="rich")
 
 

@@ -241,6 +241,8 @@ class Server(Struct, frozen=True, kw_only=True):
         found = [
             pairing_warning(Protocol(side.protocol), side.port, side.security) for side in (self.smtp, self.incoming)
         ]
+        if self.incoming.apop and self.incoming.security is Security.STARTTLS:
+            found.append("APOP over STLS is refused: its timestamp comes before TLS, where anybody could have put it")
         if not self.tls.verify:
             found.append("certificate verification is off: anybody on the way can read and change what is sent")
         return [warning for warning in found if warning]

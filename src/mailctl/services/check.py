@@ -108,39 +108,47 @@ def plan_send(
         message = f"a login was given, but the SMTP authentication of '{server.code}' is none"
         hint = f"leave the login out, or `mailctl server edit {server.code} --smtp-auth auto`"
         raise ExclusiveSettingsError([Problem("--username", message, conflict=True)], hint=hint)
-    if depth in (Depth.ENVELOPE, Depth.MESSAGE):
-        if recipient is None:
-            raise MissingInputError("missing: --to", hint="name who receives the test message, or stop at --depth auth")
-        sender = sender or (options.login.username if options.login and "@" in options.login.username else None)
-        if sender is None:
-            raise MissingInputError("missing: --from", hint="the login is no address that could be the sender")
-        parse_address(recipient, "--to")
-        parse_address(sender, "--from")
+    username = options.login.username if options.login else ""
+    sender = sender or (username if "@" in username else "")
     check = Check(
-        server=server,
-        endpoint=server.smtp,
-        depth=depth,
-        options=options,
-        sender=sender or "",
-        recipient=recipient or "",
+        server=server, endpoint=server.smtp, depth=depth, options=options, sender=sender, recipient=recipient or ""
     )
-    _require_login(check)
+    missing = _missing_login(check)
+    if depth in (Depth.ENVELOPE, Depth.MESSAGE):
+        missing = ["--to"] * (not recipient) + missing + ["--from"] * (not sender and not missing)
+    if missing:
+        raise _missing_input(missing, depth)
+    if recipient:
+        parse_address(recipient, "--to")
+    if sender:
+        parse_address(sender, "--from")
     return check
 
 
 def plan_receive(server: Server, options: CheckOptions, *, depth: Depth) -> Check:
     """Return the test of receiving from a server; raises MissingInputError where the depth needs a login."""
     check = Check(server=server, endpoint=server.incoming, depth=depth, options=options)
-    _require_login(check)
+    if missing := _missing_login(check):
+        raise _missing_input(missing, depth)
     return check
 
 
-def _require_login(check: Check) -> None:
-    if check.depth in _LOGGED_IN and check.authenticates and check.options.login is None:
-        raise MissingInputError(
-            f"missing: --username, which --depth {check.depth} needs",
-            hint="entries of the catalogue have no login: give one, or stop at --depth tls",
-        )
+def _missing_login(check: Check) -> list[str]:
+    needed = check.depth in _LOGGED_IN and check.authenticates and check.options.login is None
+    return ["--username"] if needed else []
+
+
+def _missing_input(missing: list[str], depth: Depth) -> MissingInputError:
+    reasons = {
+        "--to": "name who receives the test message, or stop at --depth auth",
+        "--username": "entries of the catalogue have no login: give one, or stop at --depth tls",
+        "--from": "the user name is no address that could be the sender: name one",
+    }
+    return MissingInputError(
+        f"missing for --depth {depth}: {', '.join(missing)}",
+        hint="\n      ".join(reasons[option] for option in missing),
+        details={"missing": missing},
+    )
 
 
 def run_check(check: Check, on_step: OnStep | None = None) -> TargetReport:
@@ -222,7 +230,7 @@ def _recorder(check: Check, on_step: OnStep | None) -> StepRecorder:
         protocol=str(check.endpoint.protocol),
         planned=_plan(check),
         inapplicable=inapplicable,
-        skipped={} if check.options.login else no_login,
+        skipped=no_login if check.authenticates and not check.options.login else {},
         certificate_days_min=check.options.certificate_days_min,
         on_step=on_step,
     )
