@@ -48,8 +48,12 @@ class Secrets:
         self._stores: dict[tuple[SecretBackend, str], SecretStore] = {}
 
     def with_options(self, options: SecretOptions) -> Secrets:
-        """Return the same with other options."""
-        return Secrets(options, self._folder, vault_path=self._vault_path, warn=self._warn)
+        """Return the same with other options; what is open stays open, as far as they agree."""
+        changed = Secrets(options, self._folder, vault_path=self._vault_path, warn=self._warn)
+        same_key = (options.key_file, options.passphrase_from) == (self.options.key_file, self.options.passphrase_from)
+        changed._keyring = self._keyring
+        changed._stores = {key: store for key, store in self._stores.items() if same_key or key[0] == "keyring"}
+        return changed
 
     @property
     def backend(self) -> SecretBackend:

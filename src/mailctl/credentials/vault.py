@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from mailctl.credentials.borrowed import Warn
 from mailctl.credentials.port import require_unicode
-from mailctl.credentials.vault_key import VaultKey, VaultKeyError
+from mailctl.credentials.vault_key import VaultKey, VaultKeyError, as_store_error
 from mailctl.durable import Durability, cause_of, lock_file, replace_file
-from mailctl.errors import SecretStoreError, SettingsLockedError, SettingsWriteError
+from mailctl.errors import SecretStoreError
 from mailctl.model.secret import Secret
 from mailctl.model.settings import SecretBackend
 
@@ -115,11 +115,10 @@ class Vault:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        try:
-            with lock_file(self.path):
-                yield
-        except (SettingsLockedError, SettingsWriteError) as error:
-            raise SecretStoreError(error.message, hint=error.hint, details=error.details) from error
+        with ExitStack() as lock:
+            with as_store_error():
+                lock.enter_context(lock_file(self.path))
+            yield
 
     def _load(self) -> dict[str, str]:
         """Return what the vault holds; raises SecretStoreError if it cannot be read or opened."""
@@ -167,7 +166,9 @@ class Vault:
         self._opened = (sealed, content)
 
     def _replace(self, path: Path, sealed: bytes) -> None:
-        if replace_file(path, sealed) is Durability.UNCONFIRMED:
+        with as_store_error():
+            durability = replace_file(path, sealed)
+        if durability is Durability.UNCONFIRMED:
             self._warn(f"{path} is saved, but the system did not confirm that it outlasts a power failure")
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +20,15 @@ from mailctl.model.secret import Secret
 
 class VaultKeyError(Exception):
     """A key does not open what it was given. The text is age's reason; it holds no secret."""
+
+
+@contextmanager
+def as_store_error() -> Iterator[None]:
+    """Turn the failure to lock or write a file of the vault, which is no settings file, into SecretStoreError."""
+    try:
+        yield
+    except (SettingsLockedError, SettingsWriteError) as error:
+        raise SecretStoreError(error.message, hint=error.hint, details=error.details) from error
 
 
 class VaultKey(Protocol):
@@ -48,14 +58,11 @@ class KeyFile:
         """Make a key file of mode 0600 with a new identity; return False, and touch nothing, if there is a file."""
         from pyrage import x25519  # type: ignore[import-not-found,import-untyped,unused-ignore]  # it has no stubs
 
-        try:
-            with lock_file(self.path):
-                if self.path.exists():
-                    return False
-                identity = x25519.Identity.generate()
-                replace_file(self.path, f"# public key: {identity.to_public()}\n{identity}\n".encode())
-        except (SettingsLockedError, SettingsWriteError) as error:
-            raise SecretStoreError(f"the vault's key file: {error.message}", hint=error.hint) from error
+        with as_store_error(), lock_file(self.path):
+            if self.path.exists():
+                return False
+            identity = x25519.Identity.generate()
+            replace_file(self.path, f"# public key: {identity.to_public()}\n{identity}\n".encode())
         return True
 
     def encrypt(self, plain: bytes) -> bytes:

@@ -1,0 +1,69 @@
+"""`mailctl secret status`, and `secret backend` where it only shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.credentials.keyring_doubles import MODULE
+
+
+def test_every_kind_of_secret_is_listed_with_its_state(mailctl, keyring, tmp_path: Path, monkeypatch) -> None:
+    mailctl.must("secret", "set", "stored", "--stdin", stdin=b"s")
+    ((service, _),) = keyring
+    ran = tmp_path / "ran"
+    with mailctl.config.open("a", encoding="utf-8") as settings:
+        settings.write(
+            f'variable = "env:RELAY"\nabsent = "env:NOT_SET"\nfile = "file:none"\ncommand = "command:touch {ran}"\n'
+        )
+    monkeypatch.setenv("RELAY", "s")
+    result = mailctl("secret", "status", "-o", "json")
+    assert result.code == 6
+    assert result.json["backend"] == {
+        "backend": "keyring",
+        "chosen": False,
+        "usable": True,
+        "location": f"the keyring ({MODULE}.Memory)",
+        "opened_by": None,
+        "problem": None,
+        "hint": None,
+    }
+    states = {
+        secret["name"]: (secret["kind"], secret["stored"], secret["present"]) for secret in result.json["secrets"]
+    }
+    assert states == {
+        "stored": ("keyring", True, True),
+        "variable": ("env", False, True),
+        "absent": ("env", False, False),
+        "file": ("file", False, False),
+        "command": ("command", False, None),
+    }
+    assert result.json["secrets"][0]["reference"] == f"keyring:{service}/stored"
+    assert not ran.exists()
+
+
+def test_the_table_names_what_is_missing(mailctl, keyring) -> None:
+    mailctl.must("secret", "set", "relay", "--stdin", stdin=b"s")
+    keyring.clear()
+    result = mailctl("secret", "status")
+    assert result.code == 6
+    lines = result.out.splitlines()
+    assert lines[0] == f"new secrets are stored in the keyring (by default): the keyring ({MODULE}.Memory)"
+    assert lines[1].split() == ["NAME", "REFERENCE", "STATE"]
+    assert "relay" in lines[2]
+    assert "missing: there is no secret at keyring:mailctl-" in lines[2]
+
+
+def test_without_settings_and_keyring_the_choices_are_told(mailctl, headless: Path) -> None:
+    for command in ("status", "backend"):
+        result = mailctl.must("secret", command)
+        assert result.out == "new secrets are stored in the keyring (by default)\n"
+        assert "no keyring that mailctl can use" in result.err
+        assert "secret backend vault --key-file FILE" in result.err
+        data = mailctl.must("secret", command, "-o", "json").json
+        assert data["backend"]["usable"] is False
+    assert not mailctl.config.exists()
+
+
+def test_there_is_no_command_that_shows_a_secret(mailctl) -> None:
+    assert mailctl("secret", "get", "relay").code == 2
+    assert mailctl("secret", "show", "relay").code == 2
