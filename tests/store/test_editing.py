@@ -4,47 +4,11 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
+from tests.store.layouts import BY_HAND, INLINE, INTERLEAVED
 
 from mailctl.errors import InvalidValueError, SettingsInvalidError, SettingsWriteError
 from mailctl.model.server import IncomingAuth, Security, TlsOptions
 from mailctl.model.settings import SecretBackend, SecretOptions
-
-BY_HAND = """\
-# Mail of the Example Company
-schema_version = 1
-
-# the office in Kyoto
-[[servers]]
-code = "kyoto"            # do not rename
-name = '京都'
-colour = "red"
-
-[servers.smtp]
-security = "tls"
-host = "smtp.kyoto.example"
-[servers.incoming]
-  protocol = "imap"
-  host = "imap.kyoto.example"   # behind the firewall
-# may move in spring
-
-# ---- customers ----
-
-[[servers]]
-code = "osaka"
-name = "Osaka"
-smtp.host = "smtp.osaka.example"
-smtp.auth = "plain"
-incoming = { protocol = "pop3", host = "pop.osaka.example" }
-motd = \"\"\"
-[[servers]]
-# not a comment\"\"\"
-
-[extra]
-list = [
-  1, # one
-  2,
-]
-"""
 
 
 def edit_server(index: int, **changes):
@@ -297,25 +261,12 @@ def test_every_text_comes_back_as_it_was(settings_file, make_server, adding, nam
     assert settings_file.load().servers == (server,)
 
 
-INLINE = """\
-servers = [
-  { code = 'a', name = 'A', smtp = { host = 'h' }, incoming = { protocol = 'imap', host = 'h' } },  # one
-]
-"""
-
-
 def test_an_inline_list_of_entries_is_edited_by_values(settings_file, write):
     write(INLINE)
     settings_file.change(lambda s: edit_server(0, smtp=side(s, 0, "smtp", host="n"), tls=TlsOptions(ca_file="c"))(s))
     assert text_of(settings_file) == INLINE.replace("smtp = { host = 'h' }", 'smtp = { host = "n" }').replace(
         "host = 'h' } },", "host = 'h' }, tls = { ca_file = \"c\" } },"
     )
-
-
-INTERLEAVED = (
-    "[[servers]]\ncode = 'a'\nname = 'A'\n[secrets]\nbackend = 'vault'\n"
-    "[servers.smtp]\nhost = 'h'\n[servers.incoming]\nprotocol = 'imap'\nhost = 'h'\n"
-)
 
 
 @pytest.mark.parametrize("layout", [INLINE, INTERLEAVED])

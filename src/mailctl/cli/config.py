@@ -29,7 +29,7 @@ def path(context: typer.Context, output: Output = OutputFormat.TABLE) -> None:
 
 @app.command()
 def validate(context: typer.Context, output: Output = OutputFormat.TABLE) -> None:
-    """Name every problem of the settings file with its line, and what is odd in it; exit code 5 if there are problems."""
+    """Name every problem of the settings file with its line, and what is odd in it. Exits 5 if there are any."""
     session = get_session(context)
     terminal = session.terminal
     problems, warnings = [], []
@@ -101,7 +101,8 @@ def _tell(session: Session, change: Change, done: str, dry_run: bool, output: Ou
     outcome = Outcome(change, dry_run=dry_run)
     if output is OutputFormat.JSON:
         session.terminal.data(**outcome.as_json(), **fields)
-    outcome.tell(session, f"{done}: {session.config_path}", "")
+    else:
+        outcome.tell(session, f"{done}: {session.config_path}", "")
 
 
 def _missing_secrets(session: Session, change: Change) -> list[str]:

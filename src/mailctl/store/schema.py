@@ -37,7 +37,7 @@ def settings_schema() -> dict[str, Any]:
 
 def _as_toml(node: Any) -> Any:
     """Return the schema without JSON's null, which TOML has not: what may be null there is left out here."""
-    if isinstance(node, list):
+    if isinstance(node, list | tuple):
         return [_as_toml(item) for item in node]
     if not isinstance(node, dict):
         return node
