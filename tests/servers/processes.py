@@ -24,6 +24,16 @@ POLL_SECONDS = 0.01
 PORTS = range(20_000, 32_000)
 
 
+# A kernel that is asked to signal a process when its parent dies forgets it where that process changes its account,
+# as Postfix does. So a shell that changes nothing is asked, and passes the signal on to the whole group.
+WATCH = """
+trap 'trap "" TERM; kill -TERM 0' TERM
+exec 3<&0
+"$@" <&3 3<&- &
+wait $!
+"""
+
+
 class PartMissingError(Exception):
     """This machine lacks what a real part needs; the message says what."""
 
@@ -91,7 +101,7 @@ def greets(port: int, host: str = "127.0.0.1") -> bool:
 
 
 class ServerProcess:
-    """A server in the foreground, leader of a process group that ends with it.
+    """A server in the foreground, in a process group of its own that ends with it.
 
     `user` is the account to run as, in the group of the same name (None: the caller's).
     Where the test run itself is killed, so is the server.
@@ -109,7 +119,7 @@ class ServerProcess:
         self._output = output
         with output.open("ab") as sink:
             self._process = subprocess.Popen(
-                [get_program("setpriv"), "--pdeathsig", "TERM", "--", *argv],
+                [get_program("setpriv"), "--pdeathsig", "TERM", "--", "/bin/sh", "-c", WATCH, "sh", *argv],
                 stdin=subprocess.PIPE,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
