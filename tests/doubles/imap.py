@@ -61,8 +61,9 @@ class ImapServer:
     """A good IMAP server with one message; every field but `security` is a point to deviate at.
 
     `capability_before_tls`: the answer to CAPABILITY while TLS is still to come; `capability`: the one of all other
-    times. `starttls`: the answer and the handshake. `authenticate`: everything that follows the AUTHENTICATE
-    command, None for a dialogue that suits the mechanism and ends in `verdict`; `login`: the answer to LOGIN.
+    times. `starttls`: the answer and the handshake. `authenticate`: everything that follows the AUTHENTICATE command
+    (whose initial response is kept as `response`), None for a dialogue that suits the mechanism and ends in
+    `verdict`; `login`: the answer to LOGIN.
     """
 
     security: Literal["none", "starttls", "tls"] = "starttls"
@@ -120,7 +121,7 @@ class ImapServer:
 
     def _authenticate_answers(self) -> tuple[Answer, ...]:
         if self.authenticate is not None:
-            return (command(rb"AUTHENTICATE", self.authenticate),)
+            return (command(rb"AUTHENTICATE \S+(?: (?P<response>\S+))?", self.authenticate),)
         hear = Expect(rb"")
         ask_password = (b"+ UGFzc3dvcmQ6\r\n", hear, self.verdict)
         return (

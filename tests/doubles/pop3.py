@@ -34,8 +34,9 @@ class Pop3Server:
     """A good POP3 server with one message; every field but `security` is a point to deviate at.
 
     `capa_before_tls`: the answer to CAPA while TLS is still to come; `capa`: the one of all other times.
-    `stls`: the answer and the handshake. `auth`: everything that follows the AUTH command, None for a dialogue that
-    suits the mechanism and ends in `verdict`; `password` and `apop`: the verdicts of the other logins.
+    `stls`: the answer and the handshake. `auth`: everything that follows the AUTH command (whose initial response is
+    kept as `response`), None for a dialogue that suits the mechanism and ends in `verdict`; `password` and `apop`:
+    the verdicts of the other logins.
     """
 
     security: Literal["none", "starttls", "tls"] = "starttls"
@@ -95,7 +96,7 @@ class Pop3Server:
 
     def _auth_answers(self) -> tuple[Answer, ...]:
         if self.auth is not None:
-            return (Answer(rb"AUTH", self.auth),)
+            return (Answer(rb"AUTH \S+(?: (?P<response>\S+))?", self.auth),)
         hear = Expect(rb"")
         ask_password = (b"+ UGFzc3dvcmQ6\r\n", hear, self.verdict)
         return (

@@ -23,6 +23,7 @@ import select
 import socket
 import ssl
 import struct
+import sys
 import threading
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -39,6 +40,9 @@ BUFFER_BYTES = 64 * 1024
 
 TLS_HANDSHAKE = b"\x16"
 """The first byte of a client's hello: the content type of its record (RFC 8446, 5.1)."""
+
+LINGER_NOT = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+"""The option with which closing resets a connection: Winsock's structure has smaller members than POSIX'."""
 
 LAST_TURNS = 256
 """How often a stopped conversation still hears what the client had done before."""
@@ -137,6 +141,10 @@ class Conversation:
             self.sent_count += count
             rest = rest[count:]
 
+    def write_unencrypted(self, text: bytes) -> None:
+        """Write past the TLS session, if there is one."""
+        socket.socket.send(self._socket, text)
+
     def read_line(self) -> bytes:
         """Read up to a line feed, which is kept."""
         searched = 0
@@ -195,7 +203,7 @@ class Conversation:
             raise _Over(Ending.CLOSED) from over
 
     def reset(self) -> NoReturn:
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
         raise _Over(Ending.RESET)
 
     def _is_handshake_next(self) -> bool:

@@ -35,8 +35,9 @@ class SmtpServer:
     """A good SMTP server; every field but `security` is a point to deviate at.
 
     `ehlo_before_tls`: the answer to EHLO while TLS is still to come; `ehlo`: the one of all other times.
-    `starttls`: the answer and the handshake. `auth`: everything that follows the AUTH command, None for a dialogue
-    that suits the mechanism and ends in `verdict`. `data`: from the answer to DATA to what is said after the dot.
+    `starttls`: the answer and the handshake. `auth`: everything that follows the AUTH command (whose initial response
+    is kept as `response`), None for a dialogue that suits the mechanism and ends in `verdict`. `data`: from the
+    answer to DATA to what is said after the dot.
     """
 
     security: Literal["none", "starttls", "tls"] = "starttls"
@@ -82,7 +83,7 @@ class SmtpServer:
 
     def _auth_answers(self) -> tuple[Answer, ...]:
         if self.auth is not None:
-            return (Answer(rb"AUTH ", self.auth),)
+            return (Answer(rb"AUTH \S+(?: (?P<response>\S+))?", self.auth),)
         hear = Expect(rb"")
         ask_password = (b"334 UGFzc3dvcmQ6\r\n", hear, self.verdict)
         return (

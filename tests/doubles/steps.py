@@ -159,6 +159,14 @@ class Reset:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakTls:
+    """Send what is no TLS record into a TLS session, as somebody in between can."""
+
+    def play(self, conversation: Conversation) -> None:
+        conversation.write_unencrypted(b"no record of TLS\r\n")
+
+
+@dataclass(frozen=True, slots=True)
 class StartTls:
     """Take the server's part in a TLS handshake, with this context or the one that the server was given.
 

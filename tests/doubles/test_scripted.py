@@ -13,6 +13,7 @@ from tests.doubles.steps import (
     Announce,
     Answer,
     AwaitBytes,
+    BreakTls,
     Close,
     Delay,
     Drip,
@@ -174,6 +175,15 @@ def test_tls_may_begin_at_once_and_be_closed_in_good_order(server_context, clien
         assert read_to_end(secured) == b"* OK hi\r\n"
         secured.sendall(b"still heard")
     assert server.after_tls == b"still heard"
+
+
+def test_a_tls_session_can_be_broken(server_context, client_context):
+    with (
+        ScriptedServer((StartTls(), BreakTls()), tls=server_context) as server,
+        client_context.wrap_socket(dial(server), server_hostname="localhost") as secured,
+        pytest.raises(ssl.SSLError),
+    ):
+        secured.recv(100)
 
 
 def test_a_certificate_that_the_client_refuses_is_no_fault_of_the_script(server_context):

@@ -96,6 +96,8 @@ ENDLESS = tuple(
         error=ProtocolError,
         stage=stage,
         until=until,
+        # The limit is to come first, however slow the machine.
+        timeout_seconds=120,
         login_sent=stage is Stage.MAILBOX,
     )
     for name, server, stage, until in (

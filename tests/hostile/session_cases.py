@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from tests.doubles import imap, pop3, smtp
 from tests.doubles.imap import ImapServer, capability_reply
 from tests.doubles.pop3 import Pop3Server, capa_reply
+from tests.doubles.scram import ScramChallenge
 from tests.doubles.smtp import TAKE_MESSAGE, SmtpServer, ehlo_reply
-from tests.doubles.steps import AwaitBytes, Close, Expect, Part, Reset
-from tests.hostile.case import Case, Server
+from tests.doubles.steps import AwaitBytes, BreakTls, Close, Expect, Part, Reset, Stall
+from tests.hostile.case import IMPATIENT_SECONDS, Case, Server
 
 from mailctl.errors import (
     AuthenticationError,
@@ -17,6 +20,7 @@ from mailctl.errors import (
     FateUnknownError,
     NetworkError,
     ProtocolError,
+    RefusedError,
     TemporaryError,
     TLSError,
 )
@@ -97,6 +101,24 @@ def upgrades_cut_short() -> Iterator[Case]:
                 stage=Stage.TLS,
             )
 
+
+BROKEN_SESSIONS = tuple(
+    Case(
+        number=22,
+        name=f"tls_broken_at_{point}",
+        server=kind(security="tls", **{point: BreakTls()}),
+        error=(TLSError, NetworkError),
+        stage=stage,
+        until=stage if stage in LATE else Stage.AUTH,
+        login_sent=stage in LATE,
+    )
+    for kind, points in (
+        (SmtpServer, (("greeting", Stage.GREETING), ("ehlo", Stage.CAPABILITIES), ("mail", Stage.ENVELOPE))),
+        (Pop3Server, (("greeting", Stage.GREETING), ("capa", Stage.CAPABILITIES), ("uidl", Stage.MAILBOX))),
+        (ImapServer, (("greeting", Stage.GREETING), ("capability", Stage.CAPABILITIES), ("list", Stage.MAILBOX))),
+    )
+    for point, stage in points
+)
 
 LOGINS_REFUSED = (
     *(
@@ -242,13 +264,138 @@ FATE_UNKNOWN = tuple(
     Case(
         number=26,
         name=f"{end}_after_the_final_dot",
-        server=SmtpServer(data=(TAKE_MESSAGE, step)),
+        server=SmtpServer(data=(TAKE_MESSAGE, part)),
         error=FateUnknownError,
         stage=Stage.MESSAGE,
         until=Stage.MESSAGE,
+        timeout_seconds=IMPATIENT_SECONDS,
         login_sent=True,
     )
-    for end, step in ENDS.items()
+    for end, part in {
+        **ENDS,
+        "closed_in_the_reply": (b"250 2.0.0 que", Close()),
+        "nonsense": b"2_0 whatever\r\n",
+        "silence": Stall(),
+        "broken_tls": BreakTls(),
+    }.items()
+)
+MORE_THAN_BUFFERS_HOLD = 24 * 1024 * 1024
+BROKEN_MESSAGES = (
+    Case(
+        number=22,
+        name="reset_in_the_message",
+        server=SmtpServer(data=(b"354 go on\r\n", HEAR, Reset())),
+        error=NetworkError,
+        stage=Stage.MESSAGE,
+        until=Stage.MESSAGE,
+        login_sent=True,
+        message_bytes=MORE_THAN_BUFFERS_HOLD,
+    ),
+    Case(
+        number=22,
+        name="refused_in_the_message",
+        server=SmtpServer(data=(b"354 go on\r\n", HEAR, b"552 5.3.4 too big after all\r\n", Close())),
+        error=RefusedError,
+        stage=Stage.MESSAGE,
+        until=Stage.MESSAGE,
+        login_sent=True,
+        message_bytes=MORE_THAN_BUFFERS_HOLD,
+    ),
 )
 
-CASES = (*drops(), *upgrades_cut_short(), *LOGINS_REFUSED, *WEAKER_OFFERED, *MALFORMED_CHALLENGES, *FATE_UNKNOWN)
+REFUSED_TOKENS = tuple(
+    Case(
+        number=23,
+        name=f"token_refused_{auth}",
+        server=server,
+        error=AuthenticationError,
+        stage=Stage.AUTH,
+        auth=auth,
+        login_sent=True,
+    )
+    for auth in ("xoauth2", "oauthbearer")
+    for server in (
+        SmtpServer(
+            ehlo=ehlo_reply(b"AUTH PLAIN LOGIN XOAUTH2 OAUTHBEARER"),
+            auth=(b"334 eyJzdGF0dXMiOiI0MDEifQ==\r\n", HEAR, b"535 5.7.8 no\r\n"),
+        ),
+        Pop3Server(
+            capa=capa_reply(b"USER", b"SASL PLAIN LOGIN XOAUTH2 OAUTHBEARER"),
+            auth=(b"+ eyJzdGF0dXMiOiI0MDEifQ==\r\n", HEAR, b"-ERR [AUTH] no\r\n"),
+        ),
+        ImapServer(
+            capability=capability_reply(b"SASL-IR", b"AUTH=PLAIN", b"AUTH=XOAUTH2", b"AUTH=OAUTHBEARER"),
+            authenticate=(b"+ eyJzdGF0dXMiOiI0MDEifQ==\r\n", HEAR, b"<tag> NO [AUTHENTICATIONFAILED] no\r\n"),
+        ),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a protocol carries SASL: `serve` makes the server whose dialogue is the given part."""
+
+    serve: Callable[[Part], Server]
+    prefix: bytes
+    success: bytes
+    failure: bytes
+
+
+DIALECTS = (
+    Dialect(
+        lambda auth: SmtpServer(ehlo=ehlo_reply(b"AUTH SCRAM-SHA-256"), auth=auth),
+        b"334 ",
+        b"235 2.7.0 welcome\r\n",
+        b"501 5.5.2 cancelled\r\n",
+    ),
+    Dialect(
+        lambda auth: Pop3Server(capa=capa_reply(b"SASL SCRAM-SHA-256"), auth=auth),
+        b"+ ",
+        b"+OK welcome\r\n",
+        b"-ERR cancelled\r\n",
+    ),
+    Dialect(
+        lambda auth: ImapServer(capability=capability_reply(b"SASL-IR", b"AUTH=SCRAM-SHA-256"), authenticate=auth),
+        b"+ ",
+        b"<tag> OK welcome\r\n",
+        b"<tag> BAD cancelled\r\n",
+    ),
+)
+SIGNATURE_OF_ANOTHER = b64encode(b"v=" + b64encode(bytes(32)))
+
+
+def dishonest_scram() -> Iterator[Case]:
+    """Case 25: SCRAM proves the server, too; one that cannot prove itself is not believed (RFC 5802, 3)."""
+    for dialect in DIALECTS:
+        sham = (dialect.prefix + SIGNATURE_OF_ANOTHER + b"\r\n", HEAR, dialect.success)
+        for name, challenge, then in (
+            ("nonce_of_another", ScramChallenge(dialect.prefix, nonce=b"stranger"), dialect.failure),
+            ("iterations_without_end", ScramChallenge(dialect.prefix, iterations=b"4000000000"), dialect.failure),
+            ("iterations_none", ScramChallenge(dialect.prefix, iterations=b"0"), dialect.failure),
+            ("iterations_malformed", ScramChallenge(dialect.prefix, iterations=b"4_096"), dialect.failure),
+            ("success_without_signature", ScramChallenge(dialect.prefix), dialect.success),
+            ("signature_of_another", ScramChallenge(dialect.prefix), sham),
+        ):
+            yield Case(
+                number=25,
+                name=f"scram_{name}",
+                server=dialect.serve((challenge, HEAR, then)),
+                error=ProtocolError,
+                stage=Stage.AUTH,
+                auth="scram-sha-256",
+                login_sent=True,
+            )
+
+
+CASES = (
+    *drops(),
+    *upgrades_cut_short(),
+    *BROKEN_SESSIONS,
+    *BROKEN_MESSAGES,
+    *LOGINS_REFUSED,
+    *REFUSED_TOKENS,
+    *WEAKER_OFFERED,
+    *MALFORMED_CHALLENGES,
+    *dishonest_scram(),
+    *FATE_UNKNOWN,
+)

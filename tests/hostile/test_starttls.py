@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import ssl
 
 import pytest
 from tests.doubles.imap import CAPABILITIES, CAPABILITY, OPENED, ImapServer, capability_reply
@@ -91,11 +90,7 @@ def test_case_13_imap_untagged_responses_from_before_tls_are_absent_after_it(dev
 
 def test_case_14_imap_preauth_over_tls_with_a_client_certificate_is_a_login(context_for, ca):
     deviation = ImapServer(security="tls", greeting=b"* PREAUTH welcome back\r\n")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(ca.good.certificate, ca.good.key)
-    context.load_verify_locations(ca.ca_file)
-    context.verify_mode = ssl.CERT_REQUIRED
-    with ScriptedServer(deviation.script, tls=context) as server:
+    with ScriptedServer(deviation.script, tls=context_for("good_for_known_clients")) as server:
         run(server, deviation, ca, auth="external", client_certificate=ca.client("ann"), until=Stage.MAILBOX)
     assert count_logins("imap", server.received) == 0
     assert b"EXAMINE" in server.after_tls

@@ -59,4 +59,18 @@ STALLED = tuple(
     )
 )
 
-CASES = (*CERTIFICATES, *OLD_TLS, *STALLED)
+CLIENT_UNKNOWN = tuple(
+    Case(
+        number=27,
+        name=f"client_certificate_wanted_with_{security}",
+        server=kind(security=security),
+        error=TLSError,
+        # In TLS 1.3 the server looks at it after the client has ended the handshake.
+        stage=(Stage.TLS, Stage.GREETING, Stage.CAPABILITIES),
+        certificate="good_for_known_clients",
+    )
+    for security in ("tls", "starttls")
+    for kind in KINDS
+)
+
+CASES = (*CLIENT_UNKNOWN, *CERTIFICATES, *OLD_TLS, *STALLED)
