@@ -222,3 +222,15 @@ def test_no_core_is_dumped_once_secrets_are_around() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "0\n"
+
+
+def test_the_keyring_library_is_loaded_only_for_a_keyring_reference(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from mailctl.credentials import Secrets;"
+        "from mailctl.model.secret import parse_secret_ref; from mailctl.model.settings import SecretOptions;"
+        "Secrets(SecretOptions(), Path('.')).get(parse_secret_ref('env:RELAY'));"
+        "print({'keyring', 'secretstorage', 'pyrage', 'subprocess'} & set(sys.modules))"
+    )
+    environment = os.environ | {"RELAY": "s"}
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert run.stdout == "set()\n"

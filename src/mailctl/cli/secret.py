@@ -154,7 +154,7 @@ def migrate(
 @app.command()
 def backend(
     context: typer.Context,
-    backend_: Annotated[SecretBackend | None, typer.Argument(metavar="[keyring|vault]", show_default=False)] = None,
+    backend_: Annotated[SecretBackend | None, typer.Argument(metavar="keyring|vault", show_default=False)] = None,
     key_file: Annotated[
         Path | None,
         typer.Option("--key-file", metavar="FILE", help="Opens the vault; made if absent.", show_default=False),
@@ -264,7 +264,8 @@ def _require_tidy(change: SecretsChange) -> None:
 
 
 def _row(secret: SecretState) -> tuple[str, str, str]:
-    states = {True: "there", False: f"missing: {secret.problem}", None: "not tried"}
+    unknown = f"unavailable: {secret.problem}" if secret.problem else "not tried"
+    states = {True: "there", False: f"missing: {secret.problem}", None: unknown}
     return secret.name, secret.reference, states[secret.present]
 
 

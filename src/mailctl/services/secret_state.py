@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mailctl.credentials import Secrets
-from mailctl.errors import SecretError, SecretStoreError
+from mailctl.errors import SecretError, SecretMissingError, SecretStoreError
 from mailctl.model.secret import SecretKind, SecretRef
 from mailctl.model.settings import SecretBackend, Settings
 from mailctl.services.secret_slots import list_references, list_slots
@@ -26,7 +26,10 @@ class BackendState:
 
 @dataclass(frozen=True)
 class SecretState:
-    """A secret that the settings name. `stored`: by mailctl. `present`: None where it was not tried (commands)."""
+    """A secret that the settings name. `stored`: by mailctl.
+
+    `present`: None where that is not known: a command is not run, or `problem` says why its place cannot be used.
+    """
 
     name: str
     reference: str
@@ -46,8 +49,8 @@ class SecretsState:
 
     @property
     def ok(self) -> bool:
-        """Whether every secret is where the settings say (those not tried are taken to be)."""
-        return all(secret.present is not False for secret in self.secrets)
+        """Whether every secret is where the settings say (what a command prints is taken to be)."""
+        return all(secret.problem is None for secret in self.secrets)
 
 
 def describe_backend(secrets: Secrets) -> BackendState:
@@ -79,8 +82,10 @@ def _describe(name: str, reference: SecretRef, secrets: Secrets) -> SecretState:
         try:
             secrets.get(reference)
             present = True
-        except SecretError as error:
+        except SecretMissingError as error:
             present, problem = False, error.message
+        except SecretError as error:
+            problem = error.message
     return SecretState(name, str(reference), reference.kind, secrets.owns(reference), present, problem)
 
 

@@ -53,6 +53,19 @@ def test_the_table_names_what_is_missing(mailctl, keyring) -> None:
     assert "missing: there is no secret at keyring:mailctl-" in lines[2]
 
 
+def test_a_place_that_cannot_be_used_is_told_apart_from_a_missing_secret(mailctl, headless: Path) -> None:
+    mailctl.config.write_text('[secrets.named]\nrelay = "keyring:mailctl/relay"\nother = "vault:other"\n')
+    mailctl.config.chmod(0o600)
+    result = mailctl("secret", "status", "-o", "json")
+    assert result.code == 6
+    relay, other = result.json["secrets"]
+    assert relay["present"] is None
+    assert "no keyring that mailctl can use" in relay["problem"]
+    assert other["present"] is None
+    assert other["problem"] == "nothing says how the vault is opened"
+    assert "unavailable: nothing says" in mailctl("secret", "status").out
+
+
 def test_without_settings_and_keyring_the_choices_are_told(mailctl, headless: Path) -> None:
     for command in ("status", "backend"):
         result = mailctl.must("secret", command)
