@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mailctl.errors import MailctlError, MissingInputError, SettingsError, SettingsInvalidError
+from mailctl.errors import MailctlError, MissingInputError, SettingsInvalidError
 
 if TYPE_CHECKING:
     from mailctl.cli.session import Session
@@ -23,7 +23,8 @@ _USUAL_EDITORS = ("sensible-editor", "editor", "nano", "vi", "notepad")
 def edit_settings(session: Session, *, dry_run: bool) -> Change:
     """Let a person edit a copy of the settings file, again while it is not valid and they wish to, and take it.
 
-    Raises what replacing the file raises; the copy is then left where it is, and its path is told.
+    Raises what replacing the file raises, and MailctlError where the editor fails; an edited copy is then left where it
+    is, and its path is told.
     """
     from mailctl.store.canonical import new_text
 
@@ -45,8 +46,11 @@ def edit_settings(session: Session, *, dry_run: bool) -> Change:
             else:
                 shutil.rmtree(copy.parent)
                 return change
-    except SettingsError:
-        session.terminal.say(f"what you wrote is kept in {copy}")
+    except MailctlError:
+        if copy.read_bytes() == untouched:
+            shutil.rmtree(copy.parent)
+        else:
+            session.terminal.say(f"what you wrote is kept in {copy}")
         raise
 
 

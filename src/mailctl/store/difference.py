@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Sequence
-from difflib import SequenceMatcher
+from difflib import Match, SequenceMatcher
 
 _CONTEXT = 3
 
 
-def unified_difference(old: bytes, new: bytes) -> str:
-    """Return the hunks of a unified diff without file names, lines joined by LF; empty where nothing differs.
+class _Matcher(SequenceMatcher[str]):
+    """Matches by lines that are unique first (patience diff), then between them.
 
-    Only what lies between the common beginning and end is compared: in a large file that is little.
+    The library's own search alone takes time with the square of the lines where most are alike, as in a catalogue.
     """
+
+    def get_matching_blocks(self) -> list[Match]:
+        return _matches(self.a, self.b)
+
+
+def unified_difference(old: bytes, new: bytes) -> str:
+    """Return the hunks of a unified diff without file names, lines joined by LF; empty where nothing differs."""
     before, after = (text.decode(errors="replace").splitlines() for text in (old, new))
-    start = max(_common(before, after) - _CONTEXT, 0)
-    end = max(_common(before[start:][::-1], after[start:][::-1]) - _CONTEXT, 0)
-    before, after = before[start : len(before) - end], after[start : len(after) - end]
-    lines = []
-    for group in SequenceMatcher(None, before, after).get_grouped_opcodes(_CONTEXT):
-        first, last = group[0], group[-1]
-        lines.append(f"@@ -{_range(start + first[1], start + last[2])} +{_range(start + first[3], start + last[4])} @@")
+    matcher = _Matcher(None, before, after, autojunk=False)
+    lines: list[str] = []
+    for group in matcher.get_grouped_opcodes(_CONTEXT):
+        lines.append(f"@@ -{_range(group[0][1], group[-1][2])} +{_range(group[0][3], group[-1][4])} @@")
         for kind, old_from, old_to, new_from, new_to in group:
             if kind == "equal":
                 lines += [f" {line}" for line in before[old_from:old_to]]
@@ -30,10 +36,43 @@ def unified_difference(old: bytes, new: bytes) -> str:
     return "\n".join(lines)
 
 
-def _common(one: Sequence[str], other: Sequence[str]) -> int:
-    """Return how many lines two texts have in common from their beginning."""
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((index for index, (mine, theirs) in pairs if mine != theirs), min(len(one), len(other)))
+def _matches(before: Sequence[str], after: Sequence[str]) -> list[Match]:
+    """Return which runs of lines are the same, ended by an empty run behind the last lines."""
+    matches: list[Match] = []
+    row = column = 0
+    for next_row, next_column in [*_anchors(before, after), (len(before), len(after))]:
+        between = SequenceMatcher(None, before[row:next_row], after[column:next_column], autojunk=False)
+        found = [Match(row + a, column + b, size) for a, b, size in between.get_matching_blocks() if size]
+        for match in (*found, Match(next_row, next_column, int(next_row < len(before)))):
+            last = matches[-1] if matches else Match(-1, -1, 0)
+            if match.size and (last.a + last.size, last.b + last.size) == (match.a, match.b):
+                matches[-1] = Match(last.a, last.b, last.size + match.size)
+            else:
+                matches.append(match)
+        row, column = next_row + 1, next_column + 1
+    return matches
+
+
+def _anchors(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int]]:
+    """Return the longest rising sequence of places of the lines that either text has once."""
+    once_before, once_after = Counter(before), Counter(after)
+    columns = {line: column for column, line in enumerate(after) if once_after[line] == 1}
+    tails: list[int] = []  # the smallest column that ends a rising sequence of each length
+    ends: list[tuple[int, int]] = []
+    links: dict[tuple[int, int], tuple[int, int] | None] = {}
+    for row, line in enumerate(before):
+        if once_before[line] == 1 and line in columns:
+            place = (row, columns[line])
+            length = bisect_left(tails, place[1])
+            links[place] = ends[length - 1] if length else None
+            tails[length : length + 1] = [place[1]]
+            ends[length : length + 1] = [place]
+    chain: list[tuple[int, int]] = []
+    link = ends[-1] if ends else None
+    while link is not None:
+        chain.append(link)
+        link = links[link]
+    return chain[::-1]
 
 
 def _range(start: int, end: int) -> str:
