@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import Match, SequenceMatcher
 
 _CONTEXT = 3
 
 
 class _Matcher(SequenceMatcher[str]):
-    """Matches by lines that are unique first (patience diff), then between them.
+    """Matches what is the same at both ends, then lines that are unique (patience diff), then between them.
 
     The library's own search alone takes time with the square of the lines where most are alike, as in a catalogue.
     """
 
+    def __init__(self, before: Sequence[str], after: Sequence[str]) -> None:
+        super().__init__(None, before, after, autojunk=False)
+        self._matches = _matches(before, after)
+
     def get_matching_blocks(self) -> list[Match]:
-        return _matches(self.a, self.b)
+        return self._matches
 
 
 def unified_difference(old: bytes, new: bytes) -> str:
     """Return the hunks of a unified diff without file names, lines joined by LF; empty where nothing differs."""
     before, after = (text.decode(errors="replace").splitlines() for text in (old, new))
-    matcher = _Matcher(None, before, after, autojunk=False)
+    matcher = _Matcher(before, after)
     lines: list[str] = []
     for group in matcher.get_grouped_opcodes(_CONTEXT):
         lines.append(f"@@ -{_range(group[0][1], group[-1][2])} +{_range(group[0][3], group[-1][4])} @@")
@@ -38,19 +42,36 @@ def unified_difference(old: bytes, new: bytes) -> str:
 
 def _matches(before: Sequence[str], after: Sequence[str]) -> list[Match]:
     """Return which runs of lines are the same, ended by an empty run behind the last lines."""
-    matches: list[Match] = []
-    row = column = 0
-    for next_row, next_column in [*_anchors(before, after), (len(before), len(after))]:
+    start = _common(before, after)
+    end = min(_common(before[::-1], after[::-1]), len(before) - start, len(after) - start)
+    old_end, new_end = len(before) - end, len(after) - end
+    found = [Match(0, 0, start)]
+    row = column = start
+    anchors = _anchors(before[start:old_end], after[start:new_end])
+    for next_row, next_column in [*((start + a, start + b) for a, b in anchors), (old_end, new_end)]:
         between = SequenceMatcher(None, before[row:next_row], after[column:next_column], autojunk=False)
-        found = [Match(row + a, column + b, size) for a, b, size in between.get_matching_blocks() if size]
-        for match in (*found, Match(next_row, next_column, int(next_row < len(before)))):
-            last = matches[-1] if matches else Match(-1, -1, 0)
-            if match.size and (last.a + last.size, last.b + last.size) == (match.a, match.b):
-                matches[-1] = Match(last.a, last.b, last.size + match.size)
-            else:
-                matches.append(match)
+        found += [Match(row + a, column + b, size) for a, b, size in between.get_matching_blocks()]
+        found.append(Match(next_row, next_column, 1 if next_row < old_end else end))
         row, column = next_row + 1, next_column + 1
-    return matches
+    return [*_joined(found), Match(len(before), len(after), 0)]
+
+
+def _joined(matches: Iterable[Match]) -> list[Match]:
+    """Return the matches without empty ones, those that follow each other as one."""
+    joined: list[Match] = []
+    for match in matches:
+        last = joined[-1] if joined else Match(0, 0, 0)
+        if joined and (last.a + last.size, last.b + last.size) == (match.a, match.b):
+            joined[-1] = Match(last.a, last.b, last.size + match.size)
+        elif match.size:
+            joined.append(match)
+    return joined
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> int:
+    """Return how many lines two texts have in common from their beginning."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (mine, theirs) in pairs if mine != theirs), min(len(one), len(other)))
 
 
 def _anchors(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int]]:
