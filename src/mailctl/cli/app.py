@@ -36,10 +36,7 @@ def root() -> Any:
     """Return the root command, ready to be run."""
     application = typer.Typer(
         cls=_Root,
-        rich_markup_mode="rich",
         context_settings={"help_option_names": ["-h", "--help"]},
-        epilog="Examples:  mailctl demo  ·  mailctl server add hq --name Headquarters --preset gmail"
-        "  ·  mailctl test send hq --to you@example.org",
     )
     application.callback()(_mailctl)
     return typer.main.get_command(application)
@@ -65,14 +62,25 @@ def _mailctl(
         bool, typer.Option("--no-input", envvar="MAILCTL_NO_INPUT", help="Never ask; name what is missing instead.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say which settings file and secret backend are used.")
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; secrets stay hidden.")] = False,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colour (also NO_COLOR, TERM=dumb).")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Register an organisation's mail servers, keep them safely, and prove that sending and receiving work."""
+    """Register an organisation's mail servers, keep them safely, and prove that sending and receiving work.
+
+    Examples:
+
+      mailctl demo
+
+      mailctl server add hq --name Headquarters --preset gmail
+
+      mailctl test send hq --to you@example.org --username me@example.org
+    """
     del version  # answered by its callback
     context.obj = Session(
         config=config, no_input=no_input, quiet=quiet, verbose=verbose, debug=debug, no_color=no_color

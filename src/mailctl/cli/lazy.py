@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from mailctl.cli.help import HelpPage
+
 Loader = Callable[[], Any]
 
 
@@ -25,19 +27,23 @@ class Entry(NamedTuple):
     hidden: bool = False
 
 
-class LazyGroup(TyperGroup):
+class _Command(HelpPage, TyperCommand):
+    """A command whose help page is ours."""
+
+
+class LazyGroup(HelpPage, TyperGroup):
     """A group whose listing (help, completion) shows entries, and whose dispatch loads the one that is called."""
 
     def __init__(self, *, entries: Mapping[str, Entry], **attributes: Any) -> None:
         listed: dict[str, Any] = {
-            name: TyperCommand(name, help=entry.help, hidden=entry.hidden) for name, entry in entries.items()
+            name: _Command(name, help=entry.help, hidden=entry.hidden) for name, entry in entries.items()
         }
         super().__init__(commands=listed, no_args_is_help=False, **attributes)
         self._entries = entries
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args and not ctx.resilient_parsing:
-            typer.echo(ctx.get_help(), nl=False)
+            typer.echo(ctx.get_help(), err=True)
             raise typer.Exit(2)
         return super().parse_args(ctx, args)
 
@@ -69,15 +75,15 @@ def lazy_group(application: typer.Typer, name: str) -> LazyGroup:
         if nested.typer_instance is not None and nested.name:
             inner = nested.typer_instance
             entries[nested.name] = Entry(_first_sentence(str(inner.info.help)), partial(lazy_group, inner, nested.name))
-    return LazyGroup(name=name, entries=entries, help=str(application.info.help), rich_markup_mode="rich")
+    return LazyGroup(name=name, entries=entries, help=str(application.info.help))
 
 
 def command_of(module: str, function: str, name: str, **settings: Any) -> Loader:
     """Return a loader of a single command: a plain function of a module."""
 
     def load() -> Any:
-        application = typer.Typer(add_completion=False, rich_markup_mode="rich")
-        application.command(name, **settings)(getattr(import_module(module), function))
+        application = typer.Typer(add_completion=False)
+        application.command(name, cls=_Command, **settings)(getattr(import_module(module), function))
         return typer.main.get_command(application)
 
     return load
@@ -85,8 +91,8 @@ def command_of(module: str, function: str, name: str, **settings: Any) -> Loader
 
 def _command(info: Any, name: str) -> Loader:
     def load() -> Any:
-        application = typer.Typer(add_completion=False, rich_markup_mode="rich")
-        info.name = name
+        application = typer.Typer(add_completion=False)
+        info.name, info.cls = name, _Command
         application.registered_commands.append(info)
         return typer.main.get_command(application)
 

@@ -295,7 +295,16 @@ def complete_server_code(ctx: typer.Context, incomplete: str) -> Iterable[tuple[
 
     config = ctx.find_root().params.get("config")
     try:
-        settings = CallSession(config=config).settings_file.load()
+        settings = CallSession(config=config.expanduser() if config else None).settings_file.load()
     except (MailctlError, OSError):
         return []
-    return [(server.code, server.name) for server in settings.servers if server.code.startswith(incomplete)]
+    return [
+        (server.code, server.name.translate(_PLAIN))
+        for server in settings.servers
+        if server.code.startswith(incomplete) and _SHELL_SYNTAX.isdisjoint(server.code)
+    ]
+
+
+# What a shell or Typer's markup would interpret: Typer's script for zsh evaluates what is offered.
+_SHELL_SYNTAX = frozenset("!\"#$&'()*;<>?[\\]^`{|}~")
+_PLAIN = str.maketrans(dict.fromkeys(_SHELL_SYNTAX, " "))

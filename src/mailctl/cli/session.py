@@ -43,13 +43,19 @@ class Session:
     def settings_file(self) -> SettingsFile:
         from mailctl.wiring import open_settings
 
+        if self.verbose:
+            absent = "" if self.config_path.exists() else " (not there yet)"
+            self.terminal.say(f"settings file: {self.config_path}{absent}")
         return open_settings(self.config_path)
 
     @cached_property
     def secrets(self) -> Secrets:
         from mailctl.wiring import open_secrets
 
-        return open_secrets(self.settings_file, self.terminal.warn)
+        secrets = open_secrets(self.settings_file, self.terminal.warn)
+        if self.verbose:
+            self.terminal.say(f"new secrets are stored in: {secrets.backend}")
+        return secrets
 
 
 def get_session(context: typer.Context) -> Session:

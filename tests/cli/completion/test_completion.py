@@ -1,0 +1,150 @@
+"""Shell completion, asked as the shells' own scripts ask: words in the environment, candidates on standard output."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Mailctl
+
+
+def complete(shell: str, line: str, **environment: str) -> str:
+    """Return what a shell is offered for the last word of a line, which may be empty."""
+    words = line.split(" ")
+    asked = {
+        "_MAILCTL_COMPLETE": f"complete_{shell}",
+        "_TYPER_COMPLETE_ARGS": line,
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    finished = subprocess.run(
+        # Typer finds the variable's name by the program's: `mailctl`, not `python -m mailctl`.
+        [sys.executable, "-c", "import sys; from mailctl.__main__ import main; sys.exit(main())"],
+        env=os.environ | asked | {"PYTHONUTF8": "1"} | environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert finished.stderr == ""
+    return finished.stdout
+
+
+def offered(line: str, **environment: str) -> list[str]:
+    return complete("bash", line, **environment).split()
+
+
+@pytest.fixture
+def catalogue(mailctl: Mailctl, monkeypatch: pytest.MonkeyPatch) -> Mailctl:
+    mailctl.add_server("hq")
+    mailctl.add_server("本社")
+    monkeypatch.setenv("MAILCTL_CONFIG", str(mailctl.config))
+    return mailctl
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("mailctl ", ["server", "test", "secret", "config", "sandbox", "demo"]),
+        ("mailctl se", ["server", "secret"]),
+        ("mailctl server re", ["reorder"]),
+        ("mailctl -q server re", ["reorder"]),
+        ("mailctl server add --smtp-sec", ["--smtp-security"]),
+        ("mailctl server add hq --smtp-security ", ["none", "starttls", "tls"]),
+        ("mailctl server add hq --incoming-protocol p", ["pop3"]),
+        ("mailctl server list -o ", ["table", "json"]),
+        ("mailctl server export --format ", ["csv", "json", "toml"]),
+        ("mailctl test receive hq --depth ", ["connect", "tls", "auth", "mailbox"]),
+        ("mailctl test receive hq --fail-on ", ["fail", "warn"]),
+    ],
+)
+def test_words_are_offered(line: str, expected: list[str]) -> None:
+    assert offered(line) == expected
+
+
+@pytest.mark.parametrize(
+    "command", ["server show", "server edit", "server delete", "server reorder --before", "test send", "test receive"]
+)
+def test_codes_are_offered(catalogue: Mailctl, command: str) -> None:
+    assert offered(f"mailctl {command} ") == ["hq", "本社"]
+
+
+def test_a_code_in_another_script_is_completed(catalogue: Mailctl) -> None:
+    assert offered("mailctl server show 本") == ["本社"]
+
+
+def test_the_settings_file_named_on_the_line_is_the_one_asked(catalogue: Mailctl, tmp_path: Path) -> None:
+    assert offered(f"mailctl --config {tmp_path / 'none.toml'} server show ") == []
+    assert offered(f"mailctl --config {catalogue.config} server show h", MAILCTL_CONFIG="") == ["hq"]
+
+
+def test_a_home_folder_that_the_shell_has_not_expanded_is_understood(catalogue: Mailctl, tmp_path: Path) -> None:
+    home = {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path), "MAILCTL_CONFIG": ""}
+    assert offered(f"mailctl --config ~/{catalogue.config.name} server show h", **home) == ["hq"]
+
+
+def test_a_broken_settings_file_offers_nothing_and_says_nothing(catalogue: Mailctl) -> None:
+    catalogue.config.write_text("this is = not [valid")
+    assert offered("mailctl server show ") == []
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish", "powershell"])
+def test_names_stand_beside_the_codes_where_the_shell_shows_them(catalogue: Mailctl, shell: str) -> None:
+    catalogue.must("server", "edit", "hq", "--name", "Zürich 東京")
+    assert "Zürich 東京" in complete(shell, "mailctl server show ")
+
+
+@pytest.mark.parametrize("hostile", ["$(touch pwned)", "`touch pwned`", '\\"; touch pwned; "', "a [/b] [red]c", "'x'"])
+def test_a_name_is_neither_run_nor_read_as_markup(catalogue: Mailctl, hostile: str) -> None:
+    catalogue.must("server", "edit", "hq", "--name", hostile)
+    (said,) = [line for line in complete("zsh", "mailctl server show ").splitlines() if '"hq"' in line]
+    description = said.partition('"hq":')[2].strip("\")'")
+    assert not set(description) & set("$`\\\"'[]")
+
+
+@pytest.mark.parametrize("hostile", ["a$(x)", "`x`", "it's", 'say"so"', "a;b", "a*"])
+def test_a_code_that_a_shell_would_interpret_is_not_offered(catalogue: Mailctl, hostile: str) -> None:
+    catalogue.add_server(hostile)
+    assert offered("mailctl server show ") == ["hq", "本社"]
+
+
+@pytest.mark.parametrize(("shell", "mark"), [("bash", "complete -o default -F"), ("zsh", "compdef")])
+def test_the_script_is_shown_for_the_shell_that_runs_mailctl(shell: str, mark: str, mailctl: Mailctl) -> None:
+    import shutil
+
+    if shutil.which(shell) is None:
+        pytest.skip(f"needs {shell}")
+    finished = subprocess.run(
+        [shell, "-c", f"{sys.executable} -m mailctl --show-completion; true"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert mark in finished.stdout, finished.stderr
+    assert "_MAILCTL_COMPLETE=complete_" in finished.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs bash")
+def test_bash_completes_a_code_by_the_script(catalogue: Mailctl, tmp_path: Path) -> None:
+    """The script that is installed, run by the shell it is for."""
+    (tmp_path / "mailctl").write_text(f'#!/bin/sh\nexec {sys.executable} -m mailctl "$@"\n')
+    (tmp_path / "mailctl").chmod(0o755)
+    script = subprocess.run(
+        ["bash", "-c", "mailctl --show-completion; true"],
+        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    program = f"""{script}
+    COMP_WORDS=(mailctl server show 本) COMP_CWORD=3
+    _mailctl_completion mailctl
+    printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    answered = subprocess.run(
+        ["bash", "-c", program],
+        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert answered.stdout == "本社\n"
