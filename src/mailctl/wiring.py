@@ -28,7 +28,8 @@ def open_settings(path: Path) -> SettingsFile:
 def open_secrets(settings_file: SettingsFile, warn: Callable[[str], None]) -> Secrets:
     from mailctl.credentials import Secrets
 
-    return Secrets(settings_file.load().secrets, settings_file.path.parent, warn=warn)
+    path = settings_file.path
+    return Secrets(settings_file.load().secrets, path.parent, vault_path=path.with_suffix(".vault"), warn=warn)
 
 
 def resolve_paths(server: Server, settings_file: SettingsFile) -> Server:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mailctl.cli.changes import apply_change
+from mailctl.cli.changes import apply_change, plain
 from mailctl.cli.params import (
     DryRun,
     IncomingOptions,
@@ -25,7 +25,12 @@ from mailctl.errors import ExclusiveSettingsError, InvalidValueError, UsageError
 from mailctl.model.file_format import FileFormat
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mailctl.model.secret import Secret
     from mailctl.model.server import IncomingProtocol
+    from mailctl.model.settings import Settings
+    from mailctl.services.secrets import References
     from mailctl.services.servers import Edit
 
 app = typer.Typer(help="The catalogue of mail servers: an ordered list, each entry under one code.")
@@ -82,8 +87,14 @@ def add(
         given = run_wizard(session, code, given)
     else:
         given = _with_preset(session, {"code": code, **given}, preset)
-    given = _with_passphrase(session, given, tls, dry_run=dry_run)
-    _change(session, add_server(given, if_not_exists=if_not_exists), str(given["code"]), dry_run, output)
+    _change(
+        session,
+        lambda fields: add_server(fields, if_not_exists=if_not_exists),
+        given,
+        _passphrase(str(given["code"]), tls),
+        dry_run=dry_run,
+        output=output,
+    )
 
 
 @app.command()
@@ -127,8 +138,14 @@ def edit(
         given = _with_preset(session, given, preset)
     if new_code is not None:
         given["code"] = new_code
-    given = _with_passphrase(session, {"code": code, **given}, tls, dry_run=dry_run)
-    _change(session, edit_server(code, given, clear=clear or ()), str(given["code"]), dry_run, output)
+    _change(
+        session,
+        lambda fields: edit_server(code, fields, clear=clear or ()),
+        {"code": code, **given},
+        _passphrase(code, tls),
+        dry_run=dry_run,
+        output=output,
+    )
 
 
 @app.command()
@@ -196,7 +213,7 @@ def reorder(
     if placements and len(codes) != 1:
         raise UsageError("--first, --last, --before and --after move one server; name one code")
     edit_ = move_server(codes[0], placements[0]) if placements else order_servers(codes)
-    change = apply_change(session, edit_, dry_run=dry_run)
+    change = apply_change(session, plain(edit_), dry_run=dry_run)
     if output is OutputFormat.JSON:
         session.terminal.data(**change.as_json(), servers=[server.code for server in change.after.servers])
     else:
@@ -223,7 +240,7 @@ def delete(
     if not dry_run and not session.terminal.require_agreement(f"Delete the server '{code}' ({server.name})?", yes=yes):
         session.terminal.say("nothing was deleted")
         raise typer.Exit(1)
-    change = apply_change(session, delete_server(code), dry_run=dry_run)
+    change = apply_change(session, plain(delete_server(code)), dry_run=dry_run)
     if output is OutputFormat.JSON:
         session.terminal.data(**change.as_json(), deleted=[server.code])
     else:
@@ -250,7 +267,7 @@ def delete_all(
     if codes and not dry_run and not session.terminal.require_agreement(question, yes=yes):
         session.terminal.say("nothing was deleted")
         raise typer.Exit(1)
-    change = apply_change(session, delete_all_servers, dry_run=dry_run)
+    change = apply_change(session, plain(delete_all_servers), dry_run=dry_run)
     if output is OutputFormat.JSON:
         session.terminal.data(**change.as_json(), deleted=codes)
     else:
@@ -285,7 +302,7 @@ def import_(
     session = get_session(context)
     rows = read_rows(_read_file(file), format_of(file, format_), source=file)
     outcome = Imported([], [], [])
-    change = apply_change(session, import_servers(rows, outcome, new_only=new_only), dry_run=dry_run)
+    change = apply_change(session, plain(import_servers(rows, outcome, new_only=new_only)), dry_run=dry_run)
     if output is OutputFormat.JSON:
         session.terminal.data(**change.as_json(), **outcome._asdict())
         return
@@ -365,19 +382,15 @@ def _protocol(given: dict[str, Any]) -> IncomingProtocol:
     return IncomingProtocol.POP3 if protocol == "pop3" else IncomingProtocol.IMAP
 
 
-def _with_passphrase(session: Session, given: dict[str, Any], tls: TlsOptionGroup, *, dry_run: bool) -> dict[str, Any]:
-    """Store a client key's passphrase given on standard input, and put its reference into the fields."""
+def _passphrase(code: str, tls: TlsOptionGroup) -> dict[str, Secret]:
+    """Return the client key's passphrase if standard input gives one, under the name by which it is stored."""
     if not tls.client_key_passphrase_stdin:
-        return given
+        return {}
     from mailctl.cli.params import read_stdin_secret
-    from mailctl.services.fields import merge_fields
 
     if tls.client_key_passphrase_from is not None:
         raise UsageError("--client-key-passphrase-stdin and --client-key-passphrase-from exclude each other")
-    secret = read_stdin_secret("--client-key-passphrase")
-    name = f"server:{given['code']}/client-key-passphrase"
-    reference = session.secrets.reference(name) if dry_run else session.secrets.store(name, secret)
-    return merge_fields(given, {"tls": {"client_key_passphrase": str(reference)}})
+    return {f"server:{code}/client-key-passphrase": read_stdin_secret("--client-key-passphrase")}
 
 
 def _name_missing(code: str | None, given: dict[str, Any]) -> None:
@@ -391,16 +404,31 @@ def _name_missing(code: str | None, given: dict[str, Any]) -> None:
         raise as_options(error) from None
 
 
-def _change(session: Session, edit_: Edit, code: str, dry_run: bool, output: OutputFormat) -> None:
+def _change(
+    session: Session,
+    edit_with: Callable[[dict[str, Any]], Edit],
+    given: dict[str, Any],
+    new: dict[str, Secret],
+    *,
+    dry_run: bool,
+    output: OutputFormat,
+) -> None:
+    """Carry out an edit made of the given fields and the references of new secrets; tell what it did."""
+    from mailctl.services.fields import merge_fields
+
+    def edit_(settings: Settings, references: References) -> Settings:
+        stored = [{"tls": {"client_key_passphrase": str(reference)}} for reference in references.values()]
+        return edit_with(merge_fields(given, *stored))(settings)
+
     try:
-        change = apply_change(session, edit_, dry_run=dry_run)
+        change = apply_change(session, edit_, new=new, dry_run=dry_run)
     except (InvalidValueError, ExclusiveSettingsError) as error:
         raise as_options(error) from None
-    server = change.after.get_server(code)
+    server = change.after.get_server(str(given["code"]))
     if output is OutputFormat.JSON:
         session.terminal.data(**change.as_json(), server=server)
     else:
-        added = change.before.find_server(code) is None and len(change.after.servers) > len(change.before.servers)
+        added = len(change.after.servers) > len(change.before.servers)
         change.tell(session, f"{'added' if added else 'changed'} '{server.code}'", f"'{server.code}' is so already")
     for warning in server.warnings:
         session.terminal.warn(warning)

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from mailctl.errors import NotFoundError, Problem
 from mailctl.model.server import Server
-from mailctl.model.values import FilePath, Reference
+from mailctl.model.values import FilePath, Namespace, Reference
 
 SCHEMA_VERSION = 1
 
@@ -34,7 +34,7 @@ class SecretOptions(Struct, frozen=True, kw_only=True):
     backend: SecretBackend | None = None
     key_file: FilePath | None = None
     passphrase_from: Reference | None = None
-    namespace: str | None = None
+    namespace: Namespace | None = None
     named: dict[str, Reference] = {}
 
     def conflicts(self) -> Iterator[Problem]:

@@ -161,6 +161,13 @@ def parse_pin(text: str) -> str:
     return "sha256:" + text[7:].replace(":", "").lower()
 
 
+def parse_namespace(text: str) -> str:
+    """Parse the namespace of a settings file's keyring entries: letters, digits, `-` and `_`."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", text, re.ASCII):
+        raise ValueError(f"{shown(text)} is not a namespace: letters, digits, '-' and '_'")
+    return text
+
+
 def parse_reference(text: str) -> str:
     """Parse a secret reference and return it in its text form (see `secret.parse_secret_ref`)."""
     try:
@@ -183,6 +190,7 @@ TimeoutSeconds = Annotated[
 ]
 FilePath = Annotated[str, _meta("path of a file; a relative one is seen from the settings file's folder", parse_path)]
 Pin = Annotated[str, _meta("sha256: and the 64 hex digits of the public key's SHA-256", parse_pin)]
+Namespace = Annotated[str, _meta("keeps the keyring entries of two settings files apart", parse_namespace)]
 Reference = Annotated[
     str,
     _meta("where a secret lives: env:NAME, file:PATH, command:PROGRAM ARGS, keyring:…, vault:…", parse_reference),
