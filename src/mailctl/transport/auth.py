@@ -9,6 +9,7 @@ import binascii
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,6 +20,9 @@ from mailctl.protocol.redact import Redactor
 from mailctl.protocol.replies import printable
 from mailctl.protocol.sasl import Mechanism, choose_method, open_mechanism
 from mailctl.transport.route import Route
+
+CANCEL = b"*\r\n"
+"""What a client says to break an exchange off (RFC 4954, 4; RFC 5034, 4; RFC 9051, 6.2.2)."""
 
 _TURNS_MAX = 12
 """More challenges than any mechanism needs."""
@@ -54,6 +58,9 @@ class Dialogue(Protocol):
 
     def respond(self, response: bytes) -> Challenge | Verdict:
         """Send a response, in base64."""
+
+    def cancel(self) -> None:
+        """Send CANCEL in the place of a response, and wait for nothing."""
 
 
 def choose(route: Route, configured: str, offered: Collection[str]) -> str:
@@ -108,25 +115,34 @@ def authenticate(mechanism: Mechanism, dialogue: Dialogue, redactor: Redactor) -
     unsent = None if dialogue.initial_was_sent else initial
     for _ in range(_TURNS_MAX):
         if isinstance(turn, Verdict):
-            break
-        challenge = _decode(turn, mechanism.name, redactor)
-        if unsent is not None and not challenge:
-            response, unsent = unsent, None
-        else:
-            response = mechanism.respond(challenge)
-            _tell(redactor, mechanism)
+            return _settle(turn, mechanism, redactor)
+        try:
+            challenge = _decode(turn, mechanism.name, redactor)
+            if unsent is not None and not challenge:
+                response, unsent = unsent, None
+            else:
+                response = mechanism.respond(challenge)
+        except ProtocolError:
+            with suppress(MailError):
+                dialogue.cancel()
+            raise
+        _tell(redactor, mechanism)
         turn = dialogue.respond(b64encode(response))
-    else:
-        raise ProtocolError(f"the server's challenges of {mechanism.name} do not end", reason=Reason.SASL_CHALLENGE)
-    if not turn.ok:
-        raise refusal(turn, redactor, mechanism=mechanism.name, challenge_error=mechanism.challenge_error)
+    raise ProtocolError(f"the server's challenges of {mechanism.name} do not end", reason=Reason.SASL_CHALLENGE)
+
+
+def _settle(verdict: Verdict, mechanism: Mechanism, redactor: Redactor) -> Verdict:
+    if not verdict.ok:
+        raise refusal(verdict, redactor, mechanism=mechanism.name, challenge_error=mechanism.challenge_error)
     mechanism.verify()
-    return turn
+    return verdict
 
 
 def _tell(redactor: Redactor, mechanism: Mechanism) -> None:
     for derived in mechanism.derived:
         redactor.add(derived)
+        # SCRAM has base64 inside of its base64.
+        redactor.add(b64encode(derived))
 
 
 def _decode(challenge: Challenge, mechanism: str, redactor: Redactor) -> bytes:

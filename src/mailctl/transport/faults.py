@@ -73,7 +73,7 @@ _TLS_REASONS = {
     ),
     Reason.HANDSHAKE_RESET: (
         "the server ended the connection during the TLS handshake",
-        ("UNEXPECTED_EOF_WHILE_READING", "TLSV1_ALERT_INTERNAL_ERROR"),
+        ("TLSV1_ALERT_INTERNAL_ERROR",),
     ),
 }
 _TLS_BY_NAME = {name: reason for reason, (_, names) in _TLS_REASONS.items() for name in names}
@@ -87,8 +87,8 @@ def _tls_error(error: ssl.SSLError, doing: str) -> MailError:
         details = {"verify_code": error.verify_code, "verify_message": error.verify_message}
         return TLSError(f"{said} ({doing})", reason=reason, details=details)
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return TLSError(f"the server ended the TLS session ({doing})", reason=Reason.HANDSHAKE_RESET)
-    name = error.reason or "unknown"
+        return NetworkError(f"the server closed the connection ({doing})", reason=Reason.CLOSED)
+    name = getattr(error, "reason", None) or "unknown"
     reason = _TLS_BY_NAME.get(name, Reason.TLS)
     said = _TLS_REASONS[reason][0] if reason in _TLS_REASONS else "TLS failed"
     return TLSError(f"{said} ({doing})", reason=reason, details={"openssl": name})

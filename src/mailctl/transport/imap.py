@@ -14,7 +14,7 @@ from mailctl.protocol.reasons import Reason
 from mailctl.transport import auth
 from mailctl.transport.imap_mailbox import ImapSession
 from mailctl.transport.imap_transport import Completion, ImapTransport, Literal, quoted
-from mailctl.transport.route import Route, connect, reaches, secure
+from mailctl.transport.route import Route, connect, greeted, reaches, secure
 from mailctl.transport.trace import Trace
 from mailctl.transport.watch import StageRecord, Watch
 from mailctl.transport.wire import Wire
@@ -77,8 +77,8 @@ class _Opening:
         return self._watch.stage(stage, protocol=self._route.protocol)
 
     def _greet(self, transport: ImapTransport) -> Completion:
-        transport.wire.begin_reply()
-        greeting = transport.read_greeting()
+        with greeted(transport.wire, self._route):
+            greeting = transport.read_greeting()
         said = transport.wire.redacted(greeting.raw)
         condition = greeting.status.condition
         if condition in ("BYE", "NO", "BAD"):
@@ -218,6 +218,9 @@ class _ImapDialogue:
     def respond(self, response: bytes) -> auth.Challenge | auth.Verdict:
         self._transport.send(response + b"\r\n")
         return self._turn()
+
+    def cancel(self) -> None:
+        self._transport.send(auth.CANCEL)
 
     def _turn(self) -> auth.Challenge | auth.Verdict:
         completion = self._transport.read_turn(self._tag)

@@ -5,6 +5,8 @@ RFC 9051, 2342 (NAMESPACE), 6154 (SPECIAL-USE), 9208 (QUOTA). Nothing is changed
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,7 +93,8 @@ class ImapSession:
             for command in ("LIST", "EXAMINE"):
                 if not completions[command].ok:
                     raise self._transport.refusal(completions[command], f"refuses {command}", Reason.MAILBOX_REFUSED)
-            mailbox = self._read()
+            with _parsing():
+                mailbox = self._read()
             record.reply = self._transport.said(completions["EXAMINE"])
             record.evidence |= {
                 "messages": mailbox.messages,
@@ -185,9 +188,15 @@ class ImapSession:
 
 
 def _parse(lines: list[Any]) -> tuple[Any, ...]:
+    return tuple(parse_response(lines)) if lines else ()
+
+
+@contextmanager
+def _parsing() -> Iterator[None]:
+    """IMAPClient's parser meets malformed answers with whatever exception comes first."""
     try:
-        return tuple(parse_response(lines)) if lines else ()
-    except (ValueError, TypeError, IndexError, RecursionError):
+        yield
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         raise ProtocolError("the server's answer is malformed", reason=Reason.MALFORMED_REPLY) from None
 
 

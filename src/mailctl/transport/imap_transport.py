@@ -160,13 +160,13 @@ class ImapTransport(imaplib.IMAP4):
 
         Raises NetworkError, or TemporaryError where its code says so, if the server says BYE.
         """
-        while self._tagged.get(tag) is None:
-            with translated(self.wire.peer):
+        with translated(self.wire.peer):
+            while self._tagged.get(tag) is None:
                 line = self._get_response()
-            if "BYE" in self.untagged_responses:
-                raise self._farewell()
-            if line is None:
-                return None
+                if "BYE" in self.untagged_responses:
+                    raise self._farewell()
+                if line is None:
+                    return None
         kind, texts = self._tagged.pop(tag)
         raw = b" ".join((tag, kind.encode(), texts[0]))
         try:

@@ -38,12 +38,14 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much a server may say. `line_bytes` and `reply_bytes`: a line, and all lines of the reply to a command.
+    """How much a server may say.
 
+    `line_bytes`, `reply_bytes`, `reply_lines`: a line, and all lines of the reply to a command.
     `bulk_bytes`: a message or a literal. `bulk_bytes_per_second`: the rate below which bulk data counts as stalled.
     """
 
     line_bytes: int = 64 * 1024
     reply_bytes: int = 4 * 1024 * 1024
+    reply_lines: int = 100_000
     bulk_bytes: int = 64 * 1024 * 1024
     bulk_bytes_per_second: int = 1024

@@ -6,7 +6,7 @@ import poplib
 import re
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from mailctl.errors import CapabilityError, MailError, ProtocolError, RefusedError, TemporaryError, TLSError
@@ -18,7 +18,7 @@ from mailctl.protocol.reasons import Reason
 from mailctl.protocol.replies import PopReply, parse_pop_reply
 from mailctl.transport import auth
 from mailctl.transport.faults import translated
-from mailctl.transport.route import Route, connect, reaches, secure
+from mailctl.transport.route import Route, connect, greeted, reaches, secure
 from mailctl.transport.trace import Trace
 from mailctl.transport.watch import StageRecord, Watch
 from mailctl.transport.wire import Wire
@@ -79,18 +79,16 @@ class Pop3Transport(poplib.POP3):
                 f"what {self.wire.peer} says is no POP3 answer", reason=error.reason, reply=said
             ) from None
 
-    def read_lines(self, *, is_bulk: bool = True) -> list[bytes]:
-        """Read the lines that follow a positive answer, to the lone dot; listings and messages are bulk data."""
-        lines: list[bytes] = []
-        with self.wire.bulk() if is_bulk else nullcontext():
-            while (line := self._getline()[0]) != b".":
-                lines.append(line[1:] if line.startswith(b"..") else line)
-        return lines
+    def read_lines(self) -> Iterator[bytes]:
+        """Yield the lines that follow a positive answer, to the lone dot."""
+        while (line := self._getline()[0]) != b".":
+            yield line[1:] if line.startswith(b".") else line
 
     def command(self, text: str) -> Answer:
         """Send a command and return its answer."""
         with translated(self.wire.peer):
-            self._putcmd(text)  # type: ignore[attr-defined]  # not in its stub; all of poplib's commands go through it
+            # Not by `_putcmd`: which control characters that refuses depends on Python's version.
+            self._putline(text.encode())  # type: ignore[attr-defined]  # not in its stub
         return self.read_answer()
 
     def said(self, answer: Answer) -> bytes:
@@ -129,12 +127,12 @@ class Pop3Session:
         """Return the unique id of each message by its number; they stay the same over sessions."""
         return self._read_uidl(self._transport.command("UIDL"))
 
-    def top(self, number: int, lines: int = 0) -> list[bytes]:
+    def top(self, number: int, lines: int = 0) -> bytes:
         """Return a message's header, and so many lines of its body."""
-        return self._read_message(self._transport.command(f"TOP {number} {lines}"))
+        return self._read_top(self._transport.command(f"TOP {number} {lines}"))
 
-    def retrieve(self, number: int) -> list[bytes]:
-        """Return a message's lines."""
+    def retrieve(self, number: int) -> bytes:
+        """Return a message."""
         return self._read_message(self._transport.command(f"RETR {number}"))
 
     def survey(self) -> int:
@@ -148,7 +146,7 @@ class Pop3Session:
             if has_uidl:
                 record.evidence["unique_ids"] = len(self.uidl())
             if count and self._has_top:
-                record.evidence["top_lines"] = len(self.top(1))
+                record.evidence["top_bytes"] = len(self.top(1))
             return count
 
     @property
@@ -166,7 +164,7 @@ class Pop3Session:
         if self._has_top:
             answer = self._transport.read_answer()
             if count or answer.ok:
-                record.evidence["top_lines"] = len(self._read_message(answer))
+                record.evidence["top_bytes"] = len(self._read_top(answer))
         return count
 
     def _read_stat(self, answer: Answer) -> tuple[int, int]:
@@ -182,17 +180,25 @@ class Pop3Session:
         if not answer.ok:
             raise self._transport.refusal(answer, "does not list the messages", Reason.MAILBOX_REFUSED)
         found: dict[int, str] = {}
-        for line in self._transport.read_lines():
-            entry = _UID.fullmatch(line.strip())
-            if not entry:
-                raise self._malformed(line, "UIDL")
-            found[int(entry[1])] = entry[2].decode("ascii")
+        with self._transport.wire.bulk(self._transport.wire.limits.reply_bytes):
+            for line in self._transport.read_lines():
+                entry = _UID.fullmatch(line.strip())
+                if not entry:
+                    raise self._malformed(line, "UIDL")
+                found[int(entry[1])] = entry[2].decode("ascii")
         return found
 
-    def _read_message(self, answer: Answer) -> list[bytes]:
+    def _read_message(self, answer: Answer, bytes_max: int | None = None) -> bytes:
         if not answer.ok:
             raise self._transport.refusal(answer, "does not give out the message", Reason.MESSAGE_REFUSED)
-        return self._transport.read_lines()
+        message = bytearray()
+        with self._transport.wire.bulk(bytes_max):
+            for line in self._transport.read_lines():
+                message += line + b"\r\n"
+        return bytes(message)
+
+    def _read_top(self, answer: Answer) -> bytes:
+        return self._read_message(answer, self._transport.wire.limits.reply_bytes)
 
     def _malformed(self, line: bytes, command: str) -> ProtocolError:
         return ProtocolError(
@@ -255,8 +261,8 @@ class _Opening:
         return self._watch.stage(stage, protocol=self._route.protocol)
 
     def _greet(self, transport: Pop3Transport) -> bytes:
-        transport.wire.begin_reply()
-        greeting = transport.read_answer()
+        with greeted(transport.wire, self._route):
+            greeting = transport.read_answer()
         if not greeting.ok:
             raise transport.refusal(greeting, "takes no connection from here", Reason.GREETING_REFUSED)
         return transport.said(greeting)
@@ -294,7 +300,7 @@ class _Opening:
         answer = transport.command("CAPA")
         if answer.reply is None:
             raise transport.refusal(answer, "answers CAPA", Reason.PROTOCOL)
-        return parse_capa(transport.read_lines(is_bulk=False)) if answer.ok else PopCapabilities()
+        return parse_capa(list(transport.read_lines())) if answer.ok else PopCapabilities()
 
     def _ask_capabilities(self, record: StageRecord) -> None:
         self.capabilities = self._list_capabilities(self.transport)
@@ -376,6 +382,9 @@ class _Pop3Dialogue:
 
     def respond(self, response: bytes) -> auth.Challenge | auth.Verdict:
         return self._turn(response.decode())
+
+    def cancel(self) -> None:
+        self._transport.wire.send(auth.CANCEL)
 
     def _turn(self, text: str) -> auth.Challenge | auth.Verdict:
         answer = self._transport.command(text)

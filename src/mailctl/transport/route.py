@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
-from mailctl.errors import InvalidValueError, MailError, Problem, TLSError
+from mailctl.errors import InvalidValueError, MailError, NetworkError, Problem, ProtocolError, TLSError
 from mailctl.model.report import Stage
 from mailctl.model.secret import Secret
-from mailctl.model.server import DEFAULT_PORTS, IncomingEndpoint, Protocol, SmtpEndpoint, TlsOptions
+from mailctl.model.server import (
+    DEFAULT_PORTS,
+    IncomingEndpoint,
+    Protocol,
+    SmtpEndpoint,
+    TlsOptions,
+    pairing_warning,
+)
 from mailctl.model.values import ascii_host
 from mailctl.protocol.envelope import check_command_text
 from mailctl.protocol.reasons import Reason
@@ -101,13 +108,13 @@ class Route:
         return Limits(line_bytes=1024 * 1024) if self.protocol is Protocol.IMAP else Limits()
 
     @property
-    def mode_hint(self) -> str:
-        """What to look at when the other side speaks TLS where it should not, or the reverse."""
+    def mode_hint(self) -> str | None:
+        """What to look at when the other side speaks TLS where it should not, or the reverse; None if all is usual."""
+        port, security = self.endpoint.port, self.endpoint.security
+        if port in DEFAULT_PORTS[self.protocol].values() and not pairing_warning(self.protocol, port, security):
+            return None
         usual = ", ".join(f"{security} {port}" for security, port in DEFAULT_PORTS[self.protocol].items())
-        return (
-            f"security {self.endpoint.security} does not seem to fit port {self.endpoint.port}; "
-            f"usual for {self.protocol.upper()}: {usual}"
-        )
+        return f"security {security} does not seem to fit port {port}; usual for {self.protocol.upper()}: {usual}"
 
 
 def reaches(until: Stage, stage: Stage) -> bool:
@@ -136,6 +143,8 @@ def _connect(route: Route, watch: Watch, trace: Trace | None, deadline: Deadline
         record.evidence |= {"address": dialler.address.ip, "family": dialler.address.family_name}
         for warning in dialler.warnings():
             record.warn(warning)
+    if trace:
+        trace.note(route.protocol, f"connected to {dialler.address.ip}, port {dialler.address.port}")
     return Wire(
         connected,
         peer=route.peer,
@@ -149,6 +158,22 @@ def _connect(route: Route, watch: Watch, trace: Trace | None, deadline: Deadline
     )
 
 
+@contextmanager
+def greeted(wire: Wire, route: Route) -> Iterator[None]:
+    """Read the greeting inside, with a deadline of its own where it comes in the clear.
+
+    A server that says nothing there, or nothing that can be understood, may be waiting for TLS: the hint says so.
+    """
+    if not wire.is_secured:
+        wire.begin_reply()
+    try:
+        yield
+    except (NetworkError, ProtocolError) as error:
+        if not wire.is_secured:
+            error.hint = error.hint or route.mode_hint
+        raise
+
+
 def secure(wire: Wire, route: Route, watch: Watch, *, mode: str, reach: ReachTls) -> None:
     """Begin TLS on a connection (stages tls and certificate).
 
@@ -160,6 +185,8 @@ def secure(wire: Wire, route: Route, watch: Watch, *, mode: str, reach: ReachTls
         record.evidence |= {"sni": None if tls.is_ip_address(route.host) else route.host, "mode": mode}
         reach(wire)
         context = tls.build_context(route.tls, passphrase=route.client_key_passphrase)
+        if mode == "implicit":
+            _refuse_cleartext_greeting(wire, route)
         try:
             secured = wire.start_tls(context, route.host)
         except TLSError as error:
@@ -189,6 +216,19 @@ def secure(wire: Wire, route: Route, watch: Watch, *, mode: str, reach: ReachTls
         except TLSError:
             wire.close()
             raise
+
+
+def _refuse_cleartext_greeting(wire: Wire, route: Route) -> None:
+    """Raise TLSError if the server greets before the handshake, as one does that speaks no TLS on this port."""
+    greeting = wire.find_early_data()
+    if greeting:
+        wire.is_broken = True
+        raise TLSError(
+            f"{wire.peer} does not speak TLS here: it greets in the clear",
+            reason=Reason.WRONG_VERSION,
+            reply=wire.redacted(greeting),
+            hint=route.mode_hint,
+        )
 
 
 def fetch_certificate(route: Route, reach: ReachTls, failure: TLSError) -> dict[str, object]:

@@ -14,7 +14,7 @@ from mailctl.protocol.envelope import check_command_text
 from mailctl.protocol.reasons import Reason
 from mailctl.transport import auth
 from mailctl.transport.esmtp import SmtpTransport, client_name
-from mailctl.transport.route import Route, connect, reaches, secure
+from mailctl.transport.route import Route, connect, greeted, reaches, secure
 from mailctl.transport.submission import SmtpSession
 from mailctl.transport.trace import Trace
 from mailctl.transport.watch import StageRecord, Watch
@@ -82,8 +82,8 @@ class _Opening:
         return self._watch.stage(stage, protocol=self._route.protocol)
 
     def _greet(self, transport: SmtpTransport) -> bytes:
-        transport.wire.begin_reply()
-        greeting = transport.read_reply()
+        with greeted(transport.wire, self._route):
+            greeting = transport.read_reply()
         if greeting.code != 220:
             raise transport.refusal(greeting, "takes no connection from here", Reason.GREETING_REFUSED)
         return transport.said(greeting)
@@ -166,6 +166,9 @@ class _SmtpDialogue:
 
     def respond(self, response: bytes) -> auth.Challenge | auth.Verdict:
         return self._turn(response.decode())
+
+    def cancel(self) -> None:
+        self._transport.wire.send(auth.CANCEL)
 
     def _turn(self, verb: str, arguments: str = "") -> auth.Challenge | auth.Verdict:
         reply = self._transport.command(verb, arguments)

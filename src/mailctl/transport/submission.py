@@ -12,7 +12,6 @@ from mailctl.errors import (
     FateUnknownError,
     MailError,
     NetworkError,
-    ProtocolError,
     RefusedError,
 )
 from mailctl.model.report import Stage
@@ -117,7 +116,7 @@ class SmtpSession:
             raise
         try:
             reply = self._transport.read_reply()
-        except (NetworkError, ProtocolError) as error:
+        except MailError as error:
             raise _fate_unknown(error) from error
         if not reply.succeeded:
             if reply.code // 100 == 3:

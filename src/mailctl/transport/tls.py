@@ -9,6 +9,7 @@ import ipaddress
 import socket
 import ssl
 from pathlib import Path
+from typing import TypeAlias
 
 from mailctl.errors import TLSError
 from mailctl.model.secret import Secret
@@ -17,6 +18,9 @@ from mailctl.protocol.reasons import Reason
 from mailctl.transport.faults import find_mail_error
 from mailctl.transport.limits import Deadline
 
+Context: TypeAlias = ssl.SSLContext
+"""What `build_context` makes, for those who pass it on."""
+
 _HANDSHAKE_REASONS: dict[str, Reason] = {
     Reason.TIMED_OUT: Reason.HANDSHAKE_TIMED_OUT,
     Reason.RESET: Reason.HANDSHAKE_RESET,
@@ -24,9 +28,7 @@ _HANDSHAKE_REASONS: dict[str, Reason] = {
 }
 
 
-def build_context(
-    options: TlsOptions, *, passphrase: Secret | None = None, verify: bool | None = None
-) -> ssl.SSLContext:
+def build_context(options: TlsOptions, *, passphrase: Secret | None = None, verify: bool | None = None) -> Context:
     """Return the context of a connection. `passphrase` opens the client's key; `verify` overrules the options.
 
     Raises TLSError of reason `ca-file` or `client-certificate` if a file cannot be used.
@@ -46,7 +48,7 @@ def build_context(
     return context
 
 
-def _trust(context: ssl.SSLContext, ca_file: str | None) -> None:
+def _trust(context: Context, ca_file: str | None) -> None:
     if ca_file is None:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
         return
@@ -60,7 +62,7 @@ def _trust(context: ssl.SSLContext, ca_file: str | None) -> None:
         ) from error
 
 
-def _present(context: ssl.SSLContext, certificate: str, key: str, passphrase: Secret | None) -> None:
+def _present(context: Context, certificate: str, key: str, passphrase: Secret | None) -> None:
     # A password is always given: without one OpenSSL would ask for it on the terminal.
     password = passphrase.reveal() if passphrase else ""
     try:
@@ -89,9 +91,7 @@ def is_ip_address(host: str) -> bool:
     return True
 
 
-def shake_hands(
-    connected: socket.socket, context: ssl.SSLContext, host: str, deadline: Deadline, doing: str
-) -> ssl.SSLSocket:
+def shake_hands(connected: socket.socket, context: Context, host: str, deadline: Deadline, doing: str) -> ssl.SSLSocket:
     """Return the connection secured; implicit TLS, STARTTLS and STLS all pass here.
 
     `host`: A-labels or an IP address, for SNI (names only) and the certificate check. `doing` completes messages.

@@ -62,8 +62,10 @@ class Wire:
         self._buffer = bytearray()
         self._searched = 0
         self._reply_bytes = 0
+        self._reply_lines = 0
         self._has_spoken = False
         self._bulk_bytes = 0
+        self._bulk_bytes_max = 0
         self._quantum_bytes = 0.0
         self._in_bulk = False
         self._trace = trace
@@ -97,6 +99,7 @@ class Wire:
         """Start the deadline and the cap of a command with its reply anew; for each of several in a pipeline."""
         self._command = Deadline(self._timeout_seconds, within=self._whole)
         self._reply_bytes = 0
+        self._reply_lines = 0
 
     def send(self, command: bytes) -> None:
         """Send one or more whole commands, and begin the deadline of the reply."""
@@ -126,21 +129,27 @@ class Wire:
     def _count_reply(self, part: bytes) -> None:
         self._hear(part)
         self._reply_bytes += len(part)
-        if self._reply_bytes > self.limits.reply_bytes:
-            raise self._break(
-                Reason.REPLY_TOO_LONG, f"the answer of {self.peer} is longer than {self.limits.reply_bytes} bytes"
-            )
+        self._reply_lines += 1
+        if self._reply_bytes > self.limits.reply_bytes or self._reply_lines > self.limits.reply_lines:
+            raise self._break(Reason.REPLY_TOO_LONG, f"the answer of {self.peer} does not end")
 
     # Bulk data
 
     @contextmanager
-    def bulk(self) -> Iterator[None]:
-        """Read or write bulk data: a minimum rate instead of the command's deadline, and the bulk cap."""
+    def bulk(self, bytes_max: int | None = None) -> Iterator[None]:
+        """Read or write bulk data: a minimum rate instead of the command's deadline, and another cap.
+
+        `bytes_max`: None for that of the limits.
+        """
         self._in_bulk = True
         self._bulk_bytes = 0
+        self._bulk_bytes_max = self.limits.bulk_bytes if bytes_max is None else bytes_max
         self._begin_quantum()
         try:
             yield
+        except BaseException:
+            self.is_broken = True
+            raise
         finally:
             self._in_bulk = False
             self.begin_reply()
@@ -187,9 +196,13 @@ class Wire:
 
     # TLS
 
+    def find_early_data(self) -> bytes:
+        """Return the beginning of what has arrived and was not read yet; nothing is waited for."""
+        return bytes(self._buffer[:1024]) or self._peek()
+
     def refuse_early_data(self) -> None:
-        """Raise ProtocolError of reason `data-before-tls` if anything has arrived that nothing asked for."""
-        early = bytes(self._buffer[:1024]) or self._peek()
+        """Raise ProtocolError of reason `bytes-before-tls` if anything has arrived that nothing asked for."""
+        early = self.find_early_data()
         if early:
             self.is_broken = True
             raise ProtocolError(
@@ -198,7 +211,7 @@ class Wire:
                 reply=self.redacted(early),
             )
 
-    def start_tls(self, context: ssl.SSLContext, host: str) -> ssl.SSLSocket:
+    def start_tls(self, context: tls.Context, host: str) -> ssl.SSLSocket:
         """Shake hands, within the current deadline; `host` is for SNI and the certificate check.
 
         Raises ProtocolError if data came before, TLSError if no session comes about. The wire is broken then.
@@ -292,9 +305,9 @@ class Wire:
         self._buffer += chunk
         if self._in_bulk:
             self._count_bulk(len(chunk))
-            if self._bulk_bytes > self.limits.bulk_bytes + _RECEIVE_BYTES:
+            if self._bulk_bytes > self._bulk_bytes_max + _RECEIVE_BYTES:
                 raise self._break(
-                    Reason.REPLY_TOO_LONG, f"{self.peer} sends more than {self.limits.bulk_bytes} bytes at a time"
+                    Reason.REPLY_TOO_LONG, f"{self.peer} sends more than {self._bulk_bytes_max} bytes at a time"
                 )
 
     def _take(self, count: int) -> bytes:
@@ -308,7 +321,7 @@ class Wire:
         try:
             with translated(f"{doing} {self.peer}"):
                 yield
-        except Exception:
+        except BaseException:  # Ctrl-C too: a farewell in the middle of something would be part of it
             self.is_broken = True
             raise
 

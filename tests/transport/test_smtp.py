@@ -1,0 +1,274 @@
+"""SMTP sessions against a scripted server: round trips, envelopes, and what is sent when."""
+
+from __future__ import annotations
+
+import base64
+import socket
+
+import pytest
+from tests.doubles.scripted import ScriptedServer
+from tests.doubles.smtp import TAKE_MESSAGE, SmtpServer, ehlo_reply
+from tests.doubles.steps import Close, Expect
+
+from mailctl.errors import (
+    AuthenticationError,
+    CapabilityError,
+    FateUnknownError,
+    InvalidValueError,
+    NetworkError,
+    RefusedError,
+    TemporaryError,
+    TLSError,
+)
+from mailctl.model.report import Stage
+from mailctl.transport.smtp import open_smtp
+from mailctl.transport.watch import Watch
+
+LOGIN = ("ann@example.org", "Tr0ub4dor & 3")
+MESSAGE = b"Message-ID: <1@example.org>\r\nSubject: x\r\n\r\n.dot\r\n"
+NO_EXTENSIONS = ehlo_reply(b"HELP")
+
+
+@pytest.fixture
+def serve(route_to):
+    """Return a function that opens a session with a scripted server and hands it to `act`."""
+
+    def run(server, act=lambda session: session, *, watch=None, auth="none", login=None, tls=None, **options):
+        with ScriptedServer(server.script, tls=tls) as double:
+            route = route_to("smtp", double.port, security=server.security, auth=auth, login=login)
+            with open_smtp(route, watch or Watch(), **options) as session:
+                result = act(session)
+        return result, double
+
+    return run
+
+
+def commands(double):
+    return double.received.split(b"\r\n")
+
+
+def test_a_message_takes_two_round_trips_where_commands_are_pipelined(serve):
+    def act(session):
+        before = session.turns
+        outcome = session.send("a@example.org", ["b@example.org", "c@example.org"], MESSAGE)
+        return outcome, session.turns - before
+
+    (outcome, turns), double = serve(SmtpServer(security="none"), act)
+    assert turns == 2
+    assert outcome.accepted == ("b@example.org", "c@example.org")
+    assert (outcome.refused, outcome.queue_id) == ({}, "4F2Z")
+    assert double.messages == [MESSAGE.replace(b".dot", b"..dot")]
+    assert b"MAIL FROM:<a@example.org> SIZE=%d" % len(MESSAGE) in commands(double)
+
+
+def test_commands_are_sent_one_by_one_where_they_must_be(serve):
+    def act(session):
+        before = session.turns
+        session.send("a@example.org", ["b@example.org"], MESSAGE)
+        return session.turns - before
+
+    turns, double = serve(SmtpServer(security="none", ehlo=NO_EXTENSIONS), act)
+    assert turns == 4
+    assert b"MAIL FROM:<a@example.org>" in commands(double)
+
+
+@pytest.mark.parametrize("ehlo", [ehlo_reply(b"PIPELINING"), NO_EXTENSIONS], ids=["pipelined", "one by one"])
+@pytest.mark.parametrize(("code", "error"), [(b"550", RefusedError), (b"450", TemporaryError)])
+def test_all_recipients_refused_ends_without_a_message(serve, ehlo, code, error):
+    watch = Watch()
+    server = SmtpServer(security="none", ehlo=ehlo, rcpt=code + b" 5.1.1 nobody\r\n", data=b"554 no recipients\r\n")
+    with pytest.raises(error) as caught:
+        serve(server, lambda session: session.send("a@example.org", ["b@example.org"], MESSAGE), watch=watch)
+    assert caught.value.reply == code + b" 5.1.1 nobody"
+    assert caught.value.details["refused"] == {"b@example.org": f"{code.decode()} 5.1.1 nobody"}
+    assert watch.find(Stage.MESSAGE).evidence["refused"]
+
+
+def test_a_go_ahead_without_recipients_is_answered_by_a_lone_dot(serve):
+    def act(session):
+        with pytest.raises(RefusedError) as caught:
+            session.send("a@example.org", ["b@example.org"], MESSAGE)
+        return caught.value
+
+    error, double = serve(SmtpServer(security="none", rcpt=b"550 nobody\r\n"), act)
+    assert error.reply == b"550 nobody"
+    assert double.messages == [b""]
+
+
+def test_some_recipients_refused_are_named_and_the_others_served(serve):
+    rcpt = (b"250 ok\r\n", Expect(rb"RCPT TO:<c@"), b"550 nobody\r\n")
+    outcome, double = serve(
+        SmtpServer(security="none", rcpt=rcpt),
+        lambda session: session.send("a@example.org", ["b@example.org", "c@example.org"], MESSAGE),
+    )
+    assert outcome.accepted == ("b@example.org",)
+    assert {address: reply.code for address, reply in outcome.refused.items()} == {"c@example.org": 550}
+    assert len(double.messages) == 1
+
+
+def test_an_envelope_is_tried_and_taken_back_in_one_round_trip(serve):
+    def act(session):
+        before = session.turns
+        session.envelope("a@example.org", ["b@example.org"])
+        return session.turns - before
+
+    turns, double = serve(SmtpServer(security="none"), act)
+    assert turns == 1
+    assert b"RSET" in commands(double)
+    assert double.messages == []
+
+
+def test_many_recipients_are_sent_in_groups_that_the_server_can_answer(serve):
+    recipients = [f"r{number}@example.org" for number in range(250)]
+    outcome, _ = serve(SmtpServer(security="none"), lambda session: session.send("a@example.org", recipients, MESSAGE))
+    assert outcome.accepted == tuple(recipients)
+
+
+@pytest.mark.parametrize(
+    ("sender", "recipient", "message", "reason"),
+    [
+        ("a@example.org", "b@example.org", b"Subject: x\r\n\r\n" + b"y" * 2000, "message-too-large"),
+        ("grün@example.org", "b@example.org", MESSAGE, "smtputf8-not-offered"),
+        ("a@example.org", "山田@example.org", MESSAGE, "smtputf8-not-offered"),
+        ("a@example.org", "b@example.org", "Subject: grün\r\n\r\n".encode(), "smtputf8-not-offered"),
+        ("a@example.org", "b@example.org", "Subject: x\r\n\r\ngrün".encode(), "not-offered"),
+    ],
+)
+def test_what_the_server_cannot_take_is_refused_before_anything_is_sent(serve, sender, recipient, message, reason):
+    server = SmtpServer(
+        security="none", ehlo=ehlo_reply(b"PIPELINING", b"SIZE 1000"), mail=b"555 must not be asked\r\n"
+    )
+    with pytest.raises((RefusedError, CapabilityError)) as caught:
+        serve(server, lambda session: session.send(sender, [recipient], message))
+    assert caught.value.reason == reason
+    assert caught.value.stage is Stage.MESSAGE
+
+
+def test_smtputf8_and_8bitmime_are_asked_for_exactly_when_needed(serve):
+    ehlo = ehlo_reply(b"PIPELINING", b"8BITMIME", b"SMTPUTF8")
+    server = SmtpServer(security="none", ehlo=ehlo)
+    _, double = serve(server, lambda s: s.send("a@例え.jp", ["b@example.org"], MESSAGE))
+    assert b"MAIL FROM:<a@xn--r8jz45g.jp>" in commands(double)
+    _, double = serve(server, lambda s: s.send("山田@例え.jp", ["b@example.org"], MESSAGE))
+    assert "MAIL FROM:<山田@例え.jp> SMTPUTF8".encode() in commands(double)
+    _, double = serve(server, lambda s: s.send("a@example.org", ["b@example.org"], "Subject: x\n\ngrün".encode()))
+    assert b"MAIL FROM:<a@example.org> BODY=8BITMIME" in commands(double)
+
+
+def test_a_bounce_has_an_empty_sender(serve):
+    _, double = serve(SmtpServer(security="none"), lambda session: session.send("", ["b@example.org"], MESSAGE))
+    assert b"MAIL FROM:<> SIZE=%d" % len(MESSAGE) in commands(double)
+
+
+def test_a_refusal_in_the_middle_of_a_message_is_heard(serve):
+    data = (b"354 go on\r\n", Expect(rb"Subject"), b"552 5.3.4 too big after all\r\n", Close())
+    message = b"Subject: x\r\n\r\n" + b"y" * 40_000_000
+    with pytest.raises((RefusedError, NetworkError)) as caught:
+        serve(SmtpServer(security="none", ehlo=NO_EXTENSIONS, data=data), lambda s: s.send("", ["b@x.org"], message))
+    assert not isinstance(caught.value, FateUnknownError)
+
+
+@pytest.mark.parametrize("end", [b"\xff\xff\r\n", b"399 what\r\n"], ids=["no reply", "out of place"])
+def test_an_answer_to_the_message_that_says_nothing_leaves_its_fate_unknown(serve, end):
+    server = SmtpServer(security="none", data=(TAKE_MESSAGE, end))
+    with pytest.raises(FateUnknownError):
+        serve(server, lambda session: session.send("a@example.org", ["b@example.org"], MESSAGE))
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (b"530 5.7.0 Must issue a STARTTLS command first\r\n", TLSError),
+        (b"530 5.7.57 Client was not authenticated to send mail\r\n", AuthenticationError),
+    ],
+)
+def test_530_says_what_is_missing(serve, reply, error):
+    with pytest.raises(error):
+        serve(SmtpServer(security="none", mail=reply), lambda s: s.envelope("a@example.org", ["b@example.org"]))
+
+
+def test_helo_serves_where_nothing_needs_ehlo(serve):
+    server = SmtpServer(security="none", ehlo=b"502 what?\r\n")
+    outcome, _ = serve(server, lambda session: session.send("a@example.org", ["b@example.org"], MESSAGE))
+    assert outcome.accepted == ("b@example.org",)
+
+
+def test_the_machine_names_itself_by_a_full_name_or_its_address(serve):
+    _, double = serve(SmtpServer(security="none"))
+    name = commands(double)[0].removeprefix(b"EHLO ").decode()
+    assert name == "[127.0.0.1]" or name == socket.gethostname().lower()
+    _, double = serve(SmtpServer(security="none"), ehlo_name="mail.example.org")
+    assert commands(double)[0] == b"EHLO mail.example.org"
+
+
+def test_what_would_end_a_command_is_refused_before_connecting(serve):
+    with pytest.raises(InvalidValueError):
+        serve(SmtpServer(security="none"), ehlo_name="a\r\nb")
+    with pytest.raises(InvalidValueError):
+        serve(SmtpServer(security="none"), lambda s: s.envelope("a@x.org\r\nRCPT", ["b@x.org"]))
+
+
+@pytest.mark.parametrize(
+    ("until", "stages"),
+    [
+        (Stage.TCP, [Stage.DNS, Stage.TCP]),
+        (Stage.GREETING, [Stage.DNS, Stage.TCP, Stage.GREETING]),
+        (Stage.CERTIFICATE, [Stage.DNS, Stage.TCP, Stage.GREETING, Stage.TLS, Stage.CERTIFICATE]),
+        (
+            Stage.AUTH,
+            [Stage.DNS, Stage.TCP, Stage.GREETING, Stage.TLS, Stage.CERTIFICATE, Stage.CAPABILITIES, Stage.AUTH],
+        ),
+    ],
+)
+def test_a_session_is_opened_as_far_as_it_is_wanted(serve, server_context, until, stages):
+    watch = Watch(thorough=True)
+    serve(SmtpServer(), watch=watch, until=until, auth="plain", login=LOGIN, tls=server_context)
+    assert [record.stage for record in watch.records] == stages
+
+
+def test_opening_with_starttls_and_plain_takes_five_round_trips(serve, server_context):
+    turns, _ = serve(SmtpServer(), lambda s: s.turns, auth="plain", login=LOGIN, tls=server_context)
+    assert turns == 5  # EHLO, STARTTLS, the handshake, EHLO, AUTH
+
+
+def test_without_a_login_nobody_is_logged_in(serve):
+    _, double = serve(SmtpServer(security="none"), auth="plain")
+    assert b"AUTH" not in double.received
+
+
+def test_auto_never_sends_a_password_in_the_clear(serve):
+    ehlo = ehlo_reply(b"AUTH PLAIN LOGIN")
+    with pytest.raises(CapabilityError) as caught:
+        serve(SmtpServer(security="none", ehlo=ehlo), auth="auto", login=LOGIN)
+    assert caught.value.details["offered"] == ["PLAIN", "LOGIN"]
+
+
+def test_auto_takes_the_strongest_that_is_offered(serve):
+    watch = Watch()
+    serve(SmtpServer(security="none"), auth="auto", login=LOGIN, watch=watch)
+    assert watch.find(Stage.AUTH).evidence == {"mechanism": "cram-md5", "attempts": 1}
+
+
+def test_the_error_challenge_of_a_token_is_decoded(serve):
+    refusal = b'{"status":"401","schemes":"bearer","scope":"https://mail.example/"}'
+    auth = (b"334 " + base64.b64encode(refusal) + b"\r\n", Expect(rb"\r\n"), b"535 5.7.8 no\r\n")
+    server = SmtpServer(security="none", ehlo=ehlo_reply(b"AUTH XOAUTH2"), auth=auth)
+    with pytest.raises(AuthenticationError) as caught:
+        serve(server, auth="xoauth2", login=LOGIN)
+    assert caught.value.details["challenge"]["status"] == "401"
+    assert caught.value.reply == b"535 5.7.8 no"
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (b"454 4.7.0 try again\r\n", TemporaryError),
+        (b"421 too many\r\n", TemporaryError),
+        (b"504 5.5.4 what mechanism?\r\n", CapabilityError),
+        (b"534 5.7.9 app password\r\n", AuthenticationError),
+    ],
+)
+def test_a_refused_login_is_told_from_one_that_cannot_be_had_now(serve, reply, error):
+    with pytest.raises(error) as caught:
+        serve(SmtpServer(security="none", auth=reply), auth="plain", login=LOGIN)
+    assert caught.value.stage is Stage.AUTH
