@@ -22,7 +22,7 @@ from mailctl.model.decode import MISSING
 
 if TYPE_CHECKING:
     from mailctl.cli.session import Session
-    from mailctl.model.secret import Secret
+    from mailctl.model.secret import Secret, SecretRef
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -194,7 +194,8 @@ class TlsOptionGroup:
         if self.tls_verify is not None:
             tls["verify"] = self.tls_verify
         if self.client_key_passphrase_from is not None:
-            tls["client_key_passphrase"] = self.client_key_passphrase_from
+            reference = given_reference(self.client_key_passphrase_from, "--client-key-passphrase-from")
+            tls["client_key_passphrase"] = str(reference)
         return {"tls": tls}
 
 
@@ -256,29 +257,34 @@ def read_secret(
     if stdin:
         return read_stdin_secret(option)
     if reference is not None:
-        from mailctl.model.secret import parse_secret_ref
-
-        return session.secrets.get(parse_secret_ref(reference, f"{option}-from"))
+        return session.secrets.get(given_reference(reference, f"{option}-from"))
     if ask and session.terminal.interactive:
         return session.terminal.ask_secret(prompt)
     return None
+
+
+def given_reference(text: str, option: str) -> SecretRef:
+    """Parse a secret reference given on the command line, where a relative path starts at the current folder."""
+    from mailctl.model.secret import SecretKind, SecretRef, parse_secret_ref
+
+    reference = parse_secret_ref(text, option)
+    if reference.kind is SecretKind.FILE:
+        return SecretRef(reference.kind, str(Path(reference.value).expanduser().absolute()))
+    return reference
 
 
 def read_stdin_secret(option: str) -> Secret:
     """Read a secret from standard input: UTF-8, exactly one trailing newline removed."""
     import sys
 
-    from mailctl.model.secret import Secret
+    from mailctl.credentials import forbid_core_dumps
+    from mailctl.credentials.borrowed import secret_text
 
-    raw = sys.stdin.buffer.read()
-    raw = raw.removesuffix(b"\n").removesuffix(b"\r") if raw.endswith(b"\r\n") else raw.removesuffix(b"\n")
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError:
-        raise UsageError(f"{option}-stdin: what standard input holds is not UTF-8 text") from None
-    if not text:
+    forbid_core_dumps()
+    secret = secret_text(sys.stdin.buffer.read(), "standard input")
+    if not secret:
         raise UsageError(f"{option}-stdin: standard input is empty")
-    return Secret(text)
+    return secret
 
 
 def require_one_stdin(wanted: Mapping[str, bool]) -> None:

@@ -224,9 +224,9 @@ def _read(session: Session, name: str, *, stdin: bool, source: str | None) -> Se
 
         return read_stdin_secret("-")
     if source is not None:
-        from mailctl.model.secret import parse_secret_ref
+        from mailctl.cli.params import given_reference
 
-        return session.secrets.get(parse_secret_ref(source, "--from"))
+        return session.secrets.get(given_reference(source, "--from"))
     if not session.terminal.interactive:
         raise MissingInputError(
             "missing: the secret, and nobody can be asked here", hint="give it by --stdin or --from REF"

@@ -114,7 +114,10 @@ class Terminal:
         """Ask a person for a secret, which is not shown while it is typed."""
         import getpass
 
+        from mailctl.credentials import forbid_core_dumps
         from mailctl.model.secret import Secret
+
+        forbid_core_dumps()
 
         return Secret(getpass.getpass(f"{question}: ", stream=sys.stderr))
 

@@ -187,8 +187,8 @@ def _trace(session: Session, options: TestOptions) -> Trace | None:
 
 
 def _login(session: Session, options: TestOptions) -> LoginSource | None:
-    from mailctl.cli.params import read_secret
-    from mailctl.model.secret import SecretKind, parse_secret_ref
+    from mailctl.cli.params import given_reference, read_secret
+    from mailctl.model.secret import SecretKind
     from mailctl.services.check import LoginSource
 
     if options.username is None:
@@ -196,7 +196,7 @@ def _login(session: Session, options: TestOptions) -> LoginSource | None:
             raise MissingInputError("missing: --username, whose password was given")
         return None
     if options.password_from is not None and not options.password_stdin:
-        reference = parse_secret_ref(options.password_from, "--password-from")
+        reference = given_reference(options.password_from, "--password-from")
         # A command's words may say more than a report should.
         source = "command" if reference.kind is SecretKind.COMMAND else str(reference)
         return LoginSource(username=options.username, source=source, read=lambda: session.secrets.get(reference))
