@@ -49,10 +49,14 @@ def test_two_settings_files_keep_secrets_of_one_name_apart(mailctl, keyring, tmp
     assert sorted(keyring.values()) == ["1", "2"]
 
 
-def test_a_secret_is_copied_from_a_reference(mailctl, keyring, tmp_path: Path) -> None:
+def test_a_secret_is_copied_from_a_reference_seen_from_the_current_folder(
+    mailctl, keyring, tmp_path: Path, monkeypatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
     (tmp_path / "given").write_text(f"{CANARY}\n")
     (tmp_path / "given").chmod(0o600)
-    mailctl.must("secret", "set", "relay", "--from", "file:given")
+    mailctl.must("secret", "set", "relay", "--from", "file:../given")
     assert list(keyring.values()) == [CANARY]
 
 
