@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -66,9 +67,11 @@ z = 2001-01-01 10:00:00 # file: date
 MARK = re.compile(r"(?:file|entry \d): [a-z ]+")
 
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp", "Cf"]), min_size=1, max_size=8).map(
-    lambda text: text.strip() or "n"
+    lambda text: unicodedata.normalize("NFC", text.strip() or "n")
 )
-codes = st.text(st.characters(categories=["L", "N"], include_characters='"\\#[]=.'), min_size=1, max_size=6)
+codes = st.text(st.characters(categories=["L", "N"], include_characters='"\\#[]=.'), min_size=1, max_size=6).map(
+    lambda text: unicodedata.normalize("NFC", text)
+)
 indices = st.integers(0, 99)
 edits = st.one_of(
     st.tuples(st.just("add"), codes, indices),
@@ -80,7 +83,7 @@ edits = st.one_of(
     st.tuples(st.just("incoming"), indices, st.integers(10, 120), st.sampled_from(IncomingAuth)),
     st.tuples(st.just("tls"), indices, st.booleans(), st.none() | st.just("ca.pem"), st.sampled_from([(), ("p",)])),
     st.tuples(st.just("move"), indices, indices),
-    st.tuples(st.just("secrets"), st.dictionaries(texts, st.just("env:X"), max_size=2), st.none() | texts),
+    st.tuples(st.just("secrets"), st.dictionaries(texts, st.just("env:X"), max_size=2), st.none() | st.just("n")),
 )
 PIN = "sha256:" + "0a" * 32
 

@@ -329,6 +329,20 @@ def test_settings_that_break_a_rule_are_not_written(settings_file, make_server, 
     assert text_of(settings_file) == before
 
 
+def test_every_value_that_breaks_a_rule_is_named(settings_file, make_server, adding):
+    wrong = replace(make_server("a"), name=" ", smtp=replace(make_server("a").smtp, port=0))
+    with pytest.raises(InvalidValueError) as caught:
+        settings_file.change(adding(wrong))
+    assert [problem.where for problem in caught.value.problems] == ["servers[0].name", "servers[0].smtp.port"]
+    assert not settings_file.path.exists()
+
+
+def test_values_are_kept_in_the_form_that_the_rules_give_them(settings_file, make_server, adding):
+    change = settings_file.change(adding(replace(make_server("a"), code="e\u0301")))
+    assert change.after.servers[0].code == "\u00e9"
+    assert settings_file.load() == change.after
+
+
 @pytest.mark.parametrize("broken", [b"[[servers]\n", b"\xff\n", b"schema_version = 99\n", b"servers = 3\n"])
 def test_a_broken_file_is_never_written(settings_file, write, make_server, adding, broken):
     write(broken)

@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
+
 from mailctl.durable import Durability, cause_of, lock_file, replace_file, resolve_target
-from mailctl.errors import Problem, SettingsChangedError, SettingsError, SettingsInvalidError, raise_problems
+from mailctl.errors import Problem, SettingsChangedError, SettingsError, SettingsInvalidError
+from mailctl.model.decode import decode_or_raise
 from mailctl.model.settings import Settings
 from mailctl.store.reading import parse_settings, parse_text, with_lines
 
@@ -101,7 +104,8 @@ class SettingsFile:
     def change(self, edit: Edit, *, dry_run: bool = False) -> Change:
         """Make the file say what `edit` returns for the settings that it is given.
 
-        `edit` has no effects: it is called again where the file has meanwhile been changed by another process.
+        `edit` has no effects: it is called again where the file has meanwhile been changed by another process. What it
+        returns goes through the decoder, which raises InvalidValueError or ExclusiveSettingsError if it breaks a rule.
         """
         change = self._edited(self.read_bytes(), edit)
         if dry_run or not change.changed:
@@ -139,7 +143,7 @@ class SettingsFile:
             return Change(before, after, content, content)
         from mailctl.store.editing import edit_content  # what only reads does without
 
-        raise_problems(list(after.conflicts()))
+        after = decode_or_raise(Settings, msgspec.to_builtins(after), lax=False)
         return Change(before, after, content, edit_content(content or b"", before, after, self.path))
 
     def _undone(self) -> Change:
