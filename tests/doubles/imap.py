@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from tests.doubles.steps import HANDSHAKE, Answer, Close, Expect, Part, Serve, Step, as_steps
 
 if TYPE_CHECKING:
-    from tests.doubles.scripted import Conversation
+    from tests.doubles.conversation import Conversation
 
 LITERAL = re.compile(rb"\{(\d+)(\+?)\}\r\n$")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.doubles.scripted import Conversation
+    from tests.doubles.conversation import Conversation
 
 SALT = b"W22ZaJ0SNY7soEsUEjb6gQ=="
 """The salt of RFC 7677's example."""

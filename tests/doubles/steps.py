@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from tests.doubles.scripted import Conversation
+    from tests.doubles.conversation import Conversation
 
 ENDLESS_CHUNK_BYTES = 16 * 1024
 
@@ -39,7 +39,7 @@ def as_steps(part: Part) -> tuple[Step, ...]:
 
 
 class ScriptError(AssertionError):
-    """The client said something that no step of the script foresees."""
+    """The client did something that no step of the script foresees."""
 
 
 @dataclass(frozen=True, slots=True)

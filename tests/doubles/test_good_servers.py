@@ -7,9 +7,10 @@ import poplib
 import smtplib
 
 import pytest
+from tests.doubles.conversation import Ending
 from tests.doubles.imap import ImapServer
 from tests.doubles.pop3 import MESSAGE, Pop3Server
-from tests.doubles.scripted import Ending, ScriptedServer
+from tests.doubles.scripted import ScriptedServer
 from tests.doubles.smtp import SmtpServer, ehlo_reply
 from tests.doubles.steps import Say
 

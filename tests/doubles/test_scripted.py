@@ -8,7 +8,8 @@ import threading
 import time
 
 import pytest
-from tests.doubles.scripted import Ending, ScriptedServer
+from tests.doubles.conversation import Ending
+from tests.doubles.scripted import ScriptedServer
 from tests.doubles.steps import (
     Announce,
     Answer,
@@ -220,6 +221,16 @@ def test_each_connection_has_its_script_and_the_last_serves_all_others():
 def test_connections_are_served_side_by_side():
     with ScriptedServer(Stall(), b"second") as server, dial(server), dial(server) as second:
         assert second.recv(100) == b"second"
+
+
+@pytest.mark.parametrize("script", [Stall(), NeverRead(), Drip(b"220 x", 0.05), Endless(b"x", 0.05)], ids=repr)
+def test_a_client_that_stays_for_ever_is_the_tests_to_see(script):
+    with (
+        pytest.raises(ScriptError, match=r"stayed for more than 0\.1 seconds"),
+        ScriptedServer(script, longest_seconds=0.1) as server,
+        dial(server) as client,
+    ):
+        read_to_end(client)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.2", "::1"])

@@ -24,6 +24,9 @@ GENEROUS_SECONDS = 10.0
 IMPATIENT_SECONDS = 0.6
 """The client's time-out where a server lets it wait for ever."""
 
+MORE_THAN_BUFFERS_HOLD = 24 * 1024 * 1024
+"""The size of a message that nobody can send to a server that does not read."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Case:

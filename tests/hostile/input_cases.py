@@ -6,14 +6,13 @@ from tests.doubles.imap import ImapServer
 from tests.doubles.pop3 import MESSAGE, Pop3Server
 from tests.doubles.smtp import EHLO, SmtpServer
 from tests.doubles.steps import Close, Drip, Endless, NeverRead, Stall
-from tests.hostile.case import IMPATIENT_SECONDS, Case
+from tests.hostile.case import IMPATIENT_SECONDS, MORE_THAN_BUFFERS_HOLD, Case
 
 from mailctl.errors import MailError, NetworkError, ProtocolError, TLSError
 from mailctl.model.report import Stage
 
 DRIP_SECONDS = 0.1
 """Well below the client's time-out: each read succeeds in time, the reply does not."""
-MORE_THAN_BUFFERS_HOLD = 24 * 1024 * 1024
 
 SLOW = (
     *(

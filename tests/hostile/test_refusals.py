@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.doubles.scripted import ScriptedServer
-from tests.hostile import input_cases, session_cases, starttls_cases, tls_cases
+from tests.hostile import broken_cases, input_cases, login_cases, starttls_cases, tls_cases
 from tests.hostile.client import PASSWORD, attempt
 from tests.hostile.memory import begin_growth
 from tests.hostile.secrecy import count_logins, find_secret
@@ -13,7 +13,7 @@ from mailctl.errors import FateUnknownError
 from mailctl.exits import Exit, exit_for
 from mailctl.model.report import Stage
 
-CASES = (*starttls_cases.CASES, *session_cases.CASES, *tls_cases.CASES, *input_cases.CASES)
+CASES = (*starttls_cases.CASES, *broken_cases.CASES, *login_cases.CASES, *tls_cases.CASES, *input_cases.CASES)
 
 MOST_SENT_BYTES = 24 * 1024 * 1024
 """What an endless server gets rid of: the client's limits and the kernel's buffers together, generously."""

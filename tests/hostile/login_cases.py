@@ -1,4 +1,4 @@
-"""Cases 22-26: connections that break off at every step, logins that fail, and the fate of a message."""
+"""Cases 23-25: logins that are refused, mechanisms that are missing, and servers that are dishonest in the dialogue."""
 
 from __future__ import annotations
 
@@ -6,119 +6,17 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tests.doubles import imap, pop3, smtp
 from tests.doubles.imap import ImapServer, capability_reply
 from tests.doubles.pop3 import Pop3Server, capa_reply
 from tests.doubles.scram import ScramChallenge
-from tests.doubles.smtp import TAKE_MESSAGE, SmtpServer, ehlo_reply
-from tests.doubles.steps import AwaitBytes, BreakTls, Close, Expect, Part, Reset, Stall
-from tests.hostile.case import IMPATIENT_SECONDS, Case, Server
+from tests.doubles.smtp import SmtpServer, ehlo_reply
+from tests.doubles.steps import Expect, Part
+from tests.hostile.case import Case, Server
 
-from mailctl.errors import (
-    AuthenticationError,
-    CapabilityError,
-    FateUnknownError,
-    NetworkError,
-    ProtocolError,
-    RefusedError,
-    TemporaryError,
-    TLSError,
-)
+from mailctl.errors import AuthenticationError, CapabilityError, ProtocolError, TemporaryError
 from mailctl.model.report import Stage
 
-ENDS: dict[str, Part] = {"closed": Close(), "reset": Reset()}
-
-SMTP_POINTS = (
-    ("greeting", Stage.GREETING),
-    ("ehlo_before_tls", Stage.TLS),
-    ("starttls", Stage.TLS),
-    ("ehlo", Stage.CAPABILITIES),
-    ("auth", Stage.AUTH),
-    ("mail", Stage.ENVELOPE),
-    ("rcpt", Stage.ENVELOPE),
-    ("data", Stage.MESSAGE),
-)
-POP3_POINTS = (
-    ("greeting", Stage.GREETING),
-    ("stls", Stage.TLS),
-    ("capa", Stage.CAPABILITIES),
-    ("auth", Stage.AUTH),
-    ("stat", Stage.MAILBOX),
-    ("uidl", Stage.MAILBOX),
-    ("top", Stage.MAILBOX),
-)
-IMAP_POINTS = (
-    ("greeting", Stage.GREETING),
-    ("capability_before_tls", Stage.TLS),
-    ("starttls", Stage.TLS),
-    ("capability", Stage.CAPABILITIES),
-    ("authenticate", Stage.AUTH),
-    ("namespace", Stage.MAILBOX),
-    ("list", Stage.MAILBOX),
-    ("examine", Stage.MAILBOX),
-)
-LATE = (Stage.ENVELOPE, Stage.MESSAGE, Stage.MAILBOX)
-
-
-def drops() -> Iterator[Case]:
-    """Case 22: the connection ends in place of each answer, and in the middle of each handshake."""
-    for kind, points in ((SmtpServer, SMTP_POINTS), (Pop3Server, POP3_POINTS), (ImapServer, IMAP_POINTS)):
-        for end, step in ENDS.items():
-            for point, stage in points:
-                yield Case(
-                    number=22,
-                    name=f"{end}_at_{point}",
-                    server=kind(**{point: step}),
-                    error=NetworkError,
-                    # A reset can come so early that the connection itself seems to fail.
-                    stage=(Stage.TCP, stage) if (end, point) == ("reset", "greeting") else stage,
-                    until=stage if stage in LATE else Stage.AUTH,
-                    login_sent=stage is Stage.AUTH or stage in LATE,
-                )
-            yield Case(
-                number=22,
-                name=f"{end}_in_the_handshake",
-                server=kind(security="tls", handshake=(AwaitBytes(), step)),
-                error=(NetworkError, TLSError),
-                stage=Stage.TLS,
-            )
-
-
-def upgrades_cut_short() -> Iterator[Case]:
-    """Case 22 again: after the server agreed to TLS."""
-    for end, step in ENDS.items():
-        servers: tuple[Server, ...] = (
-            SmtpServer(starttls=(smtp.GO_AHEAD, AwaitBytes(), step)),
-            Pop3Server(stls=(pop3.GO_AHEAD, AwaitBytes(), step)),
-            ImapServer(starttls=(imap.GO_AHEAD, AwaitBytes(), step)),
-        )
-        for server in servers:
-            yield Case(
-                number=22,
-                name=f"{end}_in_the_upgrade",
-                server=server,
-                error=(NetworkError, TLSError),
-                stage=Stage.TLS,
-            )
-
-
-BROKEN_SESSIONS = tuple(
-    Case(
-        number=22,
-        name=f"tls_broken_at_{point}",
-        server=kind(security="tls", **{point: BreakTls()}),
-        error=(TLSError, NetworkError),
-        stage=stage,
-        until=stage if stage in LATE else Stage.AUTH,
-        login_sent=stage in LATE,
-    )
-    for kind, points in (
-        (SmtpServer, (("greeting", Stage.GREETING), ("ehlo", Stage.CAPABILITIES), ("mail", Stage.ENVELOPE))),
-        (Pop3Server, (("greeting", Stage.GREETING), ("capa", Stage.CAPABILITIES), ("uidl", Stage.MAILBOX))),
-        (ImapServer, (("greeting", Stage.GREETING), ("capability", Stage.CAPABILITIES), ("list", Stage.MAILBOX))),
-    )
-    for point, stage in points
-)
+HEAR = Expect(rb"")
 
 LOGINS_REFUSED = (
     *(
@@ -241,68 +139,6 @@ WEAKER_OFFERED = (
     ),
 )
 
-HEAR = Expect(rb"")
-MALFORMED_CHALLENGES = tuple(
-    Case(
-        number=25,
-        name=f"challenge_{name}",
-        server=server,
-        error=ProtocolError,
-        stage=Stage.AUTH,
-        auth="cram-md5",
-        login_sent=True,
-    )
-    for name, challenge in (("not_base64", b"!!!=?"), ("cut_short", b"PDE4OTYuNj="), ("in_8_bit", b"\xff\xfe\x00"))
-    for server in (
-        SmtpServer(auth=(b"334 %s\r\n" % challenge, HEAR, b"501 5.5.2 cancelled\r\n")),
-        Pop3Server(auth=(b"+ %s\r\n" % challenge, HEAR, b"-ERR cancelled\r\n")),
-        ImapServer(authenticate=(b"+ %s\r\n" % challenge, HEAR, b"<tag> BAD cancelled\r\n")),
-    )
-)
-
-FATE_UNKNOWN = tuple(
-    Case(
-        number=26,
-        name=f"{end}_after_the_final_dot",
-        server=SmtpServer(data=(TAKE_MESSAGE, part)),
-        error=FateUnknownError,
-        stage=Stage.MESSAGE,
-        until=Stage.MESSAGE,
-        timeout_seconds=IMPATIENT_SECONDS,
-        login_sent=True,
-    )
-    for end, part in {
-        **ENDS,
-        "closed_in_the_reply": (b"250 2.0.0 que", Close()),
-        "nonsense": b"2_0 whatever\r\n",
-        "silence": Stall(),
-        "broken_tls": BreakTls(),
-    }.items()
-)
-MORE_THAN_BUFFERS_HOLD = 24 * 1024 * 1024
-BROKEN_MESSAGES = (
-    Case(
-        number=22,
-        name="reset_in_the_message",
-        server=SmtpServer(data=(b"354 go on\r\n", HEAR, Reset())),
-        error=NetworkError,
-        stage=Stage.MESSAGE,
-        until=Stage.MESSAGE,
-        login_sent=True,
-        message_bytes=MORE_THAN_BUFFERS_HOLD,
-    ),
-    Case(
-        number=22,
-        name="refused_in_the_message",
-        server=SmtpServer(data=(b"354 go on\r\n", HEAR, b"552 5.3.4 too big after all\r\n", Close())),
-        error=RefusedError,
-        stage=Stage.MESSAGE,
-        until=Stage.MESSAGE,
-        login_sent=True,
-        message_bytes=MORE_THAN_BUFFERS_HOLD,
-    ),
-)
-
 REFUSED_TOKENS = tuple(
     Case(
         number=23,
@@ -327,6 +163,24 @@ REFUSED_TOKENS = tuple(
             capability=capability_reply(b"SASL-IR", b"AUTH=PLAIN", b"AUTH=XOAUTH2", b"AUTH=OAUTHBEARER"),
             authenticate=(b"+ eyJzdGF0dXMiOiI0MDEifQ==\r\n", HEAR, b"<tag> NO [AUTHENTICATIONFAILED] no\r\n"),
         ),
+    )
+)
+
+MALFORMED_CHALLENGES = tuple(
+    Case(
+        number=25,
+        name=f"challenge_{name}",
+        server=server,
+        error=ProtocolError,
+        stage=Stage.AUTH,
+        auth="cram-md5",
+        login_sent=True,
+    )
+    for name, challenge in (("not_base64", b"!!!=?"), ("cut_short", b"PDE4OTYuNj="), ("in_8_bit", b"\xff\xfe\x00"))
+    for server in (
+        SmtpServer(auth=(b"334 %s\r\n" % challenge, HEAR, b"501 5.5.2 cancelled\r\n")),
+        Pop3Server(auth=(b"+ %s\r\n" % challenge, HEAR, b"-ERR cancelled\r\n")),
+        ImapServer(authenticate=(b"+ %s\r\n" % challenge, HEAR, b"<tag> BAD cancelled\r\n")),
     )
 )
 
@@ -387,15 +241,4 @@ def dishonest_scram() -> Iterator[Case]:
             )
 
 
-CASES = (
-    *drops(),
-    *upgrades_cut_short(),
-    *BROKEN_SESSIONS,
-    *BROKEN_MESSAGES,
-    *LOGINS_REFUSED,
-    *REFUSED_TOKENS,
-    *WEAKER_OFFERED,
-    *MALFORMED_CHALLENGES,
-    *dishonest_scram(),
-    *FATE_UNKNOWN,
-)
+CASES = (*LOGINS_REFUSED, *REFUSED_TOKENS, *WEAKER_OFFERED, *MALFORMED_CHALLENGES, *dishonest_scram())
