@@ -36,10 +36,4 @@ def resolve_paths(server: Server, settings_file: SettingsFile) -> Server:
     """Return a server whose files are found from anywhere: relative paths start at the settings file's folder."""
     from msgspec.structs import replace
 
-    folder = settings_file.path.parent.absolute()
-    found = {
-        name: str(folder / Path(path).expanduser())
-        for name in ("ca_file", "client_cert", "client_key")
-        if (path := getattr(server.tls, name))
-    }
-    return replace(server, tls=replace(server.tls, **found)) if found else server
+    return replace(server, tls=server.tls.located(settings_file.path.parent))

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from mailctl.errors import Problem
 from mailctl.model.decode import MISSING
@@ -160,13 +162,12 @@ def pairing_warning(protocol: Protocol, port: int, security: Security) -> str | 
 
 
 class SmtpEndpoint(Struct, frozen=True, kw_only=True):
-    """The outgoing side. `timeout` in seconds bounds connecting, and each command up to its complete reply."""
+    """An outgoing side. `timeout` in seconds bounds connecting, and each command up to its complete reply."""
 
     host: Host
     port: Port
     security: Security
     auth: SmtpAuth = SmtpAuth.NONE
-    credentials: SendingCredentials = SendingCredentials.INCOMING
     timeout: TimeoutSeconds = 10
 
     @classmethod
@@ -178,6 +179,12 @@ class SmtpEndpoint(Struct, frozen=True, kw_only=True):
     @property
     def protocol(self) -> Protocol:
         return Protocol.SMTP
+
+
+class CatalogueSmtp(SmtpEndpoint, frozen=True, kw_only=True):
+    """The outgoing side of a catalogue server. `credentials` concerns people's accounts alone."""
+
+    credentials: SendingCredentials = SendingCredentials.INCOMING
 
 
 class IncomingEndpoint(Struct, frozen=True, kw_only=True):
@@ -219,6 +226,15 @@ class TlsOptions(Struct, frozen=True, kw_only=True):
     client_key: FilePath | None = None
     client_key_passphrase: Reference | None = None
 
+    def located(self, folder: Path) -> TlsOptions:
+        """Return the options with files that are found from anywhere: relative paths start at the settings' folder."""
+        found = {
+            name: str(folder.absolute() / Path(path).expanduser())
+            for name in ("ca_file", "client_cert", "client_key")
+            if (path := getattr(self, name))
+        }
+        return replace(self, **found) if found else self
+
     def conflicts(self) -> Iterator[Problem]:
         if bool(self.client_cert) != bool(self.client_key):
             given, missing = ("client_cert", "client_key") if self.client_cert else ("client_key", "client_cert")
@@ -231,7 +247,7 @@ class Server(Struct, frozen=True, kw_only=True):
     code: Code
     name: Name
     oauth_client: str | None = None
-    smtp: SmtpEndpoint
+    smtp: CatalogueSmtp
     incoming: IncomingEndpoint
     tls: TlsOptions = field(default_factory=TlsOptions)
 

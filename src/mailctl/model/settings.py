@@ -10,7 +10,8 @@ from enum import StrEnum
 from msgspec import Struct, field
 
 from mailctl.errors import NotFoundError, Problem
-from mailctl.model.server import Server
+from mailctl.model.sending import SystemMail
+from mailctl.model.server import Server, SmtpAuth
 from mailctl.model.values import FilePath, Namespace, Reference
 
 SCHEMA_VERSION = 1
@@ -47,6 +48,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     schema_version: int = SCHEMA_VERSION
     servers: tuple[Server, ...] = ()
+    sysmail: SystemMail | None = None
     secrets: SecretOptions = field(default_factory=SecretOptions)
 
     def conflicts(self) -> Iterator[Problem]:
@@ -54,6 +56,17 @@ class Settings(Struct, frozen=True, kw_only=True):
         for index, server in enumerate(self.servers):
             if counts[server.code] > 1:
                 yield Problem(f"servers[{index}].code", f"'{server.code}' is borne by {counts[server.code]} servers")
+
+        if self.sysmail and self.sysmail.server:
+            yield from self._catalogue_problems(self.sysmail, self.sysmail.server)
+
+    def _catalogue_problems(self, account: SystemMail, code: str) -> Iterator[Problem]:
+        server = self.find_server(code)
+        if server is None:
+            yield Problem("sysmail.server", f"there is no server with the code '{code}'")
+        elif account.username and server.smtp.auth is SmtpAuth.NONE:
+            message = f"a login for sending is given, but the SMTP authentication of '{code}' is none"
+            yield Problem("sysmail.username", message, conflict=True)
 
     def find_server(self, code: str) -> Server | None:
         code = unicodedata.normalize("NFC", code)

@@ -18,6 +18,7 @@ from mailctl.model.secret import parse_secret_ref
 
 RESERVED_CODES = frozenset({"sysmail"})
 TIMEOUT_SECONDS_MIN, TIMEOUT_SECONDS_MAX = 10, 120
+WAIT_SECONDS_MAX = 10
 
 _ASCII_DIGITS = re.compile(r"[0-9]+", re.ASCII)
 _HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)", re.ASCII)
@@ -137,13 +138,22 @@ def parse_port(value: int | str) -> int:
 
 def parse_timeout(value: int | str) -> int:
     """Parse a time-out in whole seconds, 10 to 120."""
-    rule = f"a time-out is a whole number of seconds from {TIMEOUT_SECONDS_MIN} to {TIMEOUT_SECONDS_MAX}"
+    return _parse_seconds(value, "time-out", TIMEOUT_SECONDS_MIN, TIMEOUT_SECONDS_MAX)
+
+
+def parse_wait(value: int | str) -> int:
+    """Parse the wait between a POP3 login and sending, in whole seconds, 0 to 10."""
+    return _parse_seconds(value, "wait", 0, WAIT_SECONDS_MAX)
+
+
+def _parse_seconds(value: int | str, what: str, least: int, most: int) -> int:
+    rule = f"a {what} is a whole number of seconds from {least} to {most}"
     if isinstance(value, str):
         if not _ASCII_DIGITS.fullmatch(value) or len(value) > 9:
-            raise ValueError(f"{shown(value)} is not a time-out: {rule}")
+            raise ValueError(f"{shown(value)} is not a {what}: {rule}")
         value = int(value)
-    if not TIMEOUT_SECONDS_MIN <= value <= TIMEOUT_SECONDS_MAX:
-        raise ValueError(f"'{value}' is not a time-out: {rule}")
+    if not least <= value <= most:
+        raise ValueError(f"'{value}' is not a {what}: {rule}")
     return value
 
 
@@ -190,6 +200,17 @@ TimeoutSeconds = Annotated[
 ]
 FilePath = Annotated[str, _meta("path of a file; a relative one is seen from the settings file's folder", parse_path)]
 Pin = Annotated[str, _meta("sha256: and the 64 hex digits of the public key's SHA-256", parse_pin)]
+
+
+def parse_username(text: str) -> str:
+    """Parse the user name of a login: any text in any script, without control characters."""
+    if not text or has_control_characters(text):
+        raise ValueError(f"{shown(text)} is not a user name: it is empty, or contains a control character")
+    return text
+
+
+Username = Annotated[str, _meta("user name of a login", parse_username, minLength=1)]
+WaitSeconds = Annotated[int, _meta("whole seconds, 0 to 10", parse_wait, minimum=0, maximum=10)]
 Namespace = Annotated[str, _meta("keeps the keyring entries of two settings files apart", parse_namespace)]
 Reference = Annotated[
     str,

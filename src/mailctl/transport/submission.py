@@ -14,9 +14,10 @@ from mailctl.errors import (
     NetworkError,
     RefusedError,
 )
+from mailctl.model.address import Address
 from mailctl.model.report import Stage
 from mailctl.protocol.capabilities import SmtpCapabilities
-from mailctl.protocol.envelope import Address, parse_address
+from mailctl.protocol.envelope import command_text, parse_address
 from mailctl.protocol.reasons import Reason
 from mailctl.protocol.replies import SmtpReply
 from mailctl.transport.content import Content
@@ -239,11 +240,11 @@ class _Envelope:
             self.refused[recipient] = reply
 
     def _mail_command(self) -> str:
-        sender = self._sender.command_text(smtputf8=self._smtputf8) if self._sender else ""
+        sender = command_text(self._sender, smtputf8=self._smtputf8) if self._sender else ""
         return f"MAIL FROM:<{sender}>" + "".join(f" {parameter}" for parameter in self._mail_parameters())
 
     def _rcpt_commands(self) -> list[str]:
-        return [f"RCPT TO:<{address.command_text(smtputf8=self._smtputf8)}>" for address in self._recipients.values()]
+        return [f"RCPT TO:<{command_text(address, smtputf8=self._smtputf8)}>" for address in self._recipients.values()]
 
     def _mail_parameters(self) -> Iterator[str]:
         content, limit = self._content, self._capabilities.size_max
@@ -276,7 +277,7 @@ class _Envelope:
         if self._capabilities.offers("SMTPUTF8"):
             return True
         if needing:
-            needing.command_text(smtputf8=False)  # raises, and names the address
+            command_text(needing, smtputf8=False)  # raises, and names the address
         raise CapabilityError(
             "the message's header has characters beyond ASCII, and the server does not offer SMTPUTF8 (RFC 6531)",
             reason=Reason.SMTPUTF8_NOT_OFFERED,

@@ -1,0 +1,117 @@
+"""Who sends for an organisation, through which server and with which login: the system mail account.
+
+Its server is one of the catalogue, or a dedicated one. A dedicated server may want POP before SMTP in the place of a
+login of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct, field
+
+from mailctl.errors import Problem
+from mailctl.model.address import parse_address
+from mailctl.model.server import (
+    IncomingEndpoint,
+    IncomingProtocol,
+    Protocol,
+    Security,
+    SmtpAuth,
+    SmtpEndpoint,
+    TlsOptions,
+    complete_endpoint,
+    why_endpoint_field_missing,
+)
+from mailctl.model.values import Code, FilePath, Host, Name, Port, Reference, TimeoutSeconds, Username, WaitSeconds
+
+
+def _parse_mail_address(text: str) -> str:
+    return str(parse_address(text))
+
+
+MailAddress = Annotated[
+    str, Meta(description="mail address, in any script", extra={"parse": _parse_mail_address}, min_length=1)
+]
+
+
+class PopBeforeSmtp(Struct, frozen=True, kw_only=True):
+    """A POP3 login that opens the SMTP server for this machine's address for a while.
+
+    `wait`: seconds between the login and sending. `password`: a secret reference. TLS is verified as for SMTP, except
+    that `ca_file` names the POP3 server's own authorities.
+    """
+
+    host: Host
+    port: Port
+    security: Security
+    ca_file: FilePath | None = None
+    apop: bool = False
+    username: Username | None = None
+    password: Reference | None = None
+    wait: WaitSeconds = 0
+    timeout: TimeoutSeconds = 10
+
+    @classmethod
+    def complete(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        return complete_endpoint(Protocol.POP3, given)
+
+    why_missing = staticmethod(why_endpoint_field_missing)
+
+    @property
+    def endpoint(self) -> IncomingEndpoint:
+        """The POP3 server as an incoming side."""
+        return IncomingEndpoint(
+            protocol=IncomingProtocol.POP3,
+            host=self.host,
+            port=self.port,
+            security=self.security,
+            apop=self.apop,
+            timeout=self.timeout,
+        )
+
+
+class SystemMail(Struct, frozen=True, kw_only=True):
+    """The system mail account.
+
+    `server`: the code of a catalogue server; or `smtp` with `tls`, a dedicated one. `password`: a secret reference.
+    `envelope_from`: where bounces go, the address by default. `local_recipient`: who gets mail for a recipient without
+    a domain, such as root. `smtputf8`: whether the server takes internationalised headers (RFC 6531); it is asked for
+    where this is set and the server offers it.
+    """
+
+    active: bool = True
+    address: MailAddress
+    sender_name: Name | None = None
+    reply_to: MailAddress | None = None
+    envelope_from: MailAddress | None = None
+    local_recipient: MailAddress | None = None
+    smtputf8: bool = False
+    server: Code | None = None
+    username: Username | None = None
+    password: Reference | None = None
+    smtp: SmtpEndpoint | None = None
+    tls: TlsOptions = field(default_factory=TlsOptions)
+    pop_before_smtp: PopBeforeSmtp | None = None
+
+    def conflicts(self) -> Iterator[Problem]:
+        if self.server and self.smtp:
+            yield Problem("server", "a catalogue server and a dedicated one (smtp) exclude each other", conflict=True)
+        if not self.server and not self.smtp:
+            yield Problem("server", "is missing: the code of a catalogue server, or a dedicated one (smtp)")
+        if self.password and not self.username:
+            yield Problem("username", "is missing, whose password is given")
+        pop = self.pop_before_smtp
+        if pop and self.server:
+            yield Problem(
+                "pop_before_smtp", "goes with a dedicated server, not with one of the catalogue", conflict=True
+            )
+        if pop and self.smtp and self.smtp.auth is not SmtpAuth.NONE:
+            message = f"POP before SMTP and SMTP authentication ({self.smtp.auth}) exclude each other"
+            yield Problem("pop_before_smtp", message, conflict=True)
+        if self.smtp and self.smtp.auth is SmtpAuth.NONE and self.username:
+            message = "a login for sending is given, but smtp.auth is none: name a mechanism, or auto"
+            yield Problem("username", message, conflict=True)
+        if pop and pop.password and not pop.username:
+            yield Problem("pop_before_smtp.username", "is missing, whose password is given")

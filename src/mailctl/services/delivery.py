@@ -1,0 +1,108 @@
+"""The production path of sending for an organisation: POP before SMTP where it is set, then an SMTP session.
+
+`send`, the sendmail front end and the tests take this way, each with a watch of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mailctl.errors import SecretMissingError
+from mailctl.model.report import Stage
+from mailctl.model.resolve import Sending
+from mailctl.model.secret import Secret
+from mailctl.model.sending import PopBeforeSmtp
+from mailctl.model.server import SmtpAuth, TlsOptions
+from mailctl.protocol.sasl import Login
+from mailctl.transport.limits import Deadline
+from mailctl.transport.route import Route
+from mailctl.transport.smtp import open_smtp
+from mailctl.transport.submission import SmtpSession
+from mailctl.transport.trace import Trace
+from mailctl.transport.watch import Watch
+
+ReadSecret = Callable[[str], Secret]
+"""Returns the secret that a reference in the settings points at."""
+
+
+def login_of(sending: Sending, read_secret: ReadSecret) -> Login | None:
+    """Return the login for sending, its secret read; None where the server wants none, or POP before SMTP.
+
+    Raises SecretMissingError where the server wants one and the settings have none.
+    """
+    if sending.endpoint.auth is SmtpAuth.NONE:
+        return None
+    if sending.username is None:
+        raise SecretMissingError(
+            f"{sending.origin} has no login, and its server wants one ({sending.endpoint.auth})",
+            hint="`mailctl sysmail set --username USER --password-stdin` gives it one",
+        )
+    if sending.password is None and sending.endpoint.auth is not SmtpAuth.EXTERNAL:
+        raise SecretMissingError(
+            f"{sending.origin} has the user name {sending.username}, but no password",
+            hint="`mailctl sysmail set --password-stdin` gives it one",
+        )
+    return Login(sending.username, read_secret(sending.password) if sending.password else None)
+
+
+@contextmanager
+def open_delivery(
+    sending: Sending,
+    login: Login | None,
+    *,
+    read_secret: ReadSecret,
+    folder: Path,
+    watch: Watch,
+    until: Stage = Stage.AUTH,
+    trace: Trace | None = None,
+    deadline: Deadline | None = None,
+) -> Iterator[SmtpSession]:
+    """Open the SMTP session that messages go through; `until` as for `open_smtp`.
+
+    `folder`: that of the settings file. Raises MailError of the stage that fails.
+    """
+    deadline = deadline or Deadline.never()
+    if sending.pop_before_smtp is not None:
+        _open_gate(sending.pop_before_smtp, read_secret, folder, watch, trace, deadline)
+    passphrase = sending.tls.client_key_passphrase
+    route = Route(
+        endpoint=sending.endpoint,
+        tls=sending.tls.located(folder),
+        login=login,
+        client_key_passphrase=read_secret(passphrase) if passphrase else None,
+        deadline=deadline,
+    )
+    with open_smtp(route, watch, until=until, trace=trace) as session:
+        yield session
+
+
+def _open_gate(
+    pop: PopBeforeSmtp,
+    read_secret: ReadSecret,
+    folder: Path,
+    watch: Watch,
+    trace: Trace | None,
+    deadline: Deadline,
+) -> None:
+    """Log in by POP3, which lets this machine's address send for a while (stage pop-before-smtp)."""
+    from mailctl.transport.pop3 import open_pop3
+
+    secret = read_secret(pop.password) if pop.password else None
+    route = Route(
+        endpoint=pop.endpoint,
+        tls=TlsOptions(ca_file=pop.ca_file).located(folder),
+        login=Login(pop.username, secret) if pop.username else None,
+        deadline=deadline,
+    )
+    with watch.stage(Stage.POP_BEFORE_SMTP, protocol="pop3") as record:
+        record.evidence |= {"host": pop.host, "port": pop.port, "security": str(pop.security), "wait": pop.wait}
+        inner = Watch()
+        with open_pop3(route, inner, trace=trace):
+            logged_in = inner.find(Stage.AUTH)
+            if logged_in:
+                record.evidence["mechanism"] = logged_in.evidence.get("mechanism")
+                record.reply = logged_in.reply
+        time.sleep(pop.wait)
