@@ -169,7 +169,10 @@ class Conversation:
         if self._unread or not self._is_handshake_next():
             self._speak_in_clear()
         context.sni_callback = _note_server_name
-        secured = context.wrap_socket(self._socket, server_side=True, do_handshake_on_connect=False)
+        try:
+            secured = context.wrap_socket(self._socket, server_side=True, do_handshake_on_connect=False)
+        except OSError as error:  # the client has gone already
+            raise _Over(Ending.TLS_FAILED) from error
         self._socket = secured
         try:
             self._retry(secured.do_handshake)
