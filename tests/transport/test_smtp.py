@@ -187,6 +187,23 @@ def test_530_says_what_is_missing(serve, reply, error):
         serve(SmtpServer(security="none", mail=reply), lambda s: s.envelope("a@example.org", ["b@example.org"]))
 
 
+def test_a_session_goes_on_after_an_envelope_that_was_refused(serve):
+    def act(session):
+        with pytest.raises(RefusedError):
+            session.send("a@example.org", ["b@example.org"], MESSAGE)
+        return session.send("a@example.org", ["c@example.org"], MESSAGE)
+
+    mail = (b"550 not you\r\n", Expect(rb"RSET"), b"250 ok\r\n", Expect(rb"MAIL"), b"250 ok\r\n")
+    outcome, double = serve(SmtpServer(security="none", ehlo=NO_EXTENSIONS, mail=mail), act)
+    assert outcome.accepted == ("c@example.org",)
+    assert len(double.messages) == 1
+
+
+def test_a_message_to_nobody_is_refused(serve):
+    with pytest.raises(InvalidValueError):
+        serve(SmtpServer(security="none"), lambda session: session.send("a@example.org", [], MESSAGE))
+
+
 def test_helo_serves_where_nothing_needs_ehlo(serve):
     server = SmtpServer(security="none", ehlo=b"502 what?\r\n")
     outcome, _ = serve(server, lambda session: session.send("a@example.org", ["b@example.org"], MESSAGE))

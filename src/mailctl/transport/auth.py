@@ -87,13 +87,18 @@ def choose(route: Route, configured: str, offered: Collection[str]) -> str:
         password=bool(route.login and route.login.secret),
         certificate=bool(route.tls.client_cert),
     )
-    if method is None:
-        why = "" if secure else " that is safe without TLS"
+    if method is None and not secure and choose_method(offered, secure=True, password=True):
         raise CapabilityError(
-            f"the server offers no login method{why} that fits; it offers: {names}",
+            f"the server offers no login method that is safe without TLS; it offers: {names}",
             reason=Reason.MECHANISM_NOT_OFFERED,
             details=details,
-            hint=None if secure else "set the security to starttls or tls, or name the login method",
+            hint="set the security to starttls or tls; or name the login method, if others may read the password",
+        )
+    if method is None:
+        raise CapabilityError(
+            f"the server offers no login method that fits; it offers: {names}",
+            reason=Reason.MECHANISM_NOT_OFFERED,
+            details=details,
         )
     return method
 

@@ -175,6 +175,8 @@ class Dialler:
         """Say which family does not work where the other one does."""
         outcomes: dict[str, set[str]] = {}
         for attempt in self.attempts:
+            if ipaddress.ip_address(attempt.address.ip.partition("%")[0]).is_loopback:
+                continue  # `localhost` has both addresses, and most servers listen on one
             outcomes.setdefault(attempt.address.family_name, set()).add(attempt.outcome or "")
         return [
             f"{broken.replace('ip', 'IP')} is broken ({', '.join(sorted(found))}), {works.replace('ip', 'IP')} is fine"

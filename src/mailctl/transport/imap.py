@@ -223,7 +223,7 @@ class _ImapDialogue:
         self._transport.send(auth.CANCEL)
 
     def _turn(self) -> auth.Challenge | auth.Verdict:
-        completion = self._transport.read_turn(self._tag)
-        if completion is None:
+        if self._transport.read_turn(self._tag) is None:
             return auth.Challenge(self._transport.request)
+        completion = self._transport.complete(self._tag)
         return _verdict(completion, self._transport)

@@ -80,7 +80,7 @@ class ImapSession:
     def client(self) -> Client:
         """IMAPClient on the same connection, for whatever else is to be done with mailboxes."""
         if self._client is None:
-            self._client = Client(self._transport)
+            self._client = Client(self._transport, self.capabilities)
         return self._client
 
     def survey(self) -> Mailbox:
@@ -127,6 +127,7 @@ class ImapSession:
             completions[name] = self._transport.complete(tag)
             self._transport.wire.begin_reply()
         self._transport.state = "SELECTED" if completions["EXAMINE"].ok else "AUTH"
+        self._transport.is_readonly = True  # as imaplib is told when it sends EXAMINE itself
         return completions
 
     def _read(self) -> Mailbox:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from imapclient import IMAPClient  # type: ignore[import-untyped]  # it has no types
 
 from mailctl.errors import MailError, NetworkError, ProtocolError, RefusedError, TemporaryError
+from mailctl.protocol.capabilities import ImapCapabilities
 from mailctl.protocol.reasons import Reason
 from mailctl.protocol.replies import ImapStatus, parse_imap_status
 from mailctl.transport.faults import translated
@@ -167,7 +168,7 @@ class ImapTransport(imaplib.IMAP4):
                     raise self._farewell()
                 if line is None:
                     return None
-        kind, texts = self._tagged.pop(tag)
+        kind, texts = self._tagged[tag]
         raw = b" ".join((tag, kind.encode(), texts[0]))
         try:
             return Completion(raw, parse_imap_status(raw))
@@ -179,6 +180,7 @@ class ImapTransport(imaplib.IMAP4):
         completion = self.read_turn(tag)
         if completion is None:
             raise self._broken(Reason.PROTOCOL, "wants to hear more out of place", b"+")
+        del self._tagged[tag]
         return completion
 
     def command(self, name: str, *arguments: str | Literal) -> Completion:
@@ -220,11 +222,12 @@ class ImapTransport(imaplib.IMAP4):
 
 
 class Client(IMAPClient):  # type: ignore[misc]  # imapclient has no types
-    """IMAPClient over a transport that is connected already."""
+    """IMAPClient over a transport that is connected already, and whose server's capabilities are known."""
 
-    def __init__(self, transport: ImapTransport) -> None:
+    def __init__(self, transport: ImapTransport, capabilities: ImapCapabilities) -> None:
         self._transport = transport
         super().__init__(transport.wire.peer, ssl=False)
+        self._cached_capabilities = tuple(keyword.encode() for keyword in capabilities.keywords)
         # IMAPClient makes imaplib log every line, passwords too.
         transport.debug = 0
 

@@ -10,8 +10,10 @@ from typing import BinaryIO
 from mailctl.errors import (
     CapabilityError,
     FateUnknownError,
+    InvalidValueError,
     MailError,
     NetworkError,
+    Problem,
     RefusedError,
 )
 from mailctl.model.address import Address
@@ -52,6 +54,7 @@ class SmtpSession:
         self.capabilities = capabilities
         self._transport = transport
         self._watch = watch
+        self._has_open_envelope = False
 
     @property
     def turns(self) -> int:
@@ -67,11 +70,13 @@ class SmtpSession:
         with self._watch.stage(Stage.ENVELOPE, protocol="smtp") as record:
             envelope = _Envelope(self._transport, self.capabilities, *addresses)
             record.evidence["sender"] = sender
+            self._begin_envelope()
             try:
                 envelope.offer(finish="RSET")
             finally:
                 record.evidence |= envelope.evidence
                 record.reply = envelope.last_said
+            self._has_open_envelope = False
             envelope.raise_if_none_accepted()
         return EnvelopeOutcome(tuple(envelope.accepted), envelope.refused)
 
@@ -88,15 +93,16 @@ class SmtpSession:
         with self._watch.stage(Stage.MESSAGE, protocol="smtp") as record:
             record.evidence |= {"message_id": content.message_id, "size": content.size}
             envelope = _Envelope(self._transport, self.capabilities, *addresses, content)
+            self._begin_envelope()
             try:
                 go_ahead = envelope.offer(finish="DATA")
-                assert go_ahead
                 if not envelope.accepted:
                     envelope.withdraw(go_ahead)
                 envelope.raise_if_none_accepted()
                 if go_ahead.code != 354:
                     raise self._transport.refusal(go_ahead, "takes no message", Reason.MESSAGE_REFUSED)
                 reply = self._deliver(content)
+                self._has_open_envelope = False
             finally:
                 record.evidence |= {"accepted": list(envelope.accepted), "refused": envelope.refused_said}
             record.reply = self._transport.said(reply)
@@ -104,6 +110,12 @@ class SmtpSession:
             queue_id = next(group for group in found.groups() if group).decode() if found else None
             record.evidence["queue_id"] = queue_id
         return SendOutcome(tuple(envelope.accepted), envelope.refused, record.reply, queue_id)
+
+    def _begin_envelope(self) -> None:
+        """Take back what is left of an envelope that failed."""
+        if self._has_open_envelope:
+            self._transport.command("RSET")
+        self._has_open_envelope = True
 
     def _deliver(self, content: Content) -> SmtpReply:
         wire = self._transport.wire
@@ -143,6 +155,8 @@ def _fate_unknown(error: MailError) -> FateUnknownError:
 
 
 def _parse(sender: str, recipients: Sequence[str]) -> tuple[Address | None, dict[str, Address]]:
+    if not recipients:
+        raise InvalidValueError([Problem("recipient", "there is none")])
     parsed = {text: parse_address(text, "recipient") for text in recipients}
     return (parse_address(sender, "sender") if sender else None), parsed
 
@@ -178,10 +192,10 @@ class _Envelope:
     def evidence(self) -> dict[str, object]:
         return {"accepted": list(self.accepted), "refused": self.refused_said}
 
-    def offer(self, *, finish: str) -> SmtpReply | None:
+    def offer(self, *, finish: str) -> SmtpReply:
         """Send MAIL, RCPT and a last command, in one go where the server takes that; return the last reply.
 
-        Without pipelining the last command is not sent if no recipient is left, and None returned.
+        Without pipelining nothing more is sent once the sender or all recipients are refused, and that is raised.
         """
         commands = [self._mail_command(), *self._rcpt_commands(), finish]
         if self._capabilities.offers("PIPELINING"):
@@ -190,8 +204,7 @@ class _Envelope:
         self._judge_sender(sender)
         for recipient, command in zip(self._recipients, commands[1:-1], strict=True):
             self._judge_recipient(recipient, self._transport.command(command))
-        if not self.accepted:
-            self.raise_if_none_accepted()
+        self.raise_if_none_accepted()
         return self._transport.command(finish)
 
     def withdraw(self, go_ahead: SmtpReply) -> None:
