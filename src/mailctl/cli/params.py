@@ -101,7 +101,8 @@ class OutgoingOptions:
         str | None, _text("--smtp-port", "1..65535", "Default: 465, 587 or 25, by the security.", _SMTP)
     ] = None
     smtp_security: Annotated[
-        str | None, _choice("--smtp-security", *_SECURITIES, help="Default: tls.", panel=_SMTP)
+        str | None,
+        _choice("--smtp-security", *_SECURITIES, help="Default: as the port tells; tls without a port.", panel=_SMTP),
     ] = None
     smtp_auth: Annotated[
         str | None,
@@ -130,7 +131,10 @@ class IncomingOptions:
         str | None, _text("--incoming-port", "1..65535", "Default: by protocol and security.", _INCOMING)
     ] = None
     incoming_security: Annotated[
-        str | None, _choice("--incoming-security", *_SECURITIES, help="Default: tls.", panel=_INCOMING)
+        str | None,
+        _choice(
+            "--incoming-security", *_SECURITIES, help="Default: as the port tells; tls without a port.", panel=_INCOMING
+        ),
     ] = None
     incoming_auth: Annotated[
         str | None,
