@@ -1,6 +1,7 @@
 """Start-up: `python -m tests.benchmarks.startup` from the repository's root.
 
-The yardstick is the smallest program of its kind: two commands on Typer, one of which is called.
+The yardstick is the smallest program of its kind: two commands on Typer, one of which is called. What is compared is
+the processor's time: none of the programs waits for anything, and other programs' share of the clock falls out.
 """
 
 from __future__ import annotations
@@ -77,14 +78,14 @@ def main() -> None:
             rounds=15,
             environment={"MAILCTL_CONFIG": str(settings)},
         )
-    base = results["two commands on Typer"].median
-    print_ratio("mailctl --version", results["--version"].median, base, 1.1)
-    print_ratio("mailctl server list, ten servers", results["server list"].median, base, 1.5)
-    print_ratio("mailctl server list -o json, ten servers", results["server list -o json"].median, base, 1.5)
+    base = results["two commands on Typer"].best_cpu
+    print_ratio("mailctl --version", results["--version"].best_cpu, base, 1.1)
+    print_ratio("mailctl server list, ten servers", results["server list"].best_cpu, base, 1.5)
+    print_ratio("mailctl server list -o json, ten servers", results["server list -o json"].best_cpu, base, 1.5)
     print_ratio(
         "mailctl --help, against the other's --help",
-        results["--help"].median,
-        results["two commands on Typer, --help"].median,
+        results["--help"].best_cpu,
+        results["two commands on Typer, --help"].best_cpu,
         1.1,
     )
 
