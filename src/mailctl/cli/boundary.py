@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from io import TextIOWrapper
 from types import FrameType
 from typing import NoReturn
 
@@ -19,20 +21,15 @@ from mailctl.exits import Exit, exit_for
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; a message for each failure goes to standard error."""
     _interrupt_on_termination()
+    _prepare_streams()
     try:
-        try:
-            code = _dispatch(arguments)
-        except (MailctlError, KeyboardInterrupt, typer.Abort, EOFError) as error:
-            code = _report(error, arguments)
-        except BrokenPipeError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the one place where everything else ends
-            code = _report(error, arguments)
-        sys.stdout.flush()
+        code = _dispatch(arguments)
+        Terminal.flush()
     except BrokenPipeError:
-        # The reader has seen enough (`| head`): the work itself is done. Python flushes once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = Exit.OK
+        code = Exit.OK  # the reader has seen enough (`| head`): the work itself is done
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place where everything ends
+        code = _report(error, arguments)
+    _forget_broken_streams()
     return int(code)
 
 
@@ -52,15 +49,17 @@ def _usage_hint(error: typer.TyperException) -> str | None:
 
 
 def _report(error: BaseException, arguments: Sequence[str]) -> Exit:
+    """Tell what went wrong, if anybody still listens, and return its exit code."""
     terminal = Terminal.for_errors(arguments)
-    if isinstance(error, KeyboardInterrupt | typer.Abort | EOFError):
-        terminal.say("interrupted")
-        return Exit.INTERRUPTED
-    explained = error if isinstance(error, MailctlError) else _as_bug(error)
-    if terminal.debug:
-        _print_traceback(explained)
-    terminal.error(explained, exit_for(explained))
-    return exit_for(explained)
+    with suppress(BrokenPipeError):
+        if isinstance(error, KeyboardInterrupt | typer.Abort | EOFError):
+            terminal.interrupted()
+            return Exit.INTERRUPTED
+        explained = error if isinstance(error, MailctlError) else _as_bug(error)
+        if terminal.debug:
+            _print_traceback(explained)
+        terminal.error(explained, exit_for(explained))
+    return exit_for(error)
 
 
 def _as_bug(error: BaseException) -> BugError:
@@ -82,6 +81,29 @@ def _print_traceback(error: BaseException) -> None:
         sys.stderr.write(f"{type(foreign).__module__}.{type(foreign).__qualname__}\n\n")
         error = foreign
     traceback.print_tb(error.__traceback__, file=sys.stderr)
+
+
+def _prepare_streams() -> None:
+    """Put something in the place of streams that are closed, and let text pass that a stream cannot encode.
+
+    Without UTF-8 (PYTHONIOENCODING, old systems) it is better to show what can be shown than to fail.
+    """
+    for name in ("stdin", "stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the caller: `mailctl … >&-`
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - lives as long as we
+        elif isinstance(stream, TextIOWrapper) and stream.errors == "strict" and name != "stdin":
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _forget_broken_streams() -> None:
+    """Python flushes both streams once more at exit; what nobody takes then must not become an error of its own."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _interrupt_on_termination() -> None:

@@ -2,90 +2,202 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import redirect_stdout
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
 from mailctl.cli.session import Session
-from mailctl.errors import InvalidValueError, MailctlError
-from mailctl.model.preset import CUSTOM, PRESETS, get_preset, preset_fields, preset_remarks
-from mailctl.model.server import DEFAULT_PORTS, IncomingProtocol, Protocol, Security, Server
+from mailctl.errors import MailctlError
+from mailctl.model.decode import decode_or_raise
+from mailctl.model.preset import CUSTOM, PRESETS, Preset, get_preset, preset_fields, preset_remarks
+from mailctl.model.server import DEFAULT_PORTS, IncomingProtocol, Protocol, Security, Server, SmtpAuth, pairing_warning
 from mailctl.model.values import parse_code, parse_host, parse_name, parse_port
+from mailctl.render.servers import render_server
 from mailctl.services.fields import merge_fields
+
+if TYPE_CHECKING:
+    from mailctl.services.check import Check, CheckOptions, LoginSource
+
+T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
 
 
 def run_wizard(session: Session, code: str | None, given: dict[str, Any]) -> dict[str, Any]:
     """Ask for the fields of a new server and return them; raises typer.Exit(1) where the person does not save it.
 
-    A login that is given to try the server is used once and forgotten: entries of the catalogue have none.
+    What was `given` is proposed. A login that is given to try the server is used and forgotten: entries of the
+    catalogue have none.
     """
-    say = session.terminal.say
-    say("A new server for the catalogue. Enter takes what stands in brackets; Ctrl-C leaves, with nothing saved.")
-    if code is None:
-        code = _ask(session, "Code (short and unique, e.g. hq)", parse_code)
-    if session.settings_file.load().find_server(code):
-        say(f"A server with the code '{code}' exists already.")
-        code = _ask(session, "Another code", parse_code)
-    name = given.get("name") or _ask(session, "Name", parse_name, default=code)
-    say("Presets: " + ", ".join([*(preset.name for preset in PRESETS), CUSTOM]))
-    preset = _ask(session, "Preset", get_preset, default=CUSTOM)
-    protocol = _ask(session, "Incoming protocol (imap, pop3)", IncomingProtocol, default="imap")
-    if preset is not None:
-        fields = preset_fields(preset, protocol)
+    return _Wizard(session, given).run(code)
+
+
+class _Wizard:
+    def __init__(self, session: Session, given: dict[str, Any]) -> None:
+        self._session = session
+        self._say = session.terminal.say
+        self._given = given
+
+    def run(self, code: str | None) -> dict[str, Any]:
+        self._say(
+            "A new server for the catalogue. Enter takes what stands in [brackets]; Ctrl-C leaves, nothing saved."
+        )
+        self._say("")
+        code = self._ask_code(code)
+        name = self._given.get("name") or self._ask("Name", parse_name, default=code)
+        fields = merge_fields(self._ask_sides(), self._given, {"code": code, "name": name})
+        proposed = _Step.TRY
+        while True:
+            self._say("")
+            self._say(render_server(decode_or_raise(Server, fields), self._session.terminal.err))
+            self._say("")
+            match self._ask("Try it, save it, change it, or quit (t, s, c, q)", _parse_step, default=proposed):
+                case _Step.TRY:
+                    proposed = _Step.SAVE if self._try(decode_or_raise(Server, fields)) else _Step.CHANGE
+                case _Step.CHANGE:
+                    fields = merge_fields(
+                        fields, self._ask_endpoints(IncomingProtocol(fields["incoming"]["protocol"]), fields)
+                    )
+                    proposed = _Step.TRY
+                case _Step.SAVE:
+                    return fields
+                case _:
+                    self._say("nothing was saved")
+                    raise typer.Exit(1)
+
+    def _ask_code(self, code: str | None) -> str:
+        taken = self._session.settings_file.load().find_server
+
+        def free(text: str) -> str:
+            parsed = parse_code(text)
+            if taken(parsed):
+                raise ValueError(f"a server with the code '{parsed}' exists already")
+            return parsed
+
+        if code is not None:
+            try:
+                return free(code)
+            except ValueError as error:
+                self._say(f"  {error}")
+        return self._ask("Code, short and unique (such as hq)", free)
+
+    def _ask_sides(self) -> dict[str, Any]:
+        """Ask for a preset, the incoming protocol, and where no preset is taken, for both endpoints."""
+        preset = None
+        if not (self._given.get("smtp") or self._given.get("incoming")):
+            for line in textwrap.wrap(f"Providers: {', '.join(known.name for known in PRESETS)}", _WIDTH):
+                self._say(line)
+            preset = self._ask(f"Provider, or {CUSTOM} for your own server", get_preset, default=CUSTOM)
+        protocol = self._ask_protocol(preset)
+        if preset is None:
+            return self._ask_endpoints(protocol, self._given)
         for remark in preset_remarks(preset, protocol):
-            say(f"note: {remark}")
-    else:
-        smtp = _ask_endpoint(session, Protocol.SMTP, None)
-        incoming = _ask_endpoint(session, Protocol(protocol), smtp["host"])
-        fields = {"smtp": {**smtp, "auth": "auto"}, "incoming": {"protocol": protocol, **incoming}}
-    fields = merge_fields(fields, given, {"code": code, "name": name})
-    _try_server(session, fields)
-    if not session.terminal.confirm(f"Save '{code}'?", default=True):
-        say("nothing was saved")
-        raise typer.Exit(1)
-    return fields
+            self._say(f"  note: {remark}")
+        self._say(f"  people log in with: {preset.login}")
+        return preset_fields(preset, protocol)
+
+    def _ask_protocol(self, preset: Preset | None) -> IncomingProtocol:
+        if preset is not None and preset.pop3 is None:
+            return IncomingProtocol.IMAP
+        proposed = self._given.get("incoming", {}).get("protocol", IncomingProtocol.IMAP)
+        return self._ask("Mail is read by imap or pop3", _one_of(IncomingProtocol), default=proposed)
+
+    def _ask_endpoints(self, protocol: IncomingProtocol, known: Mapping[str, Any]) -> dict[str, Any]:
+        smtp = self._ask_endpoint(Protocol.SMTP, known.get("smtp", {}))
+        needs_login = known.get("smtp", {}).get("auth") != SmtpAuth.NONE
+        if not self._session.terminal.confirm("Does sending need a login?", default=needs_login):
+            smtp["auth"] = SmtpAuth.NONE
+        elif known.get("smtp", {}).get("auth", SmtpAuth.NONE) == SmtpAuth.NONE:
+            smtp["auth"] = SmtpAuth.AUTO
+        incoming = self._ask_endpoint(Protocol(protocol), {"host": smtp["host"], **known.get("incoming", {})})
+        return {"smtp": smtp, "incoming": {"protocol": protocol, **incoming}}
+
+    def _ask_endpoint(self, protocol: Protocol, known: Mapping[str, Any]) -> dict[str, Any]:
+        name, ports = protocol.upper(), DEFAULT_PORTS[protocol]
+        host = self._ask(f"{name} host", parse_host, default=known.get("host"))
+        usual = ", ".join(f"{security} {port}" for security, port in ports.items())
+        proposed = known.get("security", Security.TLS)
+        security = self._ask(f"{name} security ({usual})", _one_of(Security), default=proposed)
+        same = security == known.get("security")
+        port = self._ask(f"{name} port", parse_port, default=str(known.get("port") if same else ports[security]))
+        if warning := pairing_warning(protocol, port, security):
+            self._say(f"  note: {warning}")
+        return {"host": host, "port": port, "security": security}
+
+    def _ask(self, question: str, parse: Callable[[str], T], default: str | None = None) -> T:
+        """Ask until the answer follows its rule."""
+        while True:
+            answer = self._session.terminal.ask(question, default)
+            try:
+                return parse(answer)
+            except ValueError as error:
+                self._say(f"  {error}")
+            except MailctlError as error:
+                self._say(f"  {error.message}" + (f"; {error.hint}" if error.hint else ""))
+
+    def _try(self, server: Server) -> bool:
+        """Try both sides and show the steps; with a login where the person gives one. Return whether all passed."""
+        from mailctl.cli.testing import show_check
+
+        self._say("The login is used for this and not stored.")
+        username = self._session.terminal.ask("User name (Enter: connect without a login)", " ").strip()
+        # Standard output is for the command's result: all of this is talk.
+        with redirect_stdout(sys.stderr):
+            try:
+                reports = [show_check(self._session, check) for check in self._checks(server, username)]
+            except MailctlError as error:
+                self._session.terminal.warn(error.message)
+                return False
+        return all(report.ok for report in reports)
+
+    def _checks(self, server: Server, username: str) -> Iterator[Check]:
+        from mailctl.model.secret import parse_secret_ref
+        from mailctl.services.check import CheckOptions, Depth, LoginSource, plan_receive, plan_send
+
+        def options(login: LoginSource | None) -> CheckOptions:
+            return CheckOptions(read_secret=lambda text: self._session.secrets.get(parse_secret_ref(text)), login=login)
+
+        login, depth = None, Depth.TLS
+        if username:
+            password = self._session.terminal.ask_secret(f"Password of {username} (not shown)")
+            login, depth = LoginSource(username=username, source="prompt", read=lambda: password), Depth.AUTH
+        self._say("")
+        sends_with_login = server.smtp.auth is not SmtpAuth.NONE
+        yield plan_send(server, options(login if sends_with_login else None), depth=depth)
+        self._say("")
+        yield plan_receive(server, options(login), depth=depth)
 
 
-def _ask(session: Session, question: str, parse: Any, default: str | None = None) -> Any:
-    """Ask until the answer follows its rule."""
-    while True:
-        answer = session.terminal.ask(question, default)
+_WIDTH = 79
+
+
+class _Step(StrEnum):
+    """What is done next with the server that was described."""
+
+    TRY = "try"
+    SAVE = "save"
+    CHANGE = "change"
+    QUIT = "quit"
+
+
+def _parse_step(text: str) -> _Step:
+    for step in _Step:
+        if step.startswith(text.lower()):
+            return step
+    raise ValueError(f"'{text}' is none of: {', '.join(_Step)}")
+
+
+def _one_of(choices: type[E]) -> Callable[[str], E]:
+    """Return a parser of one of an enumeration's values."""
+
+    def parse(text: str) -> E:
         try:
-            return parse(answer)
-        except ValueError as error:
-            session.terminal.say(f"  {error}")
-        except MailctlError as error:
-            session.terminal.say(f"  {error.message}; {error.hint}")
+            return choices(text.lower())
+        except ValueError:
+            raise ValueError(f"'{text}' is none of: {', '.join(choices)}") from None
 
-
-def _ask_endpoint(session: Session, protocol: Protocol, proposed_host: str | None) -> dict[str, Any]:
-    name = protocol.upper()
-    host = _ask(session, f"{name} host", parse_host, default=proposed_host)
-    usual = ", ".join(f"{security} {port}" for security, port in DEFAULT_PORTS[protocol].items())
-    security = _ask(session, f"{name} security ({usual})", Security, default="tls")
-    port = _ask(session, f"{name} port", parse_port, default=str(DEFAULT_PORTS[protocol][security]))
-    return {"host": host, "port": port, "security": security}
-
-
-def _try_server(session: Session, fields: dict[str, Any]) -> None:
-    """Try both sides with a login that is asked for, if the person wants to, and show the steps."""
-    from mailctl.cli.testing import show_check
-    from mailctl.model.decode import decode_or_raise
-    from mailctl.model.secret import parse_secret_ref
-    from mailctl.services.check import CheckOptions, Depth, LoginSource, plan_receive, plan_send
-
-    server = decode_or_raise(Server, fields)
-    session.terminal.say("The server can be tried now. The login is used for this and not stored.")
-    username = session.terminal.ask("User name (Enter: connect without a login; 'skip': do not try)", " ")
-    if username == "skip":
-        return
-    login, depth = None, Depth.TLS
-    if username.strip():
-        password = session.terminal.ask_secret("Password")
-        login, depth = LoginSource(username=username.strip(), source="prompt", read=lambda: password), Depth.AUTH
-    options = CheckOptions(read_secret=lambda reference: session.secrets.get(parse_secret_ref(reference)), login=login)
-    try:
-        for check in (plan_send(server, options, depth=depth), plan_receive(server, options, depth=depth)):
-            show_check(session, check)
-    except InvalidValueError as error:
-        session.terminal.warn(error.message)
+    return parse

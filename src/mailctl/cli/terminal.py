@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from mailctl.errors import MailctlError, MissingInputError
-from mailctl.render.style import Style
+from mailctl.render.style import Style, visible
 
 if TYPE_CHECKING:
     from mailctl.exits import Exit
@@ -56,16 +57,19 @@ class Terminal:
         return shutil.get_terminal_size().columns
 
     def result(self, text: str) -> None:
-        """Write a result to standard output."""
-        _write(sys.stdout, text)
+        """Write a result to standard output; raises MailctlError where that is full or broken."""
+        with _writing_to_stdout():
+            _write(sys.stdout, text)
 
-    def flush(self) -> None:
+    @staticmethod
+    def flush() -> None:
         """Let what was written to standard output be seen at once."""
-        sys.stdout.flush()
+        with _writing_to_stdout():
+            sys.stdout.flush()
 
     def data(self, **fields: Any) -> None:
         """Write a result as one JSON object, with its schema version first."""
-        self.result(encode_json({"schema_version": SCHEMA_VERSION, **fields}))
+        self.result(_json_for(sys.stdout, fields))
 
     def table(self, headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Write rows under headers to standard output; they are made to fit where it is a screen."""
@@ -80,23 +84,30 @@ class Terminal:
 
     def warn(self, text: str) -> None:
         """Tell a person something that needs attention; quiet does not silence it."""
-        _write(sys.stderr, f"{self.err.yellow('warning:')} {text}")
+        _write(sys.stderr, f"{self.err.yellow('warning:')} {_visible_lines(text)}")
 
     def error(self, error: MailctlError, exit_code: Exit) -> None:
         """Tell what went wrong and what to do, as text or as one JSON object."""
         if self.json_errors:
-            described = {
-                "code": error.code,
-                "exit_code": int(exit_code),
-                "message": error.message,
-                "hint": error.hint,
-                **error.details,
-            }
-            _write(sys.stderr, encode_json({"schema_version": SCHEMA_VERSION, "error": described}))
+            self._json_error(error.code, exit_code, error.message, error.hint, error.details)
             return
-        _write(sys.stderr, f"{self.err.red('error:')} {error.message}")
+        _write(sys.stderr, f"{self.err.red('error:')} {_visible_lines(error.message)}")
         if error.hint:
-            _write(sys.stderr, f"{self.err.dim('hint:')} {error.hint}")
+            _write(sys.stderr, f"{self.err.dim('hint:')} {_visible_lines(error.hint)}")
+
+    def interrupted(self) -> None:
+        """Tell that a person, or a signal, ended the command."""
+        if self.json_errors:
+            self._json_error("interrupted", 130, "interrupted", None, {})
+        else:
+            # A terminal has shown ^C, or stands behind a question.
+            _write(sys.stderr, "\ninterrupted" if sys.stderr.isatty() else "interrupted")
+
+    def _json_error(
+        self, code: str, exit_code: int, message: str, hint: str | None, details: Mapping[str, object]
+    ) -> None:
+        described = {"code": code, "exit_code": int(exit_code), "message": message, "hint": hint, **details}
+        _write(sys.stderr, _json_for(sys.stderr, {"error": described}))
 
     def ask(self, question: str, default: str | None = None) -> str:
         """Ask a person for a line; an empty answer takes the default, and is asked again where there is none."""
@@ -104,7 +115,11 @@ class Terminal:
         while True:
             sys.stderr.write(shown)
             sys.stderr.flush()
-            line = sys.stdin.readline()
+            try:
+                line = sys.stdin.readline()
+            except UnicodeDecodeError:
+                self.say("  this is not text in the terminal's encoding")
+                continue
             if not line:
                 raise EOFError
             if answer := line.strip() or default:
@@ -145,12 +160,33 @@ def encode_json(fields: Mapping[str, Any]) -> str:
     return msgspec.json.format(msgspec.json.encode(fields), indent=2).decode()
 
 
-def _write(stream: TextIO, text: str) -> None:
+def _json_for(stream: TextIO, fields: Mapping[str, Any]) -> str:
+    """Encode one object with its schema version first, in ASCII where the stream cannot take more."""
+    text = encode_json({"schema_version": SCHEMA_VERSION, **fields})
     try:
-        stream.write(text if text.endswith("\n") else text + "\n")
+        text.encode(stream.encoding or "ascii")
     except UnicodeEncodeError:
-        # A stream without UTF-8 (LANG=C on an old system): show what can be shown rather than fail.
-        encoding = stream.encoding or "ascii"
-        stream.write((text.rstrip("\n") + "\n").encode(encoding, "backslashreplace").decode(encoding))
+        import json
+
+        return json.dumps(json.loads(text), indent=2)
+    return text
+
+
+@contextmanager
+def _writing_to_stdout() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise MailctlError(f"standard output cannot be written: {error.strerror}") from error
+
+
+def _visible_lines(text: str) -> str:
+    return visible(text, keep="\n")
+
+
+def _write(stream: TextIO, text: str) -> None:
+    stream.write(text if text.endswith("\n") else text + "\n")
     if stream is sys.stderr:
         stream.flush()

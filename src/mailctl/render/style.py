@@ -29,3 +29,10 @@ class Style:
 
     def cyan(self, text: str) -> str:
         return self._wrap(text, "36")
+
+
+def visible(text: str, *, keep: str = "") -> str:
+    """Escape what would move the cursor or paint the screen, but for the characters to keep."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)

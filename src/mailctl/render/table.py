@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
-from mailctl.render.style import Style
+from mailctl.render.style import Style, visible
 
 _GAP = 2
 _NARROWEST = 6
@@ -17,7 +17,7 @@ _NARROWEST = 6
 
 def render_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, width: int | None, style: Style) -> str:
     """Return rows under their headers as text; with a `width` in columns, long cells are folded to fit into it."""
-    body = [[_safe(cell) for cell in row] for row in rows]
+    body = [[visible(cell) for cell in row] for row in rows]
     widths = [
         max(_length(header), *(_length(row[index]) for row in body)) if body else _length(header)
         for index, header in enumerate(headers)
@@ -32,11 +32,6 @@ def render_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, width
 
 def _length(text: str) -> int:
     return len(text) if text.isascii() else cell_len(text)
-
-
-def _safe(text: str) -> str:
-    """Escape what would move the cursor: a name in the file may hold anything."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _fit(widths: Sequence[int], screen: int) -> list[int]:
