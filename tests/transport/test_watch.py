@@ -31,6 +31,13 @@ def test_an_error_is_told_where_it_happened_and_goes_on():
     assert watch.records[0].reply == b"550 no"
 
 
+def test_what_a_server_put_into_evidence_is_escaped():
+    watch = Watch()
+    with watch.stage(Stage.CAPABILITIES) as record:
+        record.evidence |= {"capabilities": ["X\x1b[2J", "SIZE"], "size": 5, "a\u202eb": None}
+    assert watch.records[0].evidence == {"capabilities": ["X\\x1b[2J", "SIZE"], "size": 5, "a\\u{202e}b": None}
+
+
 def test_a_foreign_exception_passes_and_is_no_finding():
     watch = Watch()
     with pytest.raises(KeyboardInterrupt), watch.stage(Stage.TCP):

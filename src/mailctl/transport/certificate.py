@@ -11,6 +11,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID, NameOID
 
 from mailctl.protocol.reasons import Reason
+from mailctl.protocol.replies import printable
+
+_NAMES_SHOWN = 5
 
 
 def public_key_sha256(der: bytes) -> str:
@@ -37,6 +40,21 @@ def certificate_evidence(chain: list[bytes], host: str, *, verified: bool) -> di
         "chain_length": len(chain),
         "verified": verified,
     }
+
+
+def describe(reason: str, evidence: dict[str, object]) -> str:
+    """Say what of a certificate's evidence belongs to the reason why it does not hold; control characters escaped."""
+    names = evidence["names"]
+    assert isinstance(names, list)
+    if reason == Reason.CERTIFICATE_HOST:
+        said = f"it is for {', '.join(names[:_NAMES_SHOWN]) or 'no name'}"
+    elif reason == Reason.CERTIFICATE_COMMON_NAME:
+        said = f"it names the host in its subject ({evidence['subject']}) alone, which does not count"
+    elif reason in (Reason.CERTIFICATE_EXPIRED, Reason.CERTIFICATE_NOT_YET_VALID):
+        said = f"it is valid from {evidence['not_before']} to {evidence['not_after']}"
+    else:
+        said = f"its issuer is {evidence['issuer']}"
+    return printable(said.encode("utf-8", "surrogateescape"))
 
 
 def find_matching_name(names: list[str], host: str) -> str | None:

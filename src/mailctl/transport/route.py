@@ -26,7 +26,7 @@ from mailctl.protocol.sasl import Login
 from mailctl.transport import dial, tls
 from mailctl.transport.limits import Deadline, Limits
 from mailctl.transport.trace import Trace
-from mailctl.transport.watch import Watch
+from mailctl.transport.watch import StageRecord, Watch
 from mailctl.transport.wire import Wire
 
 ReachTls = Callable[[Wire], None]
@@ -183,8 +183,8 @@ def secure(wire: Wire, route: Route, watch: Watch, *, mode: str, reach: ReachTls
     failure: TLSError | None = None
     with watch.stage(Stage.TLS, protocol=route.protocol) as record:
         record.evidence |= {"sni": None if tls.is_ip_address(route.host) else route.host, "mode": mode}
-        reach(wire)
         context = tls.build_context(route.tls, passphrase=route.client_key_passphrase)
+        reach(wire)
         if mode == "implicit":
             _refuse_cleartext_greeting(wire, route)
         try:
@@ -199,23 +199,56 @@ def secure(wire: Wire, route: Route, watch: Watch, *, mode: str, reach: ReachTls
             record.evidence |= tls.session_evidence(secured)
     with watch.stage(Stage.CERTIFICATE, protocol=route.protocol) as record:
         if failure is not None:
-            evidence = fetch_certificate(route, reach, failure)
-            record.evidence |= evidence
+            record.evidence |= _look_again(route, reach, failure)
             raise failure
-        chain = tls.find_certificate_chain(secured) if watch.thorough or route.tls.pins else []
-        record.evidence["verified"] = route.tls.verify
-        if watch.thorough and chain:
-            from mailctl.transport.certificate import certificate_evidence
+        _judge_certificate(wire, secured, route, record, thorough=watch.thorough)
 
-            with suppress(ValueError):
-                record.evidence |= certificate_evidence(chain, route.host, verified=route.tls.verify)
-        if not route.tls.verify:
-            record.warn("certificate verification is off: anybody on the way can read and change what is sent")
+
+def _judge_certificate(
+    wire: Wire, secured: ssl.SSLSocket, route: Route, record: StageRecord, *, thorough: bool
+) -> None:
+    """Check the pins, and tell what the certificate says where that is wanted: it costs an import."""
+    record.evidence["verified"] = route.tls.verify
+    if not route.tls.verify:
+        record.warn("certificate verification is off: anybody on the way can read and change what is sent")
+    if not thorough and not route.tls.pins:
+        return
+    chain = tls.find_certificate_chain(secured)
+    if thorough and chain:
+        from mailctl.transport.certificate import certificate_evidence
+
+        with suppress(ValueError):  # what OpenSSL takes may be unreadable for others
+            record.evidence |= certificate_evidence(chain, route.host, verified=route.tls.verify)
+    try:
+        tls.check_pins(route.tls, chain, wire.peer)
+    except TLSError:
+        wire.close()
+        raise
+
+
+def _look_again(route: Route, reach: ReachTls, failure: TLSError) -> dict[str, object]:
+    """Fetch a certificate that did not hold once more, unverified and without credentials, to show what it says.
+
+    Completes the failure's reason and message. Returns no evidence if the second look fails: the first failure stands.
+    """
+    from mailctl.transport.certificate import certificate_evidence, describe, find_finer_reason
+
+    anonymous = replace(route, login=None)
+    try:
+        wire = _connect(anonymous, Watch(), None, Deadline(route.timeout, within=route.deadline))
         try:
-            tls.check_pins(route.tls, chain, wire.peer)
-        except TLSError:
+            reach(wire)
+            context = tls.build_context(TlsOptions(), verify=False)
+            chain = tls.find_certificate_chain(wire.start_tls(context, route.host))
+        finally:
             wire.close()
-            raise
+        evidence = certificate_evidence(chain, route.host, verified=False)
+        failure.reason = find_finer_reason(chain, route.host, failure.reason)
+    except (MailError, ValueError, IndexError):
+        return {}
+    failure.details |= evidence
+    failure.message = f"{failure.message}: {describe(failure.reason, evidence)}"
+    return evidence
 
 
 def _refuse_cleartext_greeting(wire: Wire, route: Route) -> None:
@@ -229,27 +262,3 @@ def _refuse_cleartext_greeting(wire: Wire, route: Route) -> None:
             reply=wire.redacted(greeting),
             hint=route.mode_hint,
         )
-
-
-def fetch_certificate(route: Route, reach: ReachTls, failure: TLSError) -> dict[str, object]:
-    """Look again at a certificate that did not hold, unverified and without credentials, to show what it says.
-
-    Refines the failure's reason where the contents tell more. Returns no evidence if the second look fails.
-    """
-    from mailctl.transport.certificate import certificate_evidence, find_finer_reason
-
-    anonymous = replace(route, login=None)
-    try:
-        wire = _connect(anonymous, Watch(), None, Deadline(route.timeout, within=route.deadline))
-        try:
-            reach(wire)
-            context = tls.build_context(TlsOptions(), verify=False)
-            chain = tls.find_certificate_chain(wire.start_tls(context, route.host))
-        finally:
-            wire.close()
-        evidence = certificate_evidence(chain, route.host, verified=False)
-    except (MailError, ValueError, ssl.SSLError):
-        return {}
-    failure.reason = find_finer_reason(chain, route.host, failure.reason)
-    failure.details |= evidence
-    return evidence

@@ -16,13 +16,15 @@ from typing import Any
 
 from mailctl.errors import MailError
 from mailctl.model.report import Stage
+from mailctl.protocol.replies import printable
 
 
 @dataclass(slots=True)
 class StageRecord:
     """What happened in one stage.
 
-    `evidence`: plain JSON values under stable names. `reply`: the server's words, secrets redacted, not escaped.
+    `evidence`: plain JSON values under stable names; what a server put in is escaped when the stage ends.
+    `reply`: the server's words, secrets redacted, not escaped.
     `error`: why the stage failed; None if it passed, or has not ended yet.
     """
 
@@ -68,6 +70,7 @@ class Watch:
         try:
             yield record
         except MailError as error:
+            error.details = _harmless(error.details)
             error.stage = error.stage or stage
             error.protocol = error.protocol or protocol
             record.error = error
@@ -76,6 +79,7 @@ class Watch:
             raise
         finally:
             record.duration_seconds = time.monotonic() - began
+            record.evidence = _harmless(record.evidence)
             if self._on_end:
                 self._on_end(record)
 
@@ -85,3 +89,14 @@ class Watch:
             if record.stage is stage and protocol in (None, record.protocol):
                 return record
         return None
+
+
+def _harmless(value: Any) -> Any:
+    """Return a JSON value with the control characters in its texts escaped: certificates and servers choose them."""
+    if isinstance(value, str):
+        return value if value.isprintable() else printable(value.encode("utf-8", "surrogateescape"))
+    if isinstance(value, dict):
+        return {_harmless(key): _harmless(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_harmless(inner) for inner in value]
+    return value

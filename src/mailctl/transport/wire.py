@@ -45,7 +45,7 @@ class Wire:
     ) -> None:
         """`timeout_seconds` bounds each command with its reply, `deadline` everything.
 
-        `connecting` began with the dialling; a handshake that follows at once, and else the greeting, are to keep it.
+        `connecting` began with the dialling; a handshake that follows at once is to keep it.
         """
         self.peer = peer
         self.protocol = protocol
@@ -75,11 +75,6 @@ class Wire:
     @property
     def is_secured(self) -> bool:
         return isinstance(self._socket, ssl.SSLSocket)
-
-    @property
-    def secured_socket(self) -> ssl.SSLSocket:
-        assert isinstance(self._socket, ssl.SSLSocket)
-        return self._socket
 
     @property
     def local_address(self) -> str:
@@ -112,8 +107,8 @@ class Wire:
             self._send_all(command)
 
     def read_line(self) -> bytes:
-        """Return the next line with its line end; every line counts for the reply's cap, unless in bulk."""
-        cap = self.limits.line_bytes
+        """Return the next line with its line end; it counts for the caps of the reply, or, in bulk, of bulk data."""
+        cap = self._bulk_bytes_max if self._in_bulk else self.limits.line_bytes
         while (end := self._buffer.find(b"\n", self._searched)) < 0:
             self._searched = len(self._buffer)
             if self._searched > cap:
@@ -259,23 +254,13 @@ class Wire:
         self.is_broken = True
         self._socket.close()
 
-    # What smtplib, poplib and imaplib expect of a socket and its file
+    # What smtplib and poplib use of a socket; they read nothing by themselves
 
     def sendall(self, data: bytes) -> None:
         self.send(data)
 
-    def readline(self, _size: int = -1) -> bytes:
-        return self.read_line()
-
-    def read(self, size: int) -> bytes:
-        return self.read_exactly(size)
-
     def makefile(self, _mode: str) -> Wire:
         return self
-
-    def shutdown(self, how: int) -> None:
-        with suppress(OSError):
-            self._socket.shutdown(how)
 
     # The socket
 
