@@ -84,14 +84,15 @@ def test_all_recipients_refused_ends_without_a_message(serve, ehlo, code, error)
     assert watch.find(Stage.MESSAGE).evidence["refused"]
 
 
-def test_a_go_ahead_without_recipients_is_answered_by_a_lone_dot(serve):
+@pytest.mark.parametrize("point", ["mail", "rcpt"])
+def test_a_go_ahead_for_nobody_is_answered_by_a_lone_dot(serve, point):
     def act(session):
         with pytest.raises(RefusedError) as caught:
             session.send("a@example.org", ["b@example.org"], MESSAGE)
         return caught.value
 
-    error, double = serve(SmtpServer(security="none", rcpt=b"550 nobody\r\n"), act)
-    assert error.reply == b"550 nobody"
+    error, double = serve(SmtpServer(security="none", **{point: b"550 no\r\n"}), act)
+    assert error.reply == b"550 no"
     assert double.messages == [b""]
 
 

@@ -208,7 +208,7 @@ class _Envelope:
         return self._transport.command(finish)
 
     def withdraw(self, go_ahead: SmtpReply) -> None:
-        """End a message that was asked for though no recipient was accepted (RFC 2920, 3.1)."""
+        """End a message that was asked for though sender or recipients were refused (RFC 2920, 3.1)."""
         if go_ahead.code == 354:
             self._transport.command(".")
 
@@ -235,6 +235,8 @@ class _Envelope:
                         self._judge_sender(replies[0])
                     raise
                 self._transport.wire.begin_reply()
+            if not replies[0].succeeded and len(replies) == len(commands):
+                self.withdraw(replies[-1])
             self._judge_sender(replies[0])
         for recipient, reply in zip(self._recipients, replies[1:-1], strict=True):
             self._judge_recipient(recipient, reply)
