@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -36,11 +37,24 @@ def run(arguments: Sequence[str]) -> int:
 def _dispatch(arguments: Sequence[str]) -> int:
     from mailctl.cli.app import root
 
+    command = root()
+    if "_MAILCTL_COMPLETE" in os.environ:  # set by the shells' completion scripts
+        command.main(list(arguments), prog_name="mailctl")
+    # Otherwise not by `main`, which makes silent exits of its own of interruptions and broken pipes.
     try:
-        result = root().main(list(arguments), prog_name="mailctl", standalone_mode=False)
+        with command.make_context("mailctl", list(arguments)) as context:
+            command.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
     except typer.TyperException as error:
-        raise UsageError(error.format_message().rstrip("."), hint=_usage_hint(error)) from None
-    return result if isinstance(result, int) else Exit.OK
+        raise UsageError(_usage_message(error), hint=_usage_hint(error)) from None
+    return Exit.OK
+
+
+def _usage_message(error: typer.TyperException) -> str:
+    """Return Typer's message in the words of ours."""
+    message = error.format_message().rstrip(".").replace("Value error, ", "")
+    return re.sub(r" \(Possible options: (.+)\)", r". Did you mean \1?", message)
 
 
 def _usage_hint(error: typer.TyperException) -> str | None:
@@ -72,15 +86,14 @@ def _as_bug(error: BaseException) -> BugError:
 
 
 def _print_traceback(error: BaseException) -> None:
-    """Print the traceback without the values of exceptions' arguments where these are not our own errors."""
+    """Print where the error and its causes come from; of foreign exceptions the class alone, which holds no values."""
     import traceback
 
-    while error.__cause__ is not None and not isinstance(error.__cause__, MailctlError):
-        foreign = error.__cause__
-        traceback.print_tb(foreign.__traceback__, file=sys.stderr)
-        sys.stderr.write(f"{type(foreign).__module__}.{type(foreign).__qualname__}\n\n")
-        error = foreign
+    if error.__cause__ is not None:
+        _print_traceback(error.__cause__)
     traceback.print_tb(error.__traceback__, file=sys.stderr)
+    if not isinstance(error, MailctlError):
+        sys.stderr.write(f"{type(error).__module__}.{type(error).__qualname__}\n\n")
 
 
 def _prepare_streams() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
@@ -49,25 +50,26 @@ class _Wizard:
         self._say("")
         code = self._ask_code(code)
         name = self._given.get("name") or self._ask("Name", parse_name, default=code)
-        fields = merge_fields(self._ask_sides(), self._given, {"code": code, "name": name})
+        fields = merge_fields(self._given, self._ask_sides(), {"code": code, "name": name})
+        self._show(fields)
         proposed = _Step.TRY
         while True:
-            self._say("")
-            self._say(render_server(decode_or_raise(Server, fields), self._session.terminal.err))
-            self._say("")
             match self._ask("Try it, save it, change it, or quit (t, s, c, q)", _parse_step, default=proposed):
                 case _Step.TRY:
                     proposed = _Step.SAVE if self._try(decode_or_raise(Server, fields)) else _Step.CHANGE
                 case _Step.CHANGE:
-                    fields = merge_fields(
-                        fields, self._ask_endpoints(IncomingProtocol(fields["incoming"]["protocol"]), fields)
-                    )
+                    protocol = self._ask_protocol(None, fields)
+                    fields = merge_fields(fields, self._ask_endpoints(protocol, fields))
+                    self._show(fields)
                     proposed = _Step.TRY
                 case _Step.SAVE:
                     return fields
                 case _:
                     self._say("nothing was saved")
                     raise typer.Exit(1)
+
+    def _show(self, fields: Mapping[str, Any]) -> None:
+        self._say(f"\n{render_server(decode_or_raise(Server, fields), self._session.terminal.err)}\n")
 
     def _ask_code(self, code: str | None) -> str:
         taken = self._session.settings_file.load().find_server
@@ -82,28 +84,27 @@ class _Wizard:
             try:
                 return free(code)
             except ValueError as error:
-                self._say(f"  {error}")
+                self._remark(f"{error}.")
         return self._ask("Code, short and unique (such as hq)", free)
 
     def _ask_sides(self) -> dict[str, Any]:
         """Ask for a preset, the incoming protocol, and where no preset is taken, for both endpoints."""
         preset = None
         if not (self._given.get("smtp") or self._given.get("incoming")):
-            for line in textwrap.wrap(f"Providers: {', '.join(known.name for known in PRESETS)}", _WIDTH):
-                self._say(line)
+            self._remark(f"Known providers: {', '.join(known.name for known in PRESETS)}.")
             preset = self._ask(f"Provider, or {CUSTOM} for your own server", get_preset, default=CUSTOM)
-        protocol = self._ask_protocol(preset)
+        protocol = self._ask_protocol(preset, self._given)
         if preset is None:
             return self._ask_endpoints(protocol, self._given)
         for remark in preset_remarks(preset, protocol):
-            self._say(f"  note: {remark}")
-        self._say(f"  people log in with: {preset.login}")
+            self._remark(f"Note: {remark}.")
+        self._remark(f"People log in with: {preset.login}.")
         return preset_fields(preset, protocol)
 
-    def _ask_protocol(self, preset: Preset | None) -> IncomingProtocol:
+    def _ask_protocol(self, preset: Preset | None, known: Mapping[str, Any]) -> IncomingProtocol:
         if preset is not None and preset.pop3 is None:
             return IncomingProtocol.IMAP
-        proposed = self._given.get("incoming", {}).get("protocol", IncomingProtocol.IMAP)
+        proposed = known.get("incoming", {}).get("protocol", IncomingProtocol.IMAP)
         return self._ask("Mail is read by imap or pop3", _one_of(IncomingProtocol), default=proposed)
 
     def _ask_endpoints(self, protocol: IncomingProtocol, known: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,8 +114,15 @@ class _Wizard:
             smtp["auth"] = SmtpAuth.NONE
         elif known.get("smtp", {}).get("auth", SmtpAuth.NONE) == SmtpAuth.NONE:
             smtp["auth"] = SmtpAuth.AUTO
-        incoming = self._ask_endpoint(Protocol(protocol), {"host": smtp["host"], **known.get("incoming", {})})
+        incoming = self._ask_endpoint(Protocol(protocol), self._proposed_incoming(protocol, smtp["host"], known))
         return {"smtp": smtp, "incoming": {"protocol": protocol, **incoming}}
+
+    def _proposed_incoming(self, protocol: IncomingProtocol, host: str, known: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what is known of the incoming side; of another protocol, only its host."""
+        incoming: Mapping[str, Any] = known.get("incoming", {})
+        if incoming.get("protocol", protocol) != protocol:
+            incoming = {name: incoming[name] for name in ("host",) if name in incoming}
+        return {"host": host, **incoming}
 
     def _ask_endpoint(self, protocol: Protocol, known: Mapping[str, Any]) -> dict[str, Any]:
         name, ports = protocol.upper(), DEFAULT_PORTS[protocol]
@@ -125,7 +133,7 @@ class _Wizard:
         same = security == known.get("security")
         port = self._ask(f"{name} port", parse_port, default=str(known.get("port") if same else ports[security]))
         if warning := pairing_warning(protocol, port, security):
-            self._say(f"  note: {warning}")
+            self._remark(f"Note: {warning}.")
         return {"host": host, "port": port, "security": security}
 
     def _ask(self, question: str, parse: Callable[[str], T], default: str | None = None) -> T:
@@ -135,9 +143,14 @@ class _Wizard:
             try:
                 return parse(answer)
             except ValueError as error:
-                self._say(f"  {error}")
+                self._remark(f"{error}.")
             except MailctlError as error:
-                self._say(f"  {error.message}" + (f"; {error.hint}" if error.hint else ""))
+                self._remark(f"{error.message}.")
+
+    def _remark(self, text: str) -> None:
+        """Say something beside the questions, wrapped and indented."""
+        width = min(shutil.get_terminal_size().columns - 1, _WIDEST)
+        self._say(textwrap.fill(text, width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False))
 
     def _try(self, server: Server) -> bool:
         """Try both sides and show the steps; with a login where the person gives one. Return whether all passed."""
@@ -152,6 +165,7 @@ class _Wizard:
             except MailctlError as error:
                 self._session.terminal.warn(error.message)
                 return False
+        self._say("")
         return all(report.ok for report in reports)
 
     def _checks(self, server: Server, username: str) -> Iterator[Check]:
@@ -172,7 +186,7 @@ class _Wizard:
         yield plan_receive(server, options(login), depth=depth)
 
 
-_WIDTH = 79
+_WIDEST = 99
 
 
 class _Step(StrEnum):

@@ -1,0 +1,103 @@
+"""Which settings file is used, what -q and -v change, and calls that cannot be understood."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .conftest import PROGRAM, environment
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Mailctl
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["sever"], "No such command 'sever'. Did you mean 'server'"),
+        (["server", "lst"], "No such command 'lst'. Did you mean 'list'?"),
+        (["server", "list", "--outptu", "json"], "No such option: --outptu. Did you mean --output?"),
+        (["--quite", "server", "list"], "No such option: --quite. Did you mean --quiet?"),
+        (["xyzzy"], "No such command 'xyzzy'"),
+        (["server", "show"], "Missing argument 'CODE'"),
+        (["server", "show", "a", "b"], "unexpected extra argument"),
+        (["server", "list", "-o", "xml"], "'xml' is not one of 'table', 'json'"),
+        (["server", "export", "--format", "ini"], "'ini' is not one of 'csv', 'json', 'toml'"),
+        (["test", "send", "hq", "--depth", "deep"], "'deep' is none of"),
+        (["test", "send", "hq", "--min-cert-days", "many"], "--min-cert-days"),
+        (["sandbox", "--nonsense"], "No such option: --nonsense"),
+        (["secret", "set"], "Missing argument 'NAME'"),
+        (["config", "edti"], "Did you mean 'edit'"),
+    ],
+)
+def test_a_call_that_cannot_be_understood(mailctl: Mailctl, arguments: list[str], said: str) -> None:
+    mailctl.add_server("hq")
+    result = mailctl(*arguments)
+    assert result.code == 2
+    assert result.out == ""
+    assert said in result.err
+    assert len(result.err.splitlines()) <= 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["server", "show", "nope", "-o", "json"], "not-found"),
+        (["server", "lst", "-o", "json"], "usage"),
+        (["server", "show", "--output=json"], "usage"),
+        (["test", "receive", "nope", "-ojson"], "not-found"),
+        (["test", "receive", "hq", "-o", "json"], "missing-input"),
+        (["secret", "delete", "nope", "--yes", "-o", "json"], "not-found"),
+        (["secret", "set", "--output", "json"], "usage"),
+        (["config", "validate", "--nonsense", "-o", "json"], "usage"),
+        (["sandbox", "--nonsense", "-o", "json"], "usage"),
+    ],
+)
+def test_errors_are_json_where_results_would_be(mailctl: Mailctl, arguments: list[str], code: str) -> None:
+    mailctl.add_server("hq")
+    result = mailctl(*arguments)
+    assert result.out == ""
+    error = json.loads(result.err)
+    assert error["schema_version"] == 1
+    assert error["error"]["exit_code"] == result.code != 0
+    assert error["error"]["message"]
+    assert "hint" in error["error"]
+    assert error["error"]["code"] == code
+
+
+def test_quiet_leaves_results_warnings_and_errors(mailctl: Mailctl) -> None:
+    done = mailctl.must("-q", "server", "add", "hq", "--name", "HQ", "--preset", "gmail")
+    assert (done.out, done.err) == ("", "")
+    assert mailctl.must("-q", "server", "list").out.startswith("CODE")
+    assert "no server" in mailctl("-q", "server", "show", "nope").err
+
+
+def test_verbose_says_which_settings_file_is_used(mailctl: Mailctl) -> None:
+    assert f"settings file: {mailctl.config} (not there yet)\n" in mailctl.must("-v", "server", "list").err
+    mailctl.add_server("hq")
+    done = mailctl.must("-v", "server", "list", "-o", "json")
+    assert done.err == f"settings file: {mailctl.config}\n"
+    assert done.json["servers"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the folders of Linux")
+def test_the_settings_file_is_the_option_s_else_the_variable_s_else_the_user_s(tmp_path: Path) -> None:
+    def used(*options: str, **changes: str) -> Path:
+        done = subprocess.run(
+            [*PROGRAM, *options, "config", "path", "-o", "json"],
+            env=environment(XDG_CONFIG_HOME=str(tmp_path), **changes), capture_output=True, check=True,
+        )  # fmt: skip
+        return Path(json.loads(done.stdout)["path"])
+
+    named, option, user = (tmp_path / name for name in ("named.toml", "option.toml", "mailctl/mailctl.toml"))
+    assert used("--config", str(option), MAILCTL_CONFIG=str(named)) == option
+    assert used(MAILCTL_CONFIG=str(named)) == named
+    user.parent.mkdir()
+    user.write_text("schema_version = 1\n")
+    assert used() == user
+    assert used(MAILCTL_CONFIG="") == user
