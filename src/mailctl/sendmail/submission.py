@@ -1,0 +1,148 @@
+"""From the command line and the message to the server."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from mailctl.credentials import Secrets
+from mailctl.errors import MissingInputError, NotFoundError, RefusedError, SettingsError
+from mailctl.model.resolve import Sending, resolve_sending
+from mailctl.model.secret import Secret, parse_secret_ref
+from mailctl.protocol.replies import printable
+from mailctl.sendmail import PROGRAM
+from mailctl.sendmail.header import Header
+from mailctl.sendmail.input import Input
+from mailctl.sendmail.mailboxes import Mailbox, parse_mailboxes
+from mailctl.sendmail.options import Options, parse_options
+from mailctl.sendmail.sysexits import Sysexit, one_line, sysexit_for
+from mailctl.services.delivery import login_of, open_delivery
+from mailctl.store.location import settings_path
+from mailctl.store.settings_file import SettingsFile
+from mailctl.transport.submission import SendOutcome
+from mailctl.transport.watch import Watch
+
+_LOCAL_HOSTS = frozenset({"localhost", "localhost.localdomain"})
+
+
+def run(arguments: Sequence[str], message: BinaryIO, *, config: Path | None = None) -> int:
+    """Run one command line and return its exit code; what goes wrong is said in one line on standard error.
+
+    `config`: the settings file, where the arguments name none.
+    """
+    try:
+        options = parse_options(arguments)
+        if options.show:
+            sys.stdout.write(_shown(options.show))
+            return Sysexit.OK
+        outcome = submit(options, message, config)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place where everything else ends
+        sys.stderr.write(f"{PROGRAM}: {one_line(error)}\n")
+        return sysexit_for(error)
+    if outcome.refused:
+        sys.stderr.write(f"{PROGRAM}: {_refusals(outcome)}\n")
+        return Sysexit.NO_USER
+    return Sysexit.OK
+
+
+def submit(options: Options, message: BinaryIO, config: Path | None) -> SendOutcome:
+    """Send the message as the options say; raises MailctlError, or OSError of the input or the spool."""
+    if not options.recipients and not options.recipients_from_header:
+        raise MissingInputError("no recipients: name them, or take them from the header with -t")
+    read = Input(message, dot_ends_message=options.dot_ends_message)
+    header = Header(read.fields)
+    named = [mailbox for text in options.recipients for mailbox in parse_mailboxes(text)]
+    if options.recipients_from_header:
+        named += header.recipients()
+    if not named:
+        raise MissingInputError("no recipients: neither the command line nor To, Cc or Bcc names any")
+    path = settings_path(options.config or config, os.environ)
+    sending, secrets = _open(path, options.tenant or os.environ.get("MAILCTL_TENANT"))
+    recipients = _resolved(named, sending)
+
+    def read_secret(reference: str) -> Secret:
+        return secrets.get(parse_secret_ref(reference))
+
+    with (
+        read.spooled(header.completed(sending, options.sender_name)) as spool,
+        open_delivery(
+            sending, login_of(sending, read_secret), read_secret=read_secret, folder=path.parent, watch=Watch()
+        ) as session,
+    ):
+        try:
+            return session.send(_envelope_sender(options.sender, sending), recipients, spool)
+        except RefusedError as error:
+            sender = header.sender()
+            if error.hint is None and sender and not sender.is_local and sender.address != sending.address:
+                error.hint = f"the message is from {sender.address}; the account's address is {sending.address}"
+            raise
+
+
+def _open(path: Path, tenant: str | None) -> tuple[Sending, Secrets]:
+    """Return who sends, and what reads the secrets; raises SettingsError, SendingDisabledError, NotFoundError."""
+    if tenant:
+        raise NotFoundError(f"there is no tenant with the code '{tenant}'")
+    settings_file = SettingsFile(path)
+    settings = settings_file.load()
+    if settings_file.loaded.content is None:
+        raise SettingsError(
+            f"there is no settings file {path}",
+            hint="-C FILE or MAILCTL_CONFIG names one, `mailctl sysmail set` makes it",
+        )
+    secrets = Secrets(settings.secrets, path.parent, vault_path=path.with_suffix(".vault"))
+    return resolve_sending(settings), secrets
+
+
+def _resolved(named: Iterable[Mailbox], sending: Sending) -> list[str]:
+    """Return the addresses, each once; those of this machine's own users are the local recipient."""
+    return list(dict.fromkeys(_local_recipient(box, sending) if _is_local(box) else box.address for box in named))
+
+
+def _is_local(mailbox: Mailbox) -> bool:
+    if mailbox.is_local:
+        return True
+    domain = mailbox.address.rpartition("@")[2].lower()
+    return domain in _LOCAL_HOSTS or ("." not in domain and domain == _host_name())
+
+
+def _host_name() -> str:
+    import socket
+
+    return socket.gethostname().lower()
+
+
+def _local_recipient(mailbox: Mailbox, sending: Sending) -> str:
+    if sending.local_recipient is None:
+        raise NotFoundError(
+            f"nobody gets the mail of this machine's user '{mailbox.address}'",
+            hint="`mailctl sysmail set --local-recipient ADDRESS` says who does",
+        )
+    return sending.local_recipient
+
+
+def _envelope_sender(given: str | None, sending: Sending) -> str:
+    """Return the sender of the envelope; `<>` and nothing at all are that of a bounce (RFC 5321, 4.5.5)."""
+    if given is None:
+        return sending.envelope_from
+    sender = next(iter(parse_mailboxes(given)), Mailbox(""))
+    return sending.envelope_from if sender.address and _is_local(sender) else sender.address
+
+
+def _refusals(outcome: SendOutcome) -> str:
+    refused = "; ".join(f"{address}: {refusal.reply}" for address, refusal in outcome.refused.items())
+    return printable(
+        f"sent to {', '.join(outcome.accepted)}, so do not send it again; but refused for "
+        f"{' '.join(refused.split())}".encode()
+    )
+
+
+def _shown(what: str) -> str:
+    import mailctl
+    from mailctl import sendmail
+
+    if what == "version":
+        return f"{PROGRAM} {mailctl.__version__}\n"
+    return f"{sendmail.__doc__}".partition("\nThe header is")[0]
