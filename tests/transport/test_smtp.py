@@ -80,7 +80,9 @@ def test_all_recipients_refused_ends_without_a_message(serve, ehlo, code, error)
     with pytest.raises(error) as caught:
         serve(server, lambda session: session.send("a@example.org", ["b@example.org"], MESSAGE), watch=watch)
     assert caught.value.reply == code + b" 5.1.1 nobody"
-    assert caught.value.details["refused"] == {"b@example.org": f"{code.decode()} 5.1.1 nobody"}
+    assert caught.value.details["refused"] == {
+        "b@example.org": {"code": int(code), "reply": f"{code.decode()} 5.1.1 nobody"}
+    }
     assert watch.find(Stage.MESSAGE).evidence["refused"]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from typing import BinaryIO
 
 from mailctl.errors import (
@@ -32,11 +33,23 @@ _QUEUE_ID = re.compile(rb"queued as <?([\w.-]+)|\bid=([\w-]+)|Ok:? queued,? id (
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """The `code` that refused a recipient, and the whole `reply`, verbatim but for secrets."""
+
+    code: int
+    reply: str
+
+    @property
+    def is_temporary(self) -> bool:
+        return self.code // 100 == 4
+
+
+@dataclass(frozen=True, slots=True)
 class EnvelopeOutcome:
     """`accepted` recipients as they were given, and those `refused`, with what the server said to each."""
 
     accepted: tuple[str, ...]
-    refused: dict[str, SmtpReply] = field(default_factory=dict)
+    refused: dict[str, Refusal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +68,17 @@ class SmtpSession:
         self._transport = transport
         self._watch = watch
         self._has_open_envelope = False
+        self._is_closing = False
 
     @property
     def turns(self) -> int:
         """Round trips so far."""
         return self._transport.wire.turns
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether another message can be sent: the connection stands, and the server has not said that it closes it."""
+        return not (self._transport.wire.is_broken or self._is_closing)
 
     def envelope(self, sender: str, recipients: Sequence[str]) -> EnvelopeOutcome:
         """Try sender and recipients, and take them back (stage envelope): no message is sent.
@@ -70,15 +89,14 @@ class SmtpSession:
         with self._watch.stage(Stage.ENVELOPE, protocol="smtp") as record:
             envelope = _Envelope(self._transport, self.capabilities, *addresses)
             record.evidence["sender"] = sender
-            self._begin_envelope()
-            try:
-                envelope.offer(finish="RSET")
-            finally:
-                record.evidence |= envelope.evidence
-                record.reply = envelope.last_said
-            self._has_open_envelope = False
+            with self._transaction():
+                try:
+                    envelope.offer(finish="RSET")
+                finally:
+                    record.evidence |= envelope.evidence
+                    record.reply = envelope.last_said
             envelope.raise_if_none_accepted()
-        return EnvelopeOutcome(tuple(envelope.accepted), envelope.refused)
+        return EnvelopeOutcome(tuple(envelope.accepted), envelope.refusals)
 
     def send(self, sender: str, recipients: Sequence[str], message: bytes | BinaryIO) -> SendOutcome:
         """Send a message (stage message).
@@ -93,29 +111,35 @@ class SmtpSession:
         with self._watch.stage(Stage.MESSAGE, protocol="smtp") as record:
             record.evidence |= {"message_id": content.message_id, "size": content.size}
             envelope = _Envelope(self._transport, self.capabilities, *addresses, content)
-            self._begin_envelope()
-            try:
-                go_ahead = envelope.offer(finish="DATA")
-                if not envelope.accepted:
-                    envelope.withdraw(go_ahead)
-                envelope.raise_if_none_accepted()
-                if go_ahead.code != 354:
-                    raise self._transport.refusal(go_ahead, "takes no message", Reason.MESSAGE_REFUSED)
-                reply = self._deliver(content)
-                self._has_open_envelope = False
-            finally:
-                record.evidence |= {"accepted": list(envelope.accepted), "refused": envelope.refused_said}
+            with self._transaction():
+                try:
+                    go_ahead = envelope.offer(finish="DATA")
+                    if not envelope.accepted:
+                        envelope.withdraw(go_ahead)
+                    envelope.raise_if_none_accepted()
+                    if go_ahead.code != 354:
+                        raise self._transport.refusal(go_ahead, "takes no message", Reason.MESSAGE_REFUSED)
+                    reply = self._deliver(content)
+                finally:
+                    record.evidence |= envelope.evidence
             record.reply = self._transport.said(reply)
             found = _QUEUE_ID.search(record.reply)
             queue_id = next(group for group in found.groups() if group).decode() if found else None
             record.evidence["queue_id"] = queue_id
-        return SendOutcome(tuple(envelope.accepted), envelope.refused, record.reply, queue_id)
+        return SendOutcome(tuple(envelope.accepted), envelope.refusals, record.reply, queue_id)
 
-    def _begin_envelope(self) -> None:
-        """Take back what is left of an envelope that failed."""
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Give way to one envelope and its message, after what is left of one that failed has been taken back."""
         if self._has_open_envelope:
             self._transport.command("RSET")
         self._has_open_envelope = True
+        try:
+            yield
+        except MailError as error:
+            self._is_closing = (error.reply or b"").startswith(b"421")  # RFC 5321, 3.8
+            raise
+        self._has_open_envelope = False
 
     def _deliver(self, content: Content) -> SmtpReply:
         wire = self._transport.wire
@@ -183,14 +207,16 @@ class _Envelope:
         self.last_said: bytes | None = None
 
     @property
-    def refused_said(self) -> dict[str, str]:
+    def refusals(self) -> dict[str, Refusal]:
         return {
-            address: self._transport.said(reply).decode("utf-8", "replace") for address, reply in self.refused.items()
+            address: Refusal(reply.code, self._transport.said(reply).decode("utf-8", "replace"))
+            for address, reply in self.refused.items()
         }
 
     @property
     def evidence(self) -> dict[str, object]:
-        return {"accepted": list(self.accepted), "refused": self.refused_said}
+        refused = {address: refusal.reply for address, refusal in self.refusals.items()}
+        return {"accepted": list(self.accepted), "refused": refused}
 
     def offer(self, *, finish: str) -> SmtpReply:
         """Send MAIL, RCPT and a last command, in one go where the server takes that; return the last reply.
@@ -219,7 +245,7 @@ class _Envelope:
         replies = list(self.refused.values())
         first = next((reply for reply in replies if reply.is_temporary), replies[0])
         error = self._transport.refusal(first, "refused all recipients", Reason.RECIPIENT_REFUSED)
-        error.details["refused"] = self.refused_said
+        error.details["refused"] = {address: asdict(refusal) for address, refusal in self.refusals.items()}
         raise error
 
     def _pipeline(self, commands: list[str]) -> SmtpReply:
