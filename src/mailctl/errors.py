@@ -35,8 +35,9 @@ Errors carry fields; sentences for people are completed where they are shown. `m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,8 +70,7 @@ class MissingInputError(UsageError):
     code = "missing-input"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One value that breaks a rule.
 
     `where`: path of the value, dotted (`servers[2].smtp.port`, `--smtp-port`, `row 4, smtp.port`).

@@ -10,8 +10,9 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from mailctl.errors import AuthenticationError, CapabilityError, MailError, ProtocolError, TemporaryError
 from mailctl.model.server import Security
@@ -28,15 +29,13 @@ _TURNS_MAX = 12
 """More challenges than any mechanism needs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Challenge:
+class Challenge(Struct, frozen=True):
     """The server asks for a response; `text` is its base64."""
 
     text: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """The server has decided. `reply`: its words, not redacted. `capable`: False if it does not know the mechanism."""
 
     ok: bool

@@ -11,9 +11,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from mailctl.errors import NetworkError
 from mailctl.protocol.reasons import Reason
@@ -29,8 +30,7 @@ SURVEY_SECONDS = 1.0
 _DIAGNOSIS_SECONDS_MAX = 3.0
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """One address of a host: `ip` in text form, with its `port`."""
 
     ip: str
@@ -49,8 +49,7 @@ class Address:
         return "ipv6" if self.family is socket.AF_INET6 else "ipv4"
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(Struct, frozen=True):
     addresses: tuple[Address, ...]
     canonical_name: str | None = None
 
@@ -123,8 +122,7 @@ def _resolution_error(host: str, error: OSError, deadline: Deadline) -> NetworkE
     return NetworkError(f"the name {host} {said}", reason=reason, details={"resolvers": nameservers})
 
 
-@dataclass(slots=True)
-class Attempt:
+class Attempt(Struct):
     """One try to connect. `outcome`: connected, refused, timed-out, unreachable, …; None while it is open."""
 
     address: Address

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from imapclient.response_parser import parse_response  # type: ignore[import-untyped]  # it has no types
+from msgspec import Struct
 
 from mailctl.errors import ProtocolError
 from mailctl.model.report import Stage
@@ -32,8 +32,7 @@ _ROLES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(Struct, frozen=True):
     """`role`: what it is for (inbox, sent, junk, …; RFC 6154), if the server says. `separator`: between levels."""
 
     name: str
@@ -42,8 +41,7 @@ class Folder:
     selectable: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(Struct, frozen=True):
     """How much is used of a resource, and how much may be: STORAGE in units of 1024 bytes, MESSAGE in messages."""
 
     resource: str
@@ -51,8 +49,7 @@ class Quota:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class Mailbox:
+class Mailbox(Struct, frozen=True):
     """What `ImapSession.survey` found. `namespaces`: prefix and separator of the personal ones."""
 
     messages: int

@@ -6,10 +6,10 @@ import imaplib
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imapclient import IMAPClient  # type: ignore[import-untyped]  # it has no types
+from msgspec import Struct
 
 from mailctl.errors import MailError, NetworkError, ProtocolError, RefusedError, TemporaryError
 from mailctl.protocol.capabilities import ImapCapabilities
@@ -26,15 +26,13 @@ _LITERAL_SIZE = re.compile(rb"[0-9]{1,18}\+?")
 _TAG_STEP_MAX = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Struct, frozen=True):
     """An argument that is sent as a literal: any bytes (RFC 9051, 4.3)."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(Struct, frozen=True):
     """The tagged end of a command: `raw` as it came, and what it means."""
 
     raw: bytes

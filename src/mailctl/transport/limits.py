@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 _LONGEST_WAIT_SECONDS = 86_400.0  # sockets refuse an infinite time-out that is written as a number
 
@@ -36,8 +37,7 @@ class Deadline:
         return time.monotonic() >= self._at
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """How much a server may say.
 
     `line_bytes`, `reply_bytes`, `reply_lines`: a line, and all lines of the reply to a command.

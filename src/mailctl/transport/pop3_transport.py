@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import poplib
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mailctl.errors import MailError, ProtocolError, RefusedError, TemporaryError
 from mailctl.protocol.reasons import Reason
@@ -13,8 +14,7 @@ from mailctl.transport.faults import translated
 from mailctl.transport.wire import Wire
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A status line: `raw` as it came without its line end, and what it means; `reply` is None for a continuation."""
 
     raw: bytes

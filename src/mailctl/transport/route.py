@@ -5,7 +5,9 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from mailctl.errors import InvalidValueError, MailError, NetworkError, Problem, ProtocolError, TLSError
 from mailctl.model.report import Stage
@@ -48,8 +50,7 @@ _ORDER = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Route:
+class Route(Struct, frozen=True, kw_only=True):
     """Everything that it takes to open a session.
 
     `login`: None where the endpoint authenticates nobody. `client_key_passphrase`: opens `tls.client_key`.

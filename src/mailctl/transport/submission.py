@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from typing import BinaryIO
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from mailctl.errors import (
     CapabilityError,
@@ -32,8 +34,7 @@ _PIPELINE_COMMANDS_MAX = 100
 _QUEUE_ID = re.compile(rb"queued as <?([\w.-]+)|\bid=([\w-]+)|Ok:? queued,? id ([\w-]+)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """The `code` that refused a recipient, and the whole `reply`, verbatim but for secrets."""
 
     code: int
@@ -44,16 +45,14 @@ class Refusal:
         return self.code // 100 == 4
 
 
-@dataclass(frozen=True, slots=True)
-class EnvelopeOutcome:
+class EnvelopeOutcome(Struct, frozen=True):
     """`accepted` recipients as they were given, and those `refused`, with what the server said to each."""
 
     accepted: tuple[str, ...]
-    refused: dict[str, Refusal] = field(default_factory=dict)
+    refused: dict[str, Refusal] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class SendOutcome(EnvelopeOutcome):
+class SendOutcome(EnvelopeOutcome, frozen=True):
     """`reply`: the server's words on taking the message, verbatim. `queue_id`: its name for it, if it tells."""
 
     reply: bytes = b""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from mailctl.protocol.replies import printable
 
@@ -17,8 +18,7 @@ class Speaker(StrEnum):
     """Not said on the wire: a connection made, a TLS session begun, bulk data left out."""
 
 
-@dataclass(frozen=True, slots=True)
-class TraceLine:
+class TraceLine(Struct, frozen=True):
     """One line of a transcript: `offset_seconds` since the transcript began, `text` redacted and escaped."""
 
     offset_seconds: float

@@ -11,16 +11,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct
 
 from mailctl.errors import MailError
 from mailctl.model.report import Stage
 from mailctl.protocol.replies import printable
 
 
-@dataclass(slots=True)
-class StageRecord:
+class StageRecord(Struct):
     """What happened in one stage.
 
     `evidence`: plain JSON values under stable names; what a server put in is escaped when the stage ends.
@@ -31,9 +31,9 @@ class StageRecord:
     stage: Stage
     protocol: str | None
     duration_seconds: float = 0.0
-    evidence: dict[str, Any] = field(default_factory=dict)
+    evidence: dict[str, Any] = {}
     reply: bytes | None = None
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str] = []
     error: MailError | None = None
 
     def warn(self, message: str) -> None:
