@@ -137,11 +137,11 @@ def edited(before, edit, origins):  # noqa: C901 (one branch for each kind of ed
 def test_the_file_says_what_was_wanted_and_keeps_the_rest(tmp_path_factory, sequence, newline, open_end):
     path = tmp_path_factory.getbasetemp() / "named-only.toml"
     content = BLOCKS.replace("\n", newline).removesuffix(newline if open_end else "").encode()
-    current, origins = parse_settings(content, path)[0], [0, 1, 2]
+    current, origins = parse_settings(content, path).settings, [0, 1, 2]
     for edit in sequence:
         intended = edited(current, edit, origins)
-        content = edit_content(content, current, intended, path)
-        current, _unknown = parse_settings(content, path)
+        content = edit_content(content, current, intended, path).content
+        current = parse_settings(content, path).settings
         assert current == intended
     text = content.decode()
     kept = [mark for mark in MARK.findall(BLOCKS) if mark.startswith("file") or int(mark[6]) in origins]

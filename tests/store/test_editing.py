@@ -54,8 +54,8 @@ host = "smtp.example.com"
 port = 465
 security = "tls"
 auth = "none"
-credentials = "incoming"
 timeout = 10
+credentials = "incoming"
 
 [servers.incoming]
 protocol = "pop3"
@@ -119,8 +119,8 @@ def test_inline_tables_and_dotted_keys_are_edited_in_their_own_form(settings_fil
     removed, added = changed_lines(BY_HAND, text_of(settings_file))
     assert removed == ['smtp.auth = "plain"', 'incoming = { protocol = "pop3", host = "pop.osaka.example" }']
     assert added == [
-        'smtp.auth = "login"',
         "smtp.timeout = 60",
+        'smtp.auth = "login"',
         'incoming = { protocol = "pop3", host = "new.example", auth = "plain" }',
     ]
 
@@ -247,7 +247,10 @@ def test_other_tables_are_made_filled_and_removed(settings_file, write):
     options = SecretOptions(backend=SecretBackend.VAULT, named={"a.b c": "env:X", "plain": "env:Y"})
     settings_file.change(lambda settings: replace(settings, secrets=options))
     assert settings_file.load().secrets == options
-    assert text_of(settings_file).startswith(BY_HAND)
+    start = BY_HAND.index("# the office")
+    text = text_of(settings_file)
+    assert text.startswith(BY_HAND[:start] + '[secrets]\nbackend = "vault"\n\n[secrets.named]\n')
+    assert text.endswith("\n\n" + BY_HAND[start:])
     settings_file.change(lambda settings: replace(settings, secrets=SecretOptions()))
     assert text_of(settings_file) == BY_HAND
 

@@ -6,15 +6,16 @@ import re
 import tomllib
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 from mailctl.errors import Problem, SettingsInvalidError
 from mailctl.model.decode import Findings, decode
 from mailctl.model.settings import SCHEMA_VERSION, Settings
 from mailctl.model.values import shown
-from mailctl.store.layout import inner_pairs, read_layout
+from mailctl.store.layout import read_layout, read_places
 
 BYTE_ORDER_MARK = "\ufeff"
 
@@ -22,8 +23,16 @@ _place = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _private = re.compile(r"pass|secret|token|credential|pwd|key", re.IGNORECASE)
 
 
-def parse_settings(content: bytes, path: Path) -> tuple[Settings, list[Problem]]:
-    """Parse the file's bytes; return the settings, and what was passed over because its name is unknown.
+class Parsed(NamedTuple):
+    """The file's bytes, the settings that they say, and what was passed over because its name is unknown."""
+
+    content: bytes
+    settings: Settings
+    unknown: Sequence[Problem]
+
+
+def parse_settings(content: bytes, path: Path) -> Parsed:
+    """Parse the file's bytes.
 
     Raises SettingsInvalidError with all problems and their lines. `path` is only named in it.
     """
@@ -39,7 +48,7 @@ def parse_settings(content: bytes, path: Path) -> tuple[Settings, list[Problem]]
     settings = decode(Settings, raw, "", findings)
     if settings is None:
         raise SettingsInvalidError(str(path), with_lines(findings.problems, text))
-    return settings, with_lines(findings.unknown, text)
+    return Parsed(content, settings, with_lines(findings.unknown, text))
 
 
 def parse_text(content: bytes, path: Path) -> str:
@@ -63,9 +72,7 @@ def with_lines(problems: Iterable[Problem], text: str) -> list[Problem]:
     offsets = {"": 0}
     for section in read_layout(text):
         offsets.setdefault(_where(section.path), section.start)
-        for pair in section.pairs:
-            offsets[_where(pair.path)] = pair.start
-            offsets |= {_where(inner.path): inner.start for inner in inner_pairs(text, pair)}
+        offsets |= {_where(path): start for path, start in read_places(text, section).items()}
     breaks = [found.start() for found in re.finditer("\n", text)]
     placed = []
     for problem in problems:

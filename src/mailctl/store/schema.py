@@ -10,21 +10,21 @@ from typing import Any
 
 import msgspec
 
-from mailctl.model.server import IncomingEndpoint, IncomingProtocol, SmtpEndpoint
+from mailctl.model.server import IncomingProtocol
 from mailctl.model.settings import SCHEMA_VERSION, Settings
 
 # What the models' `complete` fills in, and what it takes beside the plain form.
-_FOLLOWING = ("port", "security")
-_ENDPOINTS = (SmtpEndpoint, IncomingEndpoint)
+_FOLLOWING = {"port", "security"}
 
 
 def settings_schema() -> dict[str, Any]:
     """Return the schema of the settings file, as JSON values."""
     schema = msgspec.json.schema(Settings)
     definitions = schema["$defs"]
-    for endpoint in _ENDPOINTS:
-        definition = definitions[endpoint.__name__]
-        definition["required"] = [name for name in definition["required"] if name not in _FOLLOWING]
+    for definition in definitions.values():
+        required = definition.get("required", [])
+        if set(required) >= _FOLLOWING:  # an endpoint
+            definition["required"] = [name for name in required if name not in _FOLLOWING]
     definitions[IncomingProtocol.__name__]["enum"] += sorted(IncomingProtocol.aliases())
     definitions[Settings.__name__]["properties"]["schema_version"] |= {"minimum": 1, "maximum": SCHEMA_VERSION}
     return {

@@ -19,7 +19,7 @@ from mailctl.durable import Durability, cause_of, lock_file, replace_file, resol
 from mailctl.errors import Problem, SettingsChangedError, SettingsError, SettingsInvalidError
 from mailctl.model.decode import decode_or_raise
 from mailctl.model.settings import Settings
-from mailctl.store.reading import parse_settings, parse_text, with_lines
+from mailctl.store.reading import Parsed, parse_settings, parse_text, with_lines
 
 Edit = Callable[[Settings], Settings]
 
@@ -69,6 +69,7 @@ class SettingsFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._parsed: tuple[Parsed, ...] = ()  # what is parsed is not parsed again: the last text, and a new one
 
     def load(self) -> Settings:
         """Read the file; without one, the settings are empty."""
@@ -81,11 +82,12 @@ class SettingsFile:
         content, mode = _read(self.path)
         if content is None:
             return Loaded(Settings(), (), None)
-        settings, warnings = parse_settings(content, self.path)
+        parsed = self._parse(content)
+        warnings = list(parsed.unknown)
         if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
             message = f"others than its owner have rights to the file (mode {mode:04o}): `chmod 600 {self.path}`"
             warnings.append(Problem("", message))
-        return Loaded(settings, tuple(warnings), content)
+        return Loaded(parsed.settings, tuple(warnings), content)
 
     def validate(self) -> list[Problem]:
         """Read the file and return all that is odd in it, what its servers warn of included, with lines."""
@@ -118,7 +120,7 @@ class SettingsFile:
 
     def replace(self, new: bytes | None, *, expected: bytes | None, dry_run: bool = False) -> Change:
         """Replace the whole text by another valid one; `expected`: what the caller knows the file to hold."""
-        change = Change(self._said(expected), self._parse(new), expected, new)
+        change = Change(self._said(expected), self._parse(new).settings, expected, new)
         if dry_run or not change.changed:
             return change
         with lock_file(self.path):
@@ -137,31 +139,36 @@ class SettingsFile:
         return target.with_name(target.name + ".undo")
 
     def _edited(self, content: bytes | None, edit: Edit) -> Change:
-        before = self._parse(content)
+        parsed = self._parse(content)
+        before = parsed.settings
         after = edit(before)
         if after == before:
             return Change(before, after, content, content)
         from mailctl.store.editing import edit_content  # what only reads does without
 
         after = decode_or_raise(Settings, msgspec.to_builtins(after), lax=False)
-        return Change(before, after, content, edit_content(content or b"", before, after, self.path))
+        edited = edit_content(content or b"", before, after, self.path)
+        self._parsed = (parsed, edited)
+        return Change(before, after, content, edited.content)
 
     def _undone(self) -> Change:
         current, kept = self.read_bytes(), _read(self._undo_path)[0]
         before = self._said(current)
         if kept is None:
             return Change(before, before, current, current)
-        return Change(before, parse_settings(kept, self._undo_path)[0], current, kept)
+        return Change(before, parse_settings(kept, self._undo_path).settings, current, kept)
 
-    def _parse(self, content: bytes | None) -> Settings:
-        loaded = self.__dict__.get("loaded")
-        if isinstance(loaded, Loaded) and loaded.content == content:
-            return loaded.settings
-        return parse_settings(content or b"", self.path)[0]
+    def _parse(self, content: bytes | None) -> Parsed:
+        text = content or b""
+        for parsed in self._parsed:
+            if parsed.content == text:
+                return parsed
+        self._parsed = (parse_settings(text, self.path),)
+        return self._parsed[0]
 
     def _said(self, content: bytes | None) -> Settings:
         try:
-            return self._parse(content)
+            return self._parse(content).settings
         except SettingsInvalidError:
             return Settings()
 

@@ -38,7 +38,7 @@ def test_validate_names_all_problems_with_their_lines(mailctl):
     places = [(problem["line"], problem["where"]) for problem in result.json["problems"]]
     assert places == [
         (11, "servers[0].smtp.port"),
-        (15, "servers[0].smtp.timeout"),
+        (14, "servers[0].smtp.timeout"),
         (23, "servers[0].incoming.timeout"),
     ]
     table = mailctl("config", "validate")
