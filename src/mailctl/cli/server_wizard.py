@@ -14,6 +14,7 @@ import typer
 
 from mailctl.cli.session import Session
 from mailctl.errors import MailctlError
+from mailctl.exits import Exit
 from mailctl.model.decode import decode_or_raise
 from mailctl.model.preset import CUSTOM, PRESETS, Preset, get_preset, preset_fields, preset_remarks
 from mailctl.model.server import DEFAULT_PORTS, IncomingProtocol, Protocol, Security, Server, SmtpAuth, pairing_warning
@@ -42,6 +43,7 @@ class _Wizard:
         self._session = session
         self._say = session.terminal.say
         self._given = given
+        self._username = ""
 
     def run(self, code: str | None) -> dict[str, Any]:
         self._say(
@@ -56,7 +58,7 @@ class _Wizard:
         while True:
             match self._ask("Try it, save it, change it, or quit (t, s, c, q)", _parse_step, default=proposed):
                 case _Step.TRY:
-                    proposed = _Step.SAVE if self._try(decode_or_raise(Server, fields)) else _Step.CHANGE
+                    proposed = self._try(decode_or_raise(Server, fields))
                 case _Step.CHANGE:
                     protocol = self._ask_protocol(None, fields)
                     fields = merge_fields(fields, self._ask_endpoints(protocol, fields))
@@ -152,25 +154,30 @@ class _Wizard:
         width = min(shutil.get_terminal_size().columns - 1, _WIDEST)
         self._say(textwrap.fill(text, width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False))
 
-    def _try(self, server: Server) -> bool:
-        """Try both sides and show the steps; with a login where the person gives one. Return whether all passed."""
+    def _try(self, server: Server) -> _Step:
+        """Try both sides and show the steps, with a login where the person gives one; return what to do next."""
         from mailctl.cli.testing import show_check
 
         self._say("The login is used for this and not stored.")
-        username = self._session.terminal.ask("User name (Enter: connect without a login)", " ").strip()
+        no_login = " (Enter: connect without a login)" * (not self._username)
+        self._username = self._session.terminal.ask(f"User name{no_login}", self._username or " ").strip()
         # Standard output is for the command's result: all of this is talk.
         with redirect_stdout(sys.stderr):
             try:
-                reports = [show_check(self._session, check) for check in self._checks(server, username)]
+                reports = [show_check(self._session, check) for check in self._checks(server, self._username)]
             except MailctlError as error:
                 self._session.terminal.warn(error.message)
-                return False
+                return _Step.CHANGE
         self._say("")
-        return all(report.ok for report in reports)
+        codes = {report.exit_code for report in reports if not report.ok}
+        if codes == {Exit.AUTHENTICATION}:
+            return _Step.TRY  # with another login: the server itself is right
+        return _Step.CHANGE if codes else _Step.SAVE
 
     def _checks(self, server: Server, username: str) -> Iterator[Check]:
         from mailctl.model.secret import parse_secret_ref
         from mailctl.services.check import CheckOptions, Depth, LoginSource, plan_receive, plan_send
+        from mailctl.services.targets import server_target
 
         def options(login: LoginSource | None) -> CheckOptions:
             return CheckOptions(read_secret=lambda text: self._session.secrets.get(parse_secret_ref(text)), login=login)
@@ -180,10 +187,11 @@ class _Wizard:
             password = self._session.terminal.ask_secret(f"Password of {username} (not shown)")
             login, depth = LoginSource(username=username, source="prompt", read=lambda: password), Depth.AUTH
         self._say("")
+        target = server_target(server, self._session.settings_file.path.parent)
         sends_with_login = server.smtp.auth is not SmtpAuth.NONE
-        yield plan_send(server, options(login if sends_with_login else None), depth=depth)
+        yield plan_send(target, options(login if sends_with_login else None), depth=depth)
         self._say("")
-        yield plan_receive(server, options(login), depth=depth)
+        yield plan_receive(target, options(login), depth=depth)
 
 
 _WIDEST = 99
