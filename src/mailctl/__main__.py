@@ -7,8 +7,11 @@ import sys
 
 def main() -> int:
     """Run the command line of this process and return its exit code."""
-    from mailctl.cli.boundary import run
-
+    try:
+        from mailctl.cli.boundary import run
+    except KeyboardInterrupt:  # impatience while the modules load
+        sys.stderr.write("interrupted\n")
+        return 130
     return run(sys.argv[1:])
 
 
