@@ -29,6 +29,16 @@ def test_an_empty_variable_names_no_file(folders):
 
 
 @pytest.mark.skipif(location.sys.platform != "linux", reason="the folders of Linux")
+@pytest.mark.parametrize("named", ["", "relative/folder"])
+def test_the_users_folder_is_xdgs_default_unless_an_absolute_one_is_named(monkeypatch, tmp_path, named):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", named)
+    assert user_settings_path() == tmp_path / ".config/mailctl/mailctl.toml"
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    assert user_settings_path() == tmp_path / ".config/mailctl/mailctl.toml"
+
+
+@pytest.mark.skipif(location.sys.platform != "linux", reason="the folders of Linux")
 @pytest.mark.parametrize(("user", "site", "wanted"), [(0, 0, 0), (1, 0, 0), (0, 1, 1), (1, 1, 0)])
 def test_the_site_s_file_is_taken_only_where_the_user_has_none(folders, user, site, wanted):
     for exists, path in zip((user, site), folders, strict=True):

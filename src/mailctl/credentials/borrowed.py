@@ -6,7 +6,6 @@ They are read and never written. Exactly one trailing newline (LF or CRLF) of a 
 from __future__ import annotations
 
 import os
-import shlex
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -63,8 +62,10 @@ def read_file(path: Path, warn: Warn) -> Secret:
     except OSError as error:
         raise SecretStoreError(f"the secret's file {path} cannot be read: {cause_of(error)}") from None
     if os.name == "posix" and stat.S_ISREG(mode) and mode & (stat.S_IROTH | stat.S_IWOTH):
+        from shlex import quote  # start-up is felt at every call
+
         can = "read" if mode & stat.S_IROTH else "change"
-        warn(f"everybody on this machine can {can} the secret's file {path}: chmod o= {shlex.quote(str(path))}")
+        warn(f"everybody on this machine can {can} the secret's file {path}: chmod o= {quote(str(path))}")
     return secret_text(raw, f"the secret's file {path}")
 
 

@@ -25,7 +25,16 @@ def settings_path(explicit: str | os.PathLike[str] | None, environ: Mapping[str,
 
 
 def user_settings_path() -> Path:
-    """Return the settings file in the user's config folder, by the platform's rule."""
+    """Return the settings file in the user's config folder, by the platform's rule.
+
+    On Linux and its like that is the XDG Base Directory Specification's, which ignores a relative XDG_CONFIG_HOME.
+    platformdirs knows it too, and brings tempfile and more with it: a tenth of what a short delivery takes.
+    """
+    if sys.platform not in ("darwin", "win32"):
+        config = Path(os.environ.get("XDG_CONFIG_HOME", ""))
+        if not config.is_absolute():
+            config = Path(os.path.expanduser("~/.config"))  # noqa: PTH111 - Path's own raises where nobody has a home
+        return config / _RELATIVE
     import platformdirs
 
     return platformdirs.user_config_path(appauthor=False) / _RELATIVE

@@ -6,7 +6,6 @@ The mechanism is the configured one and no other, and there is one attempt: a se
 from __future__ import annotations
 
 import binascii
-import json
 from base64 import b64decode, b64encode
 from collections.abc import Collection
 from contextlib import suppress
@@ -181,6 +180,8 @@ def refusal(verdict: Verdict, redactor: Redactor, *, mechanism: str, challenge_e
 
 def _readable(challenge_error: bytes) -> object:
     """Return an error challenge as JSON where it is JSON (XOAUTH2, OAUTHBEARER), else as text."""
+    import json  # few logins end here, and start-up is felt at every call
+
     try:
         return json.loads(challenge_error)
     except ValueError:

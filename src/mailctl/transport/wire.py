@@ -1,6 +1,6 @@
 """The wire: the one object that has a connection's socket, and reads and writes it under deadlines and caps.
 
-smtplib, poplib and imaplib run on top of it, and are trusted with none of this: their time-outs are per read, and
+poplib and imaplib run on top of it, and are trusted with none of this: their time-outs are per read, and
 their buffers survive STARTTLS in places. A command's deadline reaches to the last byte of its reply, however slowly
 that drips. Bulk data (a message up or down) needs a minimum rate instead. Nothing that arrived before a TLS handshake
 is there after it, because nothing may have arrived.
@@ -254,7 +254,7 @@ class Wire:
         self.is_broken = True
         self._socket.close()
 
-    # What smtplib and poplib use of a socket; they read nothing by themselves
+    # What poplib uses of a socket; it reads nothing by itself
 
     def sendall(self, data: bytes) -> None:
         self.send(data)
