@@ -232,19 +232,11 @@ def delete(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Delete a server from the catalogue."""
-    from mailctl.services.servers import delete_server
-
-    del force  # nothing in the settings uses a server yet: there is nothing to force
     session = get_session(context)
     server = session.settings_file.load().get_server(code)
-    if not dry_run and not session.terminal.require_agreement(f"Delete the server '{code}' ({server.name})?", yes=yes):
-        session.terminal.say("nothing was deleted")
-        raise typer.Exit(1)
-    change = apply_change(session, plain(delete_server(code)), dry_run=dry_run)
-    if output is OutputFormat.JSON:
-        session.terminal.data(**change.as_json(), deleted=[server.code])
-    else:
-        change.tell(session, f"deleted '{server.code}'", "")
+    question = f"Delete the server '{code}' ({server.name})?"
+    _delete(session, [server.code], question, f"deleted '{server.code}'", force=force, yes=yes, dry_run=dry_run,
+            output=output)  # fmt: skip
 
 
 @app.command("delete-all")
@@ -258,20 +250,42 @@ def delete_all(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Delete all servers of the catalogue."""
-    from mailctl.services.servers import delete_all_servers
-
-    del force  # as in `delete`
     session = get_session(context)
     codes = [server.code for server in session.settings_file.load().servers]
     question = f"Delete all {len(codes)} servers?" if len(codes) != 1 else "Delete the only server?"
+    _delete(session, codes, question, f"deleted {len(codes)} servers", force=force, yes=yes, dry_run=dry_run,
+            output=output)  # fmt: skip
+
+
+def _delete(
+    session: Session,
+    codes: list[str],
+    question: str,
+    done: str,
+    *,
+    force: bool,
+    yes: bool,
+    dry_run: bool,
+    output: OutputFormat,
+) -> None:
+    """Delete servers if a person agrees; what is refused is refused before anybody is asked."""
+    from mailctl.services.server_use import list_users
+    from mailctl.services.servers import delete_servers
+
+    edit_ = delete_servers(codes, force=force)
+    settings = session.settings_file.load()
+    edit_(settings)
     if codes and not dry_run and not session.terminal.require_agreement(question, yes=yes):
         session.terminal.say("nothing was deleted")
         raise typer.Exit(1)
-    change = apply_change(session, plain(delete_all_servers), dry_run=dry_run)
+    change = apply_change(session, plain(edit_), dry_run=dry_run)
+    detached = sorted({user for code in codes for user in list_users(change.before, code)})
     if output is OutputFormat.JSON:
-        session.terminal.data(**change.as_json(), deleted=codes)
-    else:
-        change.tell(session, f"deleted {len(codes)} servers", "there are no servers")
+        session.terminal.data(**change.as_json(), deleted=codes, **({"detached": detached} if detached else {}))
+        return
+    change.tell(session, done, "there are no servers")
+    if detached:
+        session.terminal.warn(f"{', '.join(detached)} used what was deleted, and has a copy of its settings now")
 
 
 @app.command("import")

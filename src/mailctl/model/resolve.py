@@ -6,15 +6,16 @@ from msgspec import Struct
 
 from mailctl.errors import NotFoundError, SendingDisabledError
 from mailctl.model.sending import PopBeforeSmtp, SystemMail
-from mailctl.model.server import SmtpEndpoint, TlsOptions
+from mailctl.model.server import IncomingEndpoint, Server, SmtpEndpoint, TlsOptions
 from mailctl.model.settings import Settings
 
 
 class Sending(Struct, frozen=True, kw_only=True):
     """Who sends, and how: everything that a send needs, from one side alone.
 
-    `origin`: what the settings come from, as a test's target names it. `server`: the catalogue server's code, None
-    for a dedicated one. `envelope_from`: given or the address. `password`: a secret reference.
+    `origin`: what the settings come from, as a test's target names it. `address`: empty where a catalogue server is
+    tested by itself. `server`: the catalogue server's code, None for a dedicated one. `envelope_from`: given or the
+    address. `password`: a secret reference.
     """
 
     origin: str
@@ -31,6 +32,15 @@ class Sending(Struct, frozen=True, kw_only=True):
     username: str | None
     password: str | None
     pop_before_smtp: PopBeforeSmtp | None
+
+
+class Receiving(Struct, frozen=True, kw_only=True):
+    """Where mail is fetched from, and with which login. `password`: a secret reference."""
+
+    endpoint: IncomingEndpoint
+    tls: TlsOptions
+    username: str | None
+    password: str | None
 
 
 def resolve_system_mail(settings: Settings) -> Sending:
@@ -73,6 +83,40 @@ def resolve_sending(settings: Settings) -> Sending:
             "sending is off: the system mail account is inactive", hint="`mailctl sysmail activate` switches it on"
         )
     return sending
+
+
+def resolve_server(server: Server) -> Sending:
+    """Return how a catalogue server sends by itself: for nobody, and without a login."""
+    return Sending(
+        origin=server.code,
+        active=True,
+        address="",
+        sender_name=None,
+        reply_to=None,
+        envelope_from="",
+        local_recipient=None,
+        smtputf8=False,
+        server=server.code,
+        endpoint=server.smtp,
+        tls=server.tls,
+        username=None,
+        password=None,
+        pop_before_smtp=None,
+    )
+
+
+def resolve_receiving(settings: Settings, sending: Sending) -> Receiving | None:
+    """Return what receiving means for who sends; None where nothing incoming belongs to it.
+
+    That is the POP3 server of POP before SMTP, else the catalogue server's incoming side with the sending login.
+    """
+    pop = sending.pop_before_smtp
+    if pop is not None:
+        return Receiving(endpoint=pop.endpoint, tls=pop.tls, username=pop.username, password=pop.password)
+    if sending.server is None:
+        return None
+    server = settings.get_server(sending.server)
+    return Receiving(endpoint=server.incoming, tls=server.tls, username=sending.username, password=sending.password)
 
 
 def _server_of(settings: Settings, account: SystemMail) -> tuple[SmtpEndpoint, TlsOptions]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
+import msgspec
 from msgspec import Meta, Struct, field
 
 from mailctl.errors import Problem
@@ -39,8 +40,8 @@ MailAddress = Annotated[
 class PopBeforeSmtp(Struct, frozen=True, kw_only=True):
     """A POP3 login that opens the SMTP server for this machine's address for a while.
 
-    `wait`: seconds between the login and sending. `password`: a secret reference. TLS is verified as for SMTP, except
-    that `ca_file` names the POP3 server's own authorities.
+    `wait`: seconds between the login and sending. `password`: a secret reference. `ca_file`: PEM of the only
+    authorities to trust for TLS to the POP3 server, which is always verified.
     """
 
     host: Host
@@ -71,6 +72,11 @@ class PopBeforeSmtp(Struct, frozen=True, kw_only=True):
             timeout=self.timeout,
         )
 
+    @property
+    def tls(self) -> TlsOptions:
+        """How the POP3 server's TLS is verified."""
+        return TlsOptions(ca_file=self.ca_file)
+
 
 class SystemMail(Struct, frozen=True, kw_only=True):
     """The system mail account.
@@ -78,7 +84,8 @@ class SystemMail(Struct, frozen=True, kw_only=True):
     `server`: the code of a catalogue server; or `smtp` with `tls`, a dedicated one. `password`: a secret reference.
     `envelope_from`: where bounces go, the address by default. `local_recipient`: who gets mail for a recipient without
     a domain, such as root. `smtputf8`: whether the server takes internationalised headers (RFC 6531); it is asked for
-    where this is set and the server offers it.
+    where this is set and the server offers it. `detached_from`: the code of the catalogue server, deleted since, that
+    the dedicated one is a copy of.
     """
 
     active: bool = True
@@ -94,24 +101,34 @@ class SystemMail(Struct, frozen=True, kw_only=True):
     smtp: SmtpEndpoint | None = None
     tls: TlsOptions = field(default_factory=TlsOptions)
     pop_before_smtp: PopBeforeSmtp | None = None
+    detached_from: Code | None = None
 
     def conflicts(self) -> Iterator[Problem]:
-        if self.server and self.smtp:
-            yield Problem("server", "a catalogue server and a dedicated one (smtp) exclude each other", conflict=True)
+        yield from exclusions(msgspec.to_builtins(self))
         if not self.server and not self.smtp:
             yield Problem("server", "is missing: the code of a catalogue server, or a dedicated one (smtp)")
         if self.password and not self.username:
             yield Problem("username", "is missing, whose password is given")
         pop = self.pop_before_smtp
-        if pop and self.server:
-            yield Problem(
-                "pop_before_smtp", "goes with a dedicated server, not with one of the catalogue", conflict=True
-            )
-        if pop and self.smtp and self.smtp.auth is not SmtpAuth.NONE:
-            message = f"POP before SMTP and SMTP authentication ({self.smtp.auth}) exclude each other"
-            yield Problem("pop_before_smtp", message, conflict=True)
-        if self.smtp and self.smtp.auth is SmtpAuth.NONE and self.username:
-            message = "a login for sending is given, but smtp.auth is none: name a mechanism, or auto"
-            yield Problem("username", message, conflict=True)
         if pop and pop.password and not pop.username:
             yield Problem("pop_before_smtp.username", "is missing, whose password is given")
+
+
+def exclusions(account: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield the pairs of fields that exclude each other in an account; fields that are needed may be missing."""
+    server, smtp, pop = account.get("server"), account.get("smtp") or {}, account.get("pop_before_smtp")
+    auth = smtp.get("auth", SmtpAuth.NONE)
+    dedicated = {"smtp": smtp, "tls": _is_given(account.get("tls") or {}), "pop_before_smtp": pop is not None}
+    for name in filter(dedicated.get, dedicated if server else ()):
+        message = f"belongs to a dedicated server; '{server}' is one of the catalogue (server)"
+        yield Problem(name, message, conflict=True)
+    if pop is not None and auth in set(SmtpAuth) and auth != SmtpAuth.NONE:
+        message = f"POP before SMTP and SMTP authentication (smtp.auth {auth}) exclude each other"
+        yield Problem("pop_before_smtp", message, conflict=True)
+    if not server and smtp and auth == SmtpAuth.NONE and account.get("username"):
+        message = "a login for sending is given, but smtp.auth is none: name a mechanism, or auto"
+        yield Problem("username", message, conflict=True)
+
+
+def _is_given(tls: Mapping[str, Any]) -> bool:
+    return any(value not in (None, [], ()) and (name, value) != ("verify", True) for name, value in tls.items())

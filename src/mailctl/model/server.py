@@ -5,7 +5,7 @@ The defaults and pairings of port and security live here and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -254,11 +254,16 @@ class Server(Struct, frozen=True, kw_only=True):
     @property
     def warnings(self) -> list[str]:
         """What should be said whenever the server is used or changed."""
-        found = [
-            pairing_warning(Protocol(side.protocol), side.port, side.security) for side in (self.smtp, self.incoming)
-        ]
-        if self.incoming.apop and self.incoming.security is Security.STARTTLS:
-            found.append("APOP over STLS is refused: its timestamp comes before TLS, where anybody could have put it")
-        if not self.tls.verify:
-            found.append("certificate verification is off: anybody on the way can read and change what is sent")
-        return [warning for warning in found if warning]
+        return list(connection_warnings([self.smtp, self.incoming], self.tls))
+
+
+def connection_warnings(sides: Iterable[SmtpEndpoint | IncomingEndpoint], tls: TlsOptions) -> Iterator[str]:
+    """Yield what is odd about endpoints that share their TLS options, or about these."""
+    sides = list(sides)
+    for side in sides:
+        if warning := pairing_warning(Protocol(side.protocol), side.port, side.security):
+            yield warning
+    if any(isinstance(side, IncomingEndpoint) and side.apop and side.security is Security.STARTTLS for side in sides):
+        yield "APOP over STLS is refused: its timestamp comes before TLS, where anybody could have put it"
+    if not tls.verify:
+        yield "certificate verification is off: anybody on the way can read and change what is sent"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
@@ -62,8 +62,7 @@ def clear_fields(kind: type[msgspec.Struct], fields: Mapping[str, Any], names: I
     Raises UsageError for a name that is no field, or one that cannot be absent.
     """
     optional = _optional_fields(kind)
-    # Options of TLS and --apop bear no section's name, as the command line's contract has it.
-    known = {_spelled(name.removeprefix("tls.").replace("incoming.apop", "apop")): name for name in optional}
+    known = {_spelled(_option_stem(name)): name for name in optional}
     known |= {_spelled(name): name for name in optional}
     cleared: dict[str, Any] = dict(fields)
     for name in names:
@@ -73,8 +72,21 @@ def clear_fields(kind: type[msgspec.Struct], fields: Mapping[str, Any], names: I
                 f"--clear: '{name}' is not a field that can be cleared", hint=f"these can: {', '.join(optional)}"
             )
         section, _, field = target.rpartition(".")
-        cleared = merge_fields(cleared, {section: {field: None}} if section else {field: None})
+        if not section:
+            cleared = merge_fields(cleared, {field: None})
+        elif section in cleared:
+            cleared = merge_fields(cleared, {section: {field: None}})
     return cleared
+
+
+def _option_stem(name: str) -> str:
+    """Return how a field's option is spelled: those of TLS and --apop bear no section's name, and that of POP is cut.
+
+    So the command line's contract has it.
+    """
+    if name.endswith(".apop"):
+        return "apop"
+    return name.removeprefix("tls.").replace("pop_before_smtp.", "pop.")
 
 
 def _spelled(name: str) -> str:
@@ -85,9 +97,14 @@ def _optional_fields(kind: type[msgspec.Struct], prefix: str = "") -> list[str]:
     hints = get_type_hints(kind)
     names = []
     for field in msgspec.structs.fields(kind):
-        inner = hints[field.name]
-        if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
-            names += _optional_fields(inner, f"{prefix}{field.name}.")
-        elif not field.required:
+        hint = hints[field.name]
+        inner = next((kind for kind in (hint, *get_args(hint)) if _is_struct(kind)), None)
+        if inner is not hint and not field.required:
             names.append(prefix + field.name)
+        if inner is not None:
+            names += _optional_fields(inner, f"{prefix}{field.name}.")
     return names
+
+
+def _is_struct(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, msgspec.Struct)

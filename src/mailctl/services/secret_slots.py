@@ -1,19 +1,20 @@
 """The places in the settings that name a secret, each under the name by which `secret status` lists it.
 
-A secret of an entry is called after it, `server:CODE/client-key-passphrase`; one that was stored under a name of its
-own has neither `:` nor `/` in it.
+A secret of an entry is called after it, `server:CODE/client-key-passphrase`, `sysmail/password`; one that was stored
+under a name of its own has neither `:` nor `/` in it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from mailctl.errors import InvalidValueError, NotFoundError, Problem
 from mailctl.model.secret import SecretRef, parse_secret_ref
+from mailctl.model.sending import SystemMail
 from mailctl.model.server import Server
 from mailctl.model.settings import Settings
 from mailctl.model.values import has_control_characters, shown
@@ -82,9 +83,41 @@ def _entry_slots(settings: Settings) -> Iterator[SecretSlot]:
             passphrase = server.tls.client_key_passphrase
             yield SecretSlot(
                 f"server:{server.code}/client-key-passphrase",
-                parse_secret_ref(passphrase) if passphrase else None,
+                _parsed(passphrase),
                 _server_put(server.code),
             )
+    if settings.sysmail:
+        yield from _sysmail_slots(settings.sysmail)
+
+
+def _sysmail_slots(account: SystemMail) -> Iterator[SecretSlot]:
+    if account.username:
+        yield SecretSlot("sysmail/password", _parsed(account.password), _sysmail_put("password"))
+    pop = account.pop_before_smtp
+    if pop and pop.username:
+        yield SecretSlot("sysmail/pop-password", _parsed(pop.password), _sysmail_put("password", "pop_before_smtp"))
+    if account.tls.client_key:
+        passphrase = _parsed(account.tls.client_key_passphrase)
+        yield SecretSlot("sysmail/client-key-passphrase", passphrase, _sysmail_put("client_key_passphrase", "tls"))
+
+
+def _parsed(reference: str | None) -> SecretRef | None:
+    return parse_secret_ref(reference) if reference else None
+
+
+def _sysmail_put(field: str, part: str | None = None) -> Callable[[Settings, SecretRef | None], Settings]:
+    """Return what puts a reference into a field of the account, or of a part of it."""
+
+    def put(settings: Settings, reference: SecretRef | None) -> Settings:
+        account = settings.sysmail
+        if account is None:
+            raise NotFoundError("the system mail account was never set")
+        changed: dict[str, Any] = {field: str(reference) if reference else None}
+        if part:
+            changed = {part: replace(getattr(account, part), **changed)}
+        return replace(settings, sysmail=replace(account, **changed))
+
+    return put
 
 
 def _server_put(code: str) -> Callable[[Settings, SecretRef | None], Settings]:

@@ -8,7 +8,7 @@ from mailctl.credentials import Secrets
 from mailctl.errors import SecretError, SecretMissingError, SecretStoreError
 from mailctl.model.secret import SecretKind, SecretRef
 from mailctl.model.settings import SecretBackend, Settings
-from mailctl.services.secret_slots import list_references, list_slots
+from mailctl.services.secret_slots import SecretSlot, list_references, list_slots
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,15 @@ def describe_backend(secrets: Secrets) -> BackendState:
 
 def describe_secrets(settings: Settings, secrets: Secrets) -> SecretsState:
     """Return the state of every secret that the settings name; nothing is written, and no command is run."""
-    states = tuple(_describe(slot.name, slot.reference, secrets) for slot in list_slots(settings) if slot.reference)
+    states = tuple(describe_secret(slot, secrets) for slot in list_slots(settings))
     return SecretsState(describe_backend(secrets), states, tuple(list_orphans(settings, secrets)))
 
 
-def _describe(name: str, reference: SecretRef, secrets: Secrets) -> SecretState:
+def describe_secret(slot: SecretSlot, secrets: Secrets) -> SecretState:
+    """Return the state of the secret that a place names; nothing is written, and a command is not run."""
+    reference = slot.reference
+    if reference is None:
+        raise ValueError(f"{slot.name} names no secret")
     present: bool | None = None
     problem = None
     if reference.kind is not SecretKind.COMMAND:
@@ -86,7 +90,7 @@ def _describe(name: str, reference: SecretRef, secrets: Secrets) -> SecretState:
             present, problem = False, error.message
         except SecretError as error:
             problem = error.message
-    return SecretState(name, str(reference), reference.kind, secrets.owns(reference), present, problem)
+    return SecretState(slot.name, str(reference), reference.kind, secrets.owns(reference), present, problem)
 
 
 def list_orphans(settings: Settings, secrets: Secrets) -> list[SecretRef]:

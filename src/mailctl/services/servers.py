@@ -21,6 +21,7 @@ from mailctl.model.decode import decode_or_raise
 from mailctl.model.server import Server
 from mailctl.model.settings import Settings
 from mailctl.services.fields import changed_fields, clear_fields, merge_fields, to_fields
+from mailctl.services.server_use import detach, follow_rename, require_unused
 
 Edit = Callable[[Settings], Settings]
 
@@ -89,9 +90,10 @@ def edit_server(code: str, fields: Mapping[str, Any], *, clear: Sequence[str] = 
             raise AlreadyExistsError(
                 f"a server with the code '{changed.code}' exists already ({taken.name})", details={"server": taken.code}
             )
-        return msgspec.structs.replace(
+        settings = msgspec.structs.replace(
             settings, servers=tuple(changed if server is present else server for server in settings.servers)
         )
+        return follow_rename(settings, present.code, changed.code)
 
     return edit
 
@@ -134,21 +136,23 @@ def move_server(code: str, placement: Placement) -> Edit:
     return edit
 
 
-def delete_server(code: str) -> Edit:
-    """Return the edit that takes a server out of the catalogue."""
+def delete_servers(codes: Sequence[str], *, force: bool = False) -> Edit:
+    """Return the edit that takes servers out of the catalogue, all or none.
+
+    Raises ConflictError, which names the users, for those in use; with `force` their users take a copy.
+    """
 
     def edit(settings: Settings) -> Settings:
-        gone = settings.get_server(code)
+        gone = [settings.get_server(code) for code in codes]
+        if not force:
+            require_unused(settings, [server.code for server in gone])
+        for server in gone:
+            settings = detach(settings, server)
         return msgspec.structs.replace(
-            settings, servers=tuple(server for server in settings.servers if server is not gone)
+            settings, servers=tuple(server for server in settings.servers if server not in gone)
         )
 
     return edit
-
-
-def delete_all_servers(settings: Settings) -> Settings:
-    """Take all servers out of the catalogue (an edit)."""
-    return msgspec.structs.replace(settings, servers=())
 
 
 class Row(NamedTuple):
