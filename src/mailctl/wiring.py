@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mailctl.credentials import Secrets
-    from mailctl.model.server import Server
     from mailctl.store import SettingsFile
 
 
@@ -30,10 +29,3 @@ def open_secrets(settings_file: SettingsFile, warn: Callable[[str], None]) -> Se
 
     path = settings_file.path
     return Secrets(settings_file.load().secrets, path.parent, vault_path=path.with_suffix(".vault"), warn=warn)
-
-
-def resolve_paths(server: Server, settings_file: SettingsFile) -> Server:
-    """Return a server whose files are found from anywhere: relative paths start at the settings file's folder."""
-    from msgspec.structs import replace
-
-    return replace(server, tls=server.tls.located(settings_file.path.parent))

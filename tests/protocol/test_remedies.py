@@ -455,18 +455,26 @@ def every_remedy() -> list[Remedy]:
     return [*(row.remedy for row in (*PROVIDER_ROWS, *REPLY_ROWS, *REASON_ROWS)), *STAGE_REMEDIES.values()]
 
 
-@pytest.mark.parametrize("protocol", ["smtp", "imap"])
-def test_the_next_command_is_complete(protocol: str) -> None:
+@pytest.mark.parametrize("side", ["smtp", "incoming", "pop"])
+def test_the_next_command_is_complete(side: str) -> None:
     for remedy in every_remedy():
-        command = remedy.command(test="mailctl test send office", edit="mailctl server edit office", protocol=protocol)
+        command = remedy.command(test="mailctl test send office", edit="mailctl server edit office", side=side)
         assert command is None or command.startswith("mailctl ")
         assert command is None or not set("{}") & set(command)
-    remedy = find_remedy(host="h", protocol=protocol, stage=Stage.TLS, reason=Reason.WRONG_VERSION)
-    side = "smtp" if protocol == "smtp" else "incoming"
+    remedy = find_remedy(host="h", protocol="smtp", stage=Stage.TLS, reason=Reason.WRONG_VERSION)
     assert (
-        remedy.command(test="", edit="mailctl server edit office", protocol=protocol)
+        remedy.command(test="", edit="mailctl server edit office", side=side)
         == f"mailctl server edit office --{side}-security starttls"
     )
+
+
+def test_the_next_command_names_options_that_are_there_for_pop_before_smtp() -> None:
+    commands = [
+        remedy.command(test="mailctl test send", edit="mailctl sysmail set", side="pop") or ""
+        for remedy in every_remedy()
+    ]
+    assert any("--pop-ca-file" in command for command in commands)
+    assert not any("--pop-auth" in command or " --ca-file" in command for command in commands)
 
 
 def test_remedies_are_sentences_in_one_style() -> None:

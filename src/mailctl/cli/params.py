@@ -8,7 +8,7 @@ options' names where a rule speaks of fields.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
 from functools import wraps
@@ -74,7 +74,7 @@ def words(*choices: str) -> Callable[[str], list[str]]:
     return complete
 
 
-def _choice(option: str, *choices: str, help: str, panel: str) -> Any:  # noqa: A002 - Typer's own word
+def choice_option(option: str, *choices: str, help: str, panel: str) -> Any:  # noqa: A002 - Typer's own word
     metavar = "|".join(choices) if len(choices) < 5 else option.rpartition("-")[2].upper()
     spelled = f"{help} ({', '.join(choices)})" if len(choices) >= 5 else help
     return typer.Option(
@@ -82,40 +82,50 @@ def _choice(option: str, *choices: str, help: str, panel: str) -> Any:  # noqa: 
     )
 
 
-def _text(option: str, metavar: str, help: str, panel: str) -> Any:  # noqa: A002 - Typer's own word
+def text_option(option: str, metavar: str, help: str, panel: str) -> Any:  # noqa: A002 - Typer's own word
     return typer.Option(option, metavar=metavar, help=help, rich_help_panel=panel, show_default=False)
 
 
-_SECURITIES = ("none", "starttls", "tls")
+SECURITIES = ("none", "starttls", "tls")
 _SASL = ("plain", "login", "cram-md5", "digest-md5", "scram-sha-1", "scram-sha-256")
 _TOKENS = ("xoauth2", "oauthbearer", "external")
 _SMTP, _INCOMING, _TLS = "Outgoing (SMTP)", "Incoming (POP3, IMAP)", "TLS, both sides"
 
 
 @dataclass(frozen=True, kw_only=True)
-class OutgoingOptions:
-    """The outgoing side of a server."""
+class SmtpOptions:
+    """An outgoing side."""
 
-    smtp_host: Annotated[str | None, _text("--smtp-host", "HOST", "Host name or IP address.", _SMTP)] = None
+    smtp_host: Annotated[str | None, text_option("--smtp-host", "HOST", "Host name or IP address.", _SMTP)] = None
     smtp_port: Annotated[
-        str | None, _text("--smtp-port", "1..65535", "Default: 465, 587 or 25, by the security.", _SMTP)
+        str | None, text_option("--smtp-port", "1..65535", "Default: 465, 587 or 25, by the security.", _SMTP)
     ] = None
     smtp_security: Annotated[
         str | None,
-        _choice("--smtp-security", *_SECURITIES, help="Default: as the port tells; tls without a port.", panel=_SMTP),
+        choice_option(
+            "--smtp-security", *SECURITIES, help="Default: as the port tells; tls without a port.", panel=_SMTP
+        ),
     ] = None
     smtp_auth: Annotated[
         str | None,
-        _choice("--smtp-auth", "none", "auto", *_SASL, *_TOKENS, help="Default: none; auto with a preset", panel=_SMTP),
+        choice_option(
+            "--smtp-auth", "none", "auto", *_SASL, *_TOKENS, help="Default: none; auto with a preset", panel=_SMTP
+        ),
     ] = None
-    smtp_credentials: Annotated[
-        str | None,
-        _choice("--smtp-credentials", "own", "incoming", help="Which login of a person sends.", panel=_SMTP),
-    ] = None
-    smtp_timeout: Annotated[str | None, _text("--smtp-timeout", "10..120", "Seconds. Default: 10.", _SMTP)] = None
+    smtp_timeout: Annotated[str | None, text_option("--smtp-timeout", "10..120", "Seconds. Default: 10.", _SMTP)] = None
 
     def given(self) -> dict[str, Any]:
-        return {"smtp": _given(self, "smtp_")}
+        return {"smtp": given_fields(self, "smtp_")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutgoingOptions(SmtpOptions):
+    """The outgoing side of a server of the catalogue."""
+
+    smtp_credentials: Annotated[
+        str | None,
+        choice_option("--smtp-credentials", "own", "incoming", help="Which login of a person sends.", panel=_SMTP),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,21 +134,25 @@ class IncomingOptions:
 
     incoming_protocol: Annotated[
         str | None,
-        _choice("--incoming-protocol", "pop3", "imap", help="Default with a preset: imap.", panel=_INCOMING),
+        choice_option("--incoming-protocol", "pop3", "imap", help="Default with a preset: imap.", panel=_INCOMING),
     ] = None
-    incoming_host: Annotated[str | None, _text("--incoming-host", "HOST", "Host name or IP address.", _INCOMING)] = None
+    incoming_host: Annotated[
+        str | None, text_option("--incoming-host", "HOST", "Host name or IP address.", _INCOMING)
+    ] = None
     incoming_port: Annotated[
-        str | None, _text("--incoming-port", "1..65535", "Default: by protocol and security.", _INCOMING)
+        str | None, text_option("--incoming-port", "1..65535", "Default: by protocol and security.", _INCOMING)
     ] = None
     incoming_security: Annotated[
         str | None,
-        _choice(
-            "--incoming-security", *_SECURITIES, help="Default: as the port tells; tls without a port.", panel=_INCOMING
+        choice_option(
+            "--incoming-security", *SECURITIES, help="Default: as the port tells; tls without a port.", panel=_INCOMING
         ),
     ] = None
     incoming_auth: Annotated[
         str | None,
-        _choice("--incoming-auth", "auto", "login-command", *_SASL, *_TOKENS, help="Default: auto", panel=_INCOMING),
+        choice_option(
+            "--incoming-auth", "auto", "login-command", *_SASL, *_TOKENS, help="Default: auto", panel=_INCOMING
+        ),
     ] = None
     apop: Annotated[
         bool | None,
@@ -147,11 +161,11 @@ class IncomingOptions:
         ),
     ] = None
     incoming_timeout: Annotated[
-        str | None, _text("--incoming-timeout", "10..120", "Seconds. Default: 10.", _INCOMING)
+        str | None, text_option("--incoming-timeout", "10..120", "Seconds. Default: 10.", _INCOMING)
     ] = None
 
     def given(self) -> dict[str, Any]:
-        incoming = _given(self, "incoming_")
+        incoming = given_fields(self, "incoming_")
         if self.apop is not None:
             incoming["apop"] = self.apop
         return {"incoming": incoming}
@@ -161,12 +175,16 @@ class IncomingOptions:
 class TlsOptionGroup:
     """How TLS is verified, and the client certificate."""
 
-    ca_file: Annotated[Path | None, _text("--ca-file", "FILE", "PEM of the only authorities to trust.", _TLS)] = None
+    ca_file: Annotated[Path | None, text_option("--ca-file", "FILE", "PEM of the only authorities to trust.", _TLS)] = (
+        None
+    )
     pin: Annotated[
-        list[str] | None, _text("--pin", "sha256:HEX", "A public key that the server may have; repeatable.", _TLS)
+        list[str] | None, text_option("--pin", "sha256:HEX", "A public key that the server may have; repeatable.", _TLS)
     ] = None
-    client_cert: Annotated[Path | None, _text("--client-cert", "FILE", "PEM of our own certificate.", _TLS)] = None
-    client_key: Annotated[Path | None, _text("--client-key", "FILE", "PEM of its key.", _TLS)] = None
+    client_cert: Annotated[Path | None, text_option("--client-cert", "FILE", "PEM of our own certificate.", _TLS)] = (
+        None
+    )
+    client_key: Annotated[Path | None, text_option("--client-key", "FILE", "PEM of its key.", _TLS)] = None
     client_key_passphrase_stdin: Annotated[
         bool,
         typer.Option(
@@ -174,7 +192,7 @@ class TlsOptionGroup:
         ),
     ] = False
     client_key_passphrase_from: Annotated[
-        str | None, _text("--client-key-passphrase-from", "REF", "Where the key's passphrase lives.", _TLS)
+        str | None, text_option("--client-key-passphrase-from", "REF", "Where the key's passphrase lives.", _TLS)
     ] = None
     tls_verify: Annotated[
         bool | None,
@@ -192,7 +210,7 @@ class TlsOptionGroup:
         for name in ("ca_file", "client_cert", "client_key"):
             path = getattr(self, name)
             if path is not None:
-                tls[name] = str(_existing_file(path, f"--{name.replace('_', '-')}"))
+                tls[name] = str(existing_file(path, f"--{name.replace('_', '-')}"))
         if self.pin:
             tls["pins"] = self.pin
         if self.tls_verify is not None:
@@ -203,13 +221,14 @@ class TlsOptionGroup:
         return {"tls": tls}
 
 
-def _existing_file(path: Path, option: str) -> Path:
+def existing_file(path: Path, option: str) -> Path:
     if not path.is_file():
         raise UsageError(f"{option}: there is no file {path}")
     return path.absolute()
 
 
-def _given(options: object, prefix: str) -> dict[str, Any]:
+def given_fields(options: object, prefix: str) -> dict[str, Any]:
+    """Return the options of a group that begin with a prefix and were given, by their names behind it."""
     return {
         field.name.removeprefix(prefix): value
         for field in fields(options)  # type: ignore[arg-type]  # a dataclass instance
@@ -226,27 +245,48 @@ _OPTION_NAMES = {
     "tls.pins": "--pin",
     **{f"tls.{name}": f"--{name.replace('_', '-')}" for name in ("ca_file", "client_cert", "client_key")},
     "tls.client_key_passphrase": "--client-key-passphrase-from",
+    "pop_before_smtp.apop": "--apop",
+    "password": "--password-stdin or --password-from",
+    "pop_before_smtp.password": "--pop-password-stdin or --pop-password-from",
 }
 
 
 def option_name(where: str) -> str:
-    """Return the option that sets a field: `smtp.port` → `--smtp-port`."""
+    """Return the option that sets a field: `smtp.port` → `--smtp-port`, `pop_before_smtp.host` → `--pop-host`."""
     bare = where.partition("[")[0]
     if bare in _OPTION_NAMES:
         return _OPTION_NAMES[bare]
-    return "--" + bare.replace(".", "-").replace("_", "-")
+    return "--" + bare.replace("pop_before_smtp.", "pop-").replace(".", "-").replace("_", "-")
 
 
-def as_options(error: InvalidValueError | ExclusiveSettingsError) -> UsageError | ExclusiveSettingsError:
-    """Return the same error with options' names for fields' names; what is missing is gathered in one line."""
-    missing = [option_name(problem.where) for problem in error.problems if problem.message == MISSING]
+def as_options(
+    error: InvalidValueError | ExclusiveSettingsError, *, entry: str = ""
+) -> UsageError | ExclusiveSettingsError:
+    """Return the same error with options' names for fields' names; what is missing is gathered in one line.
+
+    `entry`: where the entry that the options are about stands in the settings (`sysmail`). Problems of other entries
+    keep their places.
+    """
+
+    def option(where: str) -> str:
+        bare = where.removeprefix(f"{entry}.") if entry else where
+        return where if bare.startswith(_ENTRIES) else option_name(bare)
+
+    missing = [option(problem.where) for problem in error.problems if problem.message == MISSING]
     if len(missing) == len(error.problems):
-        return MissingInputError(f"missing: {', '.join(missing)}", hint=error.hint, details={"missing": missing})
+        return missing_input(missing, hint=error.hint)
     renamed = [
-        Problem(option_name(problem.where), problem.message, problem.line, problem.conflict)
-        for problem in error.problems
+        Problem(option(problem.where), problem.message, problem.line, problem.conflict) for problem in error.problems
     ]
     return type(error)(renamed, hint=error.hint)
+
+
+_ENTRIES = ("servers[", "sysmail.")
+
+
+def missing_input(options: Sequence[str], *, hint: str | None = None) -> MissingInputError:
+    """Return the error that names the options that are missing."""
+    return MissingInputError(f"missing: {', '.join(options)}", hint=hint, details={"missing": list(options)})
 
 
 def read_secret(
@@ -313,6 +353,13 @@ def complete_server_code(ctx: typer.Context, incomplete: str) -> Iterable[tuple[
         for server in settings.servers
         if server.code.startswith(incomplete) and _SHELL_SYNTAX.isdisjoint(server.code)
     ]
+
+
+def complete_target(ctx: typer.Context, incomplete: str) -> Iterable[tuple[str, str]]:
+    """Offer what can be tested: the system mail account, and the codes of the catalogue."""
+    if "sysmail".startswith(incomplete):
+        yield "sysmail", "the system mail account"
+    yield from complete_server_code(ctx, incomplete)
 
 
 # What a shell or Typer's markup would interpret: Typer's script for zsh evaluates what is offered.

@@ -10,22 +10,28 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailctl.cli.params import Output, OutputFormat, complete_server_code, expand_options, words
+from mailctl.cli.params import Output, OutputFormat, complete_target, expand_options, words
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import MissingInputError, UsageError
-from mailctl.services.check import CERTIFICATE_DAYS_MIN, RECEIVE_DEPTHS, SEND_DEPTHS, Depth, run_check
+from mailctl.services.check import CERTIFICATE_DAYS_MIN, RECEIVE_DEPTHS, SEND_DEPTHS, Depth
+from mailctl.services.targets import SYSTEM_MAIL
 
 if TYPE_CHECKING:
     from mailctl.model.report import Step, TargetReport
-    from mailctl.model.server import Server
     from mailctl.services.check import Check, CheckOptions, LoginSource
+    from mailctl.services.targets import Target
     from mailctl.transport.trace import Trace
 
 app = typer.Typer(help="Prove that sending and receiving work, from DNS to the mailbox; say where they fail and why.")
 
-Target = Annotated[
+TargetName = Annotated[
     str,
-    typer.Argument(metavar="TARGET", help="A server's code.", autocompletion=complete_server_code, show_default=False),
+    typer.Argument(
+        metavar="TARGET",
+        help="sysmail, or a server's code. Default: sysmail.",
+        autocompletion=complete_target,
+        show_default=False,
+    ),
 ]
 
 
@@ -75,14 +81,19 @@ class TestOptions:
 @expand_options
 def send(
     context: typer.Context,
-    target: Target,
     options: TestOptions,
+    target: TargetName = SYSTEM_MAIL,
     to: Annotated[
         str | None, typer.Option("--to", metavar="ADDRESS", help="Who receives the test message.", show_default=False)
     ] = None,
     sender: Annotated[
         str | None,
-        typer.Option("--from", metavar="ADDRESS", help="The sender. Default: the user name.", show_default=False),
+        typer.Option(
+            "--from",
+            metavar="ADDRESS",
+            help="The sender. Default: the target's address, else the user name.",
+            show_default=False,
+        ),
     ] = None,
     depth: Annotated[
         str,
@@ -92,9 +103,13 @@ def send(
     ] = Depth.MESSAGE,
     output: Output = OutputFormat.TABLE,
 ) -> None:
-    """Test sending through a server: connection, TLS, login, envelope, and a real message.
+    """Test sending: connection, TLS, login, envelope, and a real message.
+
+    The system mail account is tested with its own login, also while it is inactive.
 
     Examples:
+
+      mailctl test send --to you@example.org
 
       mailctl test send hq --to you@example.org --username you@example.org
 
@@ -104,8 +119,8 @@ def send(
 
     session = get_session(context)
     reached = _depth(depth, SEND_DEPTHS)
-    with _prepared(session, target, options, reached) as (server, checking):
-        check = plan_send(server, checking, depth=reached, recipient=to, sender=sender)
+    with _prepared(session, target, options, reached) as (found, checking):
+        check = plan_send(found, checking, depth=reached, recipient=to, sender=sender)
         _run(session, check, options, output)
 
 
@@ -113,8 +128,8 @@ def send(
 @expand_options
 def receive(
     context: typer.Context,
-    target: Target,
     options: TestOptions,
+    target: TargetName = SYSTEM_MAIL,
     depth: Annotated[
         str,
         typer.Option(
@@ -123,7 +138,9 @@ def receive(
     ] = Depth.MAILBOX,
     output: Output = OutputFormat.TABLE,
 ) -> None:
-    """Test receiving from a server: connection, TLS, login, and the mailbox opened read-only.
+    """Test receiving: connection, TLS, login, and the mailbox opened read-only.
+
+    For the system mail account that is its catalogue server's incoming side, or the POP3 server of POP before SMTP.
 
     Examples:
 
@@ -135,8 +152,8 @@ def receive(
 
     session = get_session(context)
     reached = _depth(depth, RECEIVE_DEPTHS)
-    with _prepared(session, target, options, reached) as (server, checking):
-        _run(session, plan_receive(server, checking, depth=reached), options, output)
+    with _prepared(session, target, options, reached) as (found, checking):
+        _run(session, plan_receive(found, checking, depth=reached), options, output)
 
 
 def _depth(given: str, depths: Sequence[Depth]) -> Depth:
@@ -148,15 +165,15 @@ def _depth(given: str, depths: Sequence[Depth]) -> Depth:
 @contextmanager
 def _prepared(
     session: Session, target: str, options: TestOptions, depth: Depth
-) -> Iterator[tuple[Server, CheckOptions]]:
-    """Yield the target's server and the options of its check; the trace file is written at the end, come what may."""
+) -> Iterator[tuple[Target, CheckOptions]]:
+    """Yield the target and the options of its check; the trace file is written at the end, come what may."""
     from mailctl.model.secret import parse_secret_ref
     from mailctl.services.check import CheckOptions
-    from mailctl.wiring import resolve_paths
+    from mailctl.services.targets import get_target
 
     if options.fail_on not in ("fail", "warn"):
         raise UsageError(f"--fail-on: '{options.fail_on}' is neither fail nor warn")
-    server = resolve_paths(session.settings_file.load().get_server(target), session.settings_file)
+    found = get_target(session.settings_file.load(), target, session.settings_file.path.parent)
     trace = _trace(session, options)
     checking = CheckOptions(
         read_secret=lambda reference: session.secrets.get(parse_secret_ref(reference)),
@@ -166,7 +183,7 @@ def _prepared(
         trace=trace,
     )
     try:
-        yield server, checking
+        yield found, checking
     finally:
         if trace is not None and options.trace is not None:
             from mailctl.durable import replace_file
@@ -215,6 +232,7 @@ def _login(session: Session, options: TestOptions) -> LoginSource | None:
 def _run(session: Session, check: Check, options: TestOptions, output: OutputFormat) -> None:
     """Run one check, show it, and end with its exit code."""
     from mailctl.services.check import exit_of, gather
+    from mailctl.services.observation import run_check
 
     report = gather([show_check(session, check) if output is OutputFormat.TABLE else run_check(check)])
     if output is OutputFormat.JSON:
@@ -229,10 +247,11 @@ def _run(session: Session, check: Check, options: TestOptions, output: OutputFor
 def show_check(session: Session, check: Check) -> TargetReport:
     """Run one check and show each step as it ends, then the first failure opened, then the verdict."""
     from mailctl.render.report import render_failures, render_step, render_verdict
+    from mailctl.services.observation import run_check
 
     terminal = session.terminal
     side = "sending through" if check.act == "send" else "receiving from"
-    terminal.result(terminal.out.bold(f"{side} {check.server.code} ({check.server.name})"))
+    terminal.result(terminal.out.bold(f"{side} {check.target.title}"))
 
     def show(step: Step) -> None:
         terminal.result(render_step(step, terminal.out))

@@ -15,7 +15,7 @@ from mailctl.model.report import Stage
 from mailctl.model.resolve import Sending
 from mailctl.model.secret import Secret
 from mailctl.model.sending import PopBeforeSmtp
-from mailctl.model.server import SmtpAuth, TlsOptions
+from mailctl.model.server import SmtpAuth
 from mailctl.protocol.sasl import Login
 from mailctl.transport.limits import Deadline
 from mailctl.transport.route import Route
@@ -33,19 +33,36 @@ def login_of(sending: Sending, read_secret: ReadSecret) -> Login | None:
 
     Raises SecretMissingError where the server wants one and the settings have none.
     """
-    if sending.endpoint.auth is SmtpAuth.NONE:
+    auth = sending.endpoint.auth
+    if auth is SmtpAuth.NONE:
         return None
     if sending.username is None:
         raise SecretMissingError(
-            f"{sending.origin} has no login, and its server wants one ({sending.endpoint.auth})",
+            f"{sending.origin} has no login, and its server wants one ({auth})",
             hint="`mailctl sysmail set --username USER --password-stdin` gives it one",
         )
-    if sending.password is None and sending.endpoint.auth is not SmtpAuth.EXTERNAL:
+    if sending.password is None and auth is not SmtpAuth.EXTERNAL:
         raise SecretMissingError(
             f"{sending.origin} has the user name {sending.username}, but no password",
             hint="`mailctl sysmail set --password-stdin` gives it one",
         )
     return Login(sending.username, read_secret(sending.password) if sending.password else None)
+
+
+def pop_login_of(sending: Sending, read_secret: ReadSecret) -> Login | None:
+    """Return the login of POP before SMTP, its secret read; None where that is off.
+
+    Raises SecretMissingError where the settings have none: without it, the gate would stay closed.
+    """
+    pop = sending.pop_before_smtp
+    if pop is None:
+        return None
+    if pop.username is None or pop.password is None:
+        raise SecretMissingError(
+            f"{sending.origin} has no {'user name' if pop.username is None else 'password'} for POP before SMTP",
+            hint="`mailctl sysmail set --pop-username USER --pop-password-stdin` gives it one",
+        )
+    return Login(pop.username, read_secret(pop.password))
 
 
 @contextmanager
@@ -60,13 +77,12 @@ def open_delivery(
     trace: Trace | None = None,
     deadline: Deadline | None = None,
 ) -> Iterator[SmtpSession]:
-    """Open the SMTP session that messages go through; `until` as for `open_smtp`.
+    """Open the SMTP session that messages go through; `until` as for `open_smtp`: short of auth, nobody logs in.
 
-    `folder`: that of the settings file. Raises MailError of the stage that fails.
+    `folder`: that of the settings file. Raises SecretError before anything is contacted, MailError of the stage that
+    fails.
     """
     deadline = deadline or Deadline.never()
-    if sending.pop_before_smtp is not None:
-        _open_gate(sending.pop_before_smtp, read_secret, folder, watch, trace, deadline)
     passphrase = sending.tls.client_key_passphrase
     route = Route(
         endpoint=sending.endpoint,
@@ -75,13 +91,16 @@ def open_delivery(
         client_key_passphrase=read_secret(passphrase) if passphrase else None,
         deadline=deadline,
     )
+    if sending.pop_before_smtp is not None and until is Stage.AUTH:
+        pop_login = pop_login_of(sending, read_secret)
+        _open_gate(sending.pop_before_smtp, pop_login, folder, watch, trace, deadline)
     with open_smtp(route, watch, until=until, trace=trace) as session:
         yield session
 
 
 def _open_gate(
     pop: PopBeforeSmtp,
-    read_secret: ReadSecret,
+    login: Login | None,
     folder: Path,
     watch: Watch,
     trace: Trace | None,
@@ -90,11 +109,10 @@ def _open_gate(
     """Log in by POP3, which lets this machine's address send for a while (stage pop-before-smtp)."""
     from mailctl.transport.pop3 import open_pop3
 
-    secret = read_secret(pop.password) if pop.password else None
     route = Route(
         endpoint=pop.endpoint,
-        tls=TlsOptions(ca_file=pop.ca_file).located(folder),
-        login=Login(pop.username, secret) if pop.username else None,
+        tls=pop.tls.located(folder),
+        login=login,
         deadline=deadline,
     )
     with watch.stage(Stage.POP_BEFORE_SMTP, protocol="pop3") as record:

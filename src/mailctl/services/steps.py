@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from mailctl.errors import MailctlError, MailError
 from mailctl.exits import Exit, exit_for
@@ -16,38 +17,43 @@ from mailctl.transport.watch import StageRecord
 OnStep = Callable[[Step], None]
 
 
-class StepRecorder:
-    """Gathers the steps of one target in their order, and tells each at once.
+class Planned(NamedTuple):
+    """A stage that a whole run goes through. `status`, `why`: of one that is known not to run."""
 
-    `test_command`, `edit_command`: what runs this test, and what changes the settings that it is about.
-    `planned`: the stages that a whole run goes through, in order. `inapplicable`, `skipped`: stages that are planned
-    and known not to run, with the reason.
+    stage: Stage
+    protocol: str
+    status: Status | None = None
+    why: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What a run is about, for the wording of its steps.
+
+    `target`: as the command line names it. `test_command`: what runs this test. `edit_command`: what changes the
+    settings; `sides`: by protocol, the prefix of that command's options. `hosts`: the servers, by protocol.
     """
+
+    target: str
+    test_command: str
+    edit_command: str
+    hosts: Mapping[str, str]
+    sides: Mapping[str, str]
+
+
+class StepRecorder:
+    """Gathers the steps of one target in their order, and tells each at once. `planned`: the stages in their order."""
 
     def __init__(
         self,
-        target: str,
+        subject: Subject,
+        planned: Sequence[Planned],
         *,
-        test_command: str,
-        edit_command: str,
-        host: str,
-        protocol: str,
-        planned: Sequence[Stage],
-        inapplicable: dict[Stage, str],
-        skipped: dict[Stage, str],
         certificate_days_min: int,
         on_step: OnStep | None,
     ) -> None:
-        self._target = target
-        self._test_command = test_command
-        self._edit_command = edit_command
-        self._host = host
-        self._protocol = protocol
+        self._subject = subject
         self._planned = list(planned)
-        self._reasons = {
-            **{stage: (Status.NOT_APPLICABLE, why) for stage, why in inapplicable.items()},
-            **{stage: (Status.SKIPPED, why) for stage, why in skipped.items()},
-        }
         self._certificate_days_min = certificate_days_min
         self._on_step = on_step
         self._steps: list[Step] = []
@@ -55,15 +61,21 @@ class StepRecorder:
         self._began = time.monotonic()
 
     def add(
-        self, stage: Stage, *, evidence: dict[str, Any], warnings: Iterable[str] = (), remedy: str | None = None
+        self,
+        stage: Stage,
+        protocol: str,
+        *,
+        evidence: dict[str, Any],
+        warnings: Iterable[str] = (),
+        remedy: str | None = None,
     ) -> None:
         """Add a step of our own, ahead of the connection: passed, or passed with warnings."""
-        self._pass_over_until(stage)
+        self._pass_over_until(stage, protocol)
         said = list(warnings)
         self._emit(
             Step(
                 name=stage,
-                protocol=self._protocol,
+                protocol=protocol,
                 status=Status.WARN if said else Status.PASS,
                 duration_ms=0,
                 evidence=evidence,
@@ -72,14 +84,14 @@ class StepRecorder:
             )
         )
 
-    def fail(self, stage: Stage, error: MailctlError, *, evidence: dict[str, Any]) -> None:
+    def fail(self, stage: Stage, protocol: str, error: MailctlError, *, evidence: dict[str, Any]) -> None:
         """Add a step of our own that could not be tested."""
-        self._pass_over_until(stage)
+        self._pass_over_until(stage, protocol)
         self._failure = exit_for(error)
         self._emit(
             Step(
                 name=stage,
-                protocol=self._protocol,
+                protocol=protocol,
                 status=Status.ERROR,
                 duration_ms=0,
                 evidence=evidence,
@@ -90,11 +102,12 @@ class StepRecorder:
 
     def on_record(self, record: StageRecord) -> None:
         """Turn a record of the watch into its step."""
-        self._pass_over_until(record.stage)
+        protocol = record.protocol or ""
+        self._pass_over_until(record.stage, protocol)
         reply = printable(record.reply) if record.reply is not None else None
         common: dict[str, Any] = {
             "name": record.stage,
-            "protocol": record.protocol or self._protocol,
+            "protocol": record.protocol,
             "duration_ms": round(record.duration_seconds * 1000),
             "evidence": dict(record.evidence),
             "reply": reply,
@@ -102,7 +115,11 @@ class StepRecorder:
         if record.error is not None:
             self._failure = self._failure or exit_for(record.error)
             common["evidence"] |= {"problem": record.error.message, "reason": record.error.reason}
-            self._emit(Step(status=Status.FAIL, **self._explained(record.error, record.stage, reply), **common))
+            if record.error.stage is not record.stage:
+                common["evidence"]["stage"] = record.error.stage  # a stage of a session that is a step as a whole
+            self._emit(
+                Step(status=Status.FAIL, **self._explained(record.error, record.stage, protocol, reply), **common)
+            )
             return
         warnings = [*record.warnings, *self._certificate_warning(record)]
         self._emit(
@@ -115,9 +132,9 @@ class StepRecorder:
 
     def finish(self, warnings: Sequence[str]) -> TargetReport:
         """Return the target's report; what is planned and was not reached is skipped."""
-        self._pass_over_until(None)
+        self._pass_over_until(None, None)
         return TargetReport(
-            target=self._target,
+            target=self._subject.target,
             ok=self._failure is None,
             exit_code=int(self._failure or Exit.OK),
             duration_ms=round((time.monotonic() - self._began) * 1000),
@@ -125,15 +142,16 @@ class StepRecorder:
             warnings=list(warnings),
         )
 
-    def _explained(self, error: MailError, stage: Stage, reply: str | None) -> dict[str, Any]:
+    def _explained(self, error: MailError, stage: Stage, protocol: str, reply: str | None) -> dict[str, Any]:
+        subject = self._subject
         remedy = find_remedy(
-            host=self._host, protocol=self._protocol, stage=stage, reason=error.reason, reply=reply or ""
+            host=subject.hosts[protocol], protocol=protocol, stage=stage, reason=error.reason, reply=reply or ""
         )
         # The error's own hint knows the case at hand; the table knows what such a case means in general.
         cause = error.message if remedy.cause in error.message else f"{error.message}: {remedy.cause}"
         see = f"see {remedy.document}" if remedy.document else None
         action = "\n".join(dict.fromkeys(text for text in (error.hint, remedy.remedy, see) if text))
-        command = remedy.command(test=self._test_command, edit=self._edit_command, protocol=self._protocol)
+        command = remedy.command(test=subject.test_command, edit=subject.edit_command, side=subject.sides[protocol])
         return {"cause": cause, "remedy": action, "next": command}
 
     def _certificate_warning(self, record: StageRecord) -> Iterable[str]:
@@ -141,17 +159,17 @@ class StepRecorder:
         if record.stage is Stage.CERTIFICATE and days is not None and days < self._certificate_days_min:
             yield f"the certificate ends in {days} days; renew it"
 
-    def _pass_over_until(self, stage: Stage | None) -> None:
-        """Tell of planned stages that come before `stage` and were not run."""
-        while self._planned and self._planned[0] is not stage:
-            passed = self._planned.pop(0)
-            if any(step.name is passed for step in self._steps):
-                continue
-            failed = next((step.name for step in self._steps if step.status in (Status.FAIL, Status.ERROR)), None)
-            status, why = self._reasons.get(passed, (Status.SKIPPED, f"not run, because {failed} failed"))
-            self._emit(Step(name=passed, protocol=self._protocol, status=status, duration_ms=0, cause=why))
-        if stage is not None and self._planned:
-            self._planned.pop(0)
+    def _pass_over_until(self, stage: Stage | None, protocol: str | None) -> None:
+        """Tell of planned stages that come before this one and were not run; of all that are left for None."""
+        places = [(planned.stage, planned.protocol) for planned in self._planned]
+        if stage is not None and (stage, protocol) not in places:
+            return
+        passed = len(places) if stage is None else places.index((stage, protocol or ""))
+        failed = next((step.name for step in self._steps if step.status in (Status.FAIL, Status.ERROR)), None)
+        for planned in self._planned[:passed]:
+            status, why = planned.status or Status.SKIPPED, planned.why or f"not run, because {failed} failed"
+            self._emit(Step(name=planned.stage, protocol=planned.protocol, status=status, duration_ms=0, cause=why))
+        del self._planned[: passed + 1]
 
     def _emit(self, step: Step) -> None:
         self._steps.append(step)

@@ -140,7 +140,7 @@ _TLS_ROWS = (
         Reason.CA_FILE,
         "the file of trusted authorities cannot be used",
         "name a readable file of certificates in PEM",
-        next="{edit} --ca-file FILE",
+        next="{edit} --{tls}ca-file FILE",
     ),
     _row(
         Reason.STARTTLS_NOT_OFFERED,
@@ -196,13 +196,13 @@ _CERTIFICATE_ROWS = (
         "the server's certificate comes from an authority that this machine does not trust: one of the organisation, "
         "an inspecting proxy, or an impostor",
         "if its issuer is the organisation's own, name its CA file; if it is a surprise, stop here",
-        next="{edit} --ca-file FILE",
+        next="{edit} --{tls}ca-file FILE",
     ),
     _row(
         Reason.CERTIFICATE_CHAIN,
         "the server does not send the intermediate certificate that leads to a trusted authority",
         "let the server's administrator install the full chain; until then, name a CA file that has it",
-        next="{edit} --ca-file FILE",
+        next="{edit} --{tls}ca-file FILE",
     ),
     _row(
         Reason.CERTIFICATE_REVOKED,
@@ -271,7 +271,7 @@ _LOGIN_ROWS = (
         (Reason.APOP_NOT_OFFERED, Reason.APOP_TIMESTAMP),
         "the server's greeting holds no timestamp with which APOP is possible and safe",
         "switch APOP off, and protect the login by TLS",
-        next="{edit} --no-apop --incoming-security tls",
+        next="{edit} --no-apop --{side}-security tls",
     ),
     _row(
         Reason.SASL_CHALLENGE,

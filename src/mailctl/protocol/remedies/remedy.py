@@ -17,7 +17,8 @@ class Remedy:
     `cause`, `remedy`: sentences without a final full stop. `document`: a page that says more.
     `next`: the next command, in which `{test}` stands for the test's command line with its target (`mailctl test send
     office`), `{edit}` for the one that edits what was tested (`mailctl server edit office`), `{side}` for the
-    prefix of the options that concern the side (`smtp`, `incoming`); see `command`.
+    prefix of the options that concern the side (`smtp`, `incoming`, `pop`), `{tls}` for that of the side's options
+    for TLS (`pop-`, else none); see `command`.
     """
 
     cause: str
@@ -25,10 +26,11 @@ class Remedy:
     document: str | None = None
     next: str | None = None
 
-    def command(self, *, test: str, edit: str, protocol: str | None) -> str | None:
-        """Return the next command with its placeholders filled in."""
-        side = "smtp" if protocol == "smtp" else "incoming"
-        return self.next.format(test=test, edit=edit, side=side) if self.next else None
+    def command(self, *, test: str, edit: str, side: str) -> str | None:
+        """Return the next command with its placeholders filled in; None where the side has no such option."""
+        if self.next is None or (side == "pop" and "{side}-auth" in self.next):
+            return None
+        return self.next.format(test=test, edit=edit, side=side, tls="pop-" if side == "pop" else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,260 @@
+"""Running a test: the production path of sending and receiving, observed, and told step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any, NamedTuple
+
+from mailctl.errors import MailctlError, MailError, SecretError, SecretMissingError
+from mailctl.model.report import Stage, Status, TargetReport
+from mailctl.model.secret import SecretKind, parse_secret_ref
+from mailctl.model.server import (
+    IncomingAuth,
+    IncomingEndpoint,
+    IncomingProtocol,
+    Protocol,
+    Security,
+    SmtpEndpoint,
+    pairing_warning,
+)
+from mailctl.protocol.sasl import Login
+from mailctl.services.check import LOGGED_IN, Check, Depth
+from mailctl.services.delivery import ReadSecret, login_of, open_delivery, pop_login_of
+from mailctl.services.steps import OnStep, Planned, StepRecorder, Subject
+from mailctl.transport.limits import Deadline
+from mailctl.transport.route import Route
+from mailctl.transport.watch import Watch
+
+
+def run_check(check: Check, on_step: OnStep | None = None) -> TargetReport:
+    """Run one test and return its report; `on_step` is told of each step as it ends.
+
+    Raises InvalidValueError, before anything is connected, for a login that cannot be sent.
+    """
+    recorder = StepRecorder(
+        _subject(check),
+        list(_plan(check)),
+        certificate_days_min=check.options.certificate_days_min,
+        on_step=on_step,
+    )
+    _add_settings_step(check, recorder)
+    # The step that tells whether a secret is there and the session read it: a program is run once for both.
+    read_secret = cache(check.options.read_secret)
+    try:
+        login = _read_login(check, read_secret, recorder)
+        _observe(check, login, read_secret, Watch(thorough=True, on_end=recorder.on_record))
+    except MailError as error:
+        if error.stage is None:
+            raise
+    except _SecretUnavailableError:
+        pass
+    except SecretError as error:
+        source = _described(check.tls.client_key_passphrase)
+        recorder.fail(Stage.SECRET, check.protocol, error, evidence={"source": source, "present": False})
+    warnings = [] if check.tls.verify else ["certificate verification is off for this server"]
+    warnings += [check.target.notice[0]] if check.target.notice else []
+    return recorder.finish(warnings)
+
+
+class _SecretUnavailableError(Exception):
+    """The secret step has failed, and told why."""
+
+
+def _observe(check: Check, login: Login | None, read_secret: ReadSecret, watch: Watch) -> None:
+    seconds = check.options.timeout_seconds
+    deadline = Deadline(seconds) if seconds else Deadline.never()
+    until = {
+        Depth.CONNECT: Stage.TCP if check.endpoint.security is Security.TLS else Stage.GREETING,
+        Depth.TLS: Stage.CERTIFICATE,
+    }.get(check.depth, Stage.AUTH)
+    if isinstance(check.endpoint, SmtpEndpoint):
+        _observe_sending(check, login, read_secret, watch, until, deadline)
+        return
+    passphrase = check.tls.client_key_passphrase
+    route = Route(
+        endpoint=check.endpoint,
+        tls=check.tls.located(check.target.folder),
+        login=login,
+        client_key_passphrase=read_secret(passphrase) if passphrase else None,
+        deadline=deadline,
+    )
+    if check.endpoint.protocol is IncomingProtocol.IMAP:
+        from mailctl.transport.imap import open_imap
+
+        with open_imap(route, watch, until=until, trace=check.options.trace) as imap:
+            if check.depth is Depth.MAILBOX:
+                imap.survey()
+    else:
+        from mailctl.transport.pop3 import open_pop3
+
+        with open_pop3(route, watch, until=until, trace=check.options.trace) as pop3:
+            if check.depth is Depth.MAILBOX:
+                pop3.survey()
+
+
+def _observe_sending(
+    check: Check, login: Login | None, read_secret: ReadSecret, watch: Watch, until: Stage, deadline: Deadline
+) -> None:
+    with open_delivery(
+        check.target.sending,
+        login,
+        read_secret=read_secret,
+        folder=check.target.folder,
+        watch=watch,
+        until=until,
+        trace=check.options.trace,
+        deadline=deadline,
+    ) as smtp:
+        if check.depth is Depth.ENVELOPE:
+            smtp.envelope(check.envelope_from, [check.recipient])
+        elif check.depth is Depth.MESSAGE:
+            from mailctl.services.probe import make_probe
+
+            probe = make_probe(check.sender, check.recipient)
+            smtp.send(check.envelope_from, [check.recipient], probe.content)
+
+
+def _subject(check: Check) -> Subject:
+    hosts = {check.protocol: check.endpoint.host}
+    if check.opens_gate and check.target.sending.pop_before_smtp:
+        hosts[Protocol.POP3] = check.target.sending.pop_before_smtp.host
+    return Subject(
+        target=check.target.name,
+        test_command=f"mailctl test {check.act} {check.target.name}",
+        edit_command=check.target.edit_command,
+        hosts=hosts,
+        sides=check.target.sides,
+    )
+
+
+def _plan(check: Check) -> Iterator[Planned]:
+    """Yield the stages that a check goes through, in the order in which they happen."""
+    protocol = check.protocol
+    connecting = {
+        Security.NONE: [Stage.DNS, Stage.TCP, Stage.GREETING, Stage.TLS, Stage.CERTIFICATE],
+        Security.STARTTLS: [Stage.DNS, Stage.TCP, Stage.GREETING, Stage.TLS, Stage.CERTIFICATE],
+        Security.TLS: [Stage.DNS, Stage.TCP, Stage.TLS, Stage.CERTIFICATE, Stage.GREETING],
+    }[check.endpoint.security]
+    if check.depth is Depth.CONNECT:
+        connecting = connecting[:2] if check.endpoint.security is Security.TLS else connecting[:3]
+    reasons: dict[Stage, tuple[Status, str]] = {}
+    if check.endpoint.security is Security.NONE:
+        reasons = dict.fromkeys((Stage.TLS, Stage.CERTIFICATE), (Status.NOT_APPLICABLE, "security is none"))
+    if not check.authenticates:
+        no_login = (Status.NOT_APPLICABLE, "the server's SMTP authentication is none")
+        reasons |= dict.fromkeys((Stage.SECRET, Stage.AUTH), no_login)
+    yield Planned(Stage.SETTINGS, protocol)
+    if check.opens_gate:
+        yield Planned(Stage.SECRET, Protocol.POP3)
+        yield Planned(Stage.POP_BEFORE_SMTP, Protocol.POP3)
+    elif check.depth in LOGGED_IN:
+        yield Planned(Stage.SECRET, protocol, *reasons.get(Stage.SECRET, ()))
+    for stage in connecting:
+        yield Planned(stage, protocol, *reasons.get(stage, ()))
+    if check.depth in LOGGED_IN:
+        yield Planned(Stage.CAPABILITIES, protocol)
+        yield Planned(Stage.AUTH, protocol, *reasons.get(Stage.AUTH, ()))
+    if check.depth in (Depth.ENVELOPE, Depth.MESSAGE, Depth.MAILBOX):
+        yield Planned(Stage(check.depth), protocol)
+
+
+def _add_settings_step(check: Check, recorder: StepRecorder) -> None:
+    endpoint = check.endpoint
+    evidence: dict[str, Any] = {
+        "protocol": check.protocol,
+        "host": endpoint.host,
+        "port": endpoint.port,
+        "security": str(endpoint.security),
+        "auth": "apop" if isinstance(endpoint, IncomingEndpoint) and endpoint.apop else str(endpoint.auth),
+    }
+    edit = f"`{check.target.edit_command}` changes the settings"
+    found = [(warning, edit) for warning in _settings_warnings(check)]
+    found += [check.target.notice] if check.target.notice else []
+    recorder.add(
+        Stage.SETTINGS,
+        check.protocol,
+        evidence=evidence,
+        warnings=[warning for warning, _ in found],
+        remedy="; ".join(dict.fromkeys(remedy for _, remedy in found)),
+    )
+
+
+def _settings_warnings(check: Check) -> Iterator[str]:
+    endpoint = check.endpoint
+    if warning := pairing_warning(Protocol(endpoint.protocol), endpoint.port, endpoint.security):
+        yield warning
+    login = check.options.login
+    username = login.username if login else check.target.sending.username or ""
+    if username and "@" not in username and endpoint.host.endswith(_FULL_ADDRESS_HOSTS):
+        yield f"{endpoint.host} takes the whole address for a user name; '{username}' is not one"
+
+
+_FULL_ADDRESS_HOSTS = ("gmail.com", "office365.com", "outlook.com", "yahoo.com", "mail.me.com", "aruba.it")
+
+
+class _StoredLogin(NamedTuple):
+    """A login to be read: for which protocol, what may be said of it, and how it is had."""
+
+    protocol: str
+    source: str | None
+    username: str | None
+    read: Callable[[], Login | None]
+
+
+def _read_login(check: Check, read_secret: ReadSecret, recorder: StepRecorder) -> Login | None:
+    """Read what the test logs in with (stage secret); return the login of its own side, None where it needs none."""
+    wanted = _find_login(check, read_secret)
+    if wanted is None:
+        return None
+    evidence = {"source": wanted.source, "username": wanted.username}
+    try:
+        login = wanted.read()
+    except MailctlError as error:
+        recorder.fail(Stage.SECRET, wanted.protocol, error, evidence={**evidence, "present": False})
+        raise _SecretUnavailableError from error
+    recorder.add(Stage.SECRET, wanted.protocol, evidence={**evidence, "present": True})
+    return None if check.opens_gate else login
+
+
+def _find_login(check: Check, read_secret: ReadSecret) -> _StoredLogin | None:
+    """Return the login that a test reads first: that of POP before SMTP, a given one, or the stored one."""
+    sending, receiving, given = check.target.sending, check.target.receiving, check.options.login
+    pop = sending.pop_before_smtp
+    if check.opens_gate and pop is not None:
+        source = _described(pop.password)
+        return _StoredLogin(Protocol.POP3, source, pop.username, lambda: pop_login_of(sending, read_secret))
+    if not check.logs_in:
+        return None
+    if given is not None:
+        return _StoredLogin(check.protocol, given.source, given.username, lambda: Login(given.username, given.read()))
+    if isinstance(check.endpoint, SmtpEndpoint):
+        source = _described(sending.password)
+        return _StoredLogin(check.protocol, source, sending.username, lambda: login_of(sending, read_secret))
+    if receiving is None:
+        return None
+    source = _described(receiving.password)
+    return _StoredLogin(check.protocol, source, receiving.username, lambda: _incoming_login(check, read_secret))
+
+
+def _incoming_login(check: Check, read_secret: ReadSecret) -> Login:
+    """Return the stored login of the incoming side; raises SecretMissingError where the settings have none."""
+    receiving = check.target.receiving
+    if receiving is None or receiving.username is None:
+        raise SecretMissingError(
+            f"{check.target.name} has no login to receive with",
+            hint="give one by --username and --password-stdin, or stop at --depth tls",
+        )
+    if receiving.password is None and receiving.endpoint.auth is not IncomingAuth.EXTERNAL:
+        raise SecretMissingError(
+            f"{check.target.name} has the user name {receiving.username}, but no password",
+            hint="`mailctl sysmail set --password-stdin` gives it one",
+        )
+    return Login(receiving.username, read_secret(receiving.password) if receiving.password else None)
+
+
+def _described(reference: str | None) -> str | None:
+    """Return where a secret lives; a command's words may say more than a report should."""
+    if reference is None:
+        return None
+    return "command" if parse_secret_ref(reference).kind is SecretKind.COMMAND else reference
