@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from mailctl.model.server import IncomingEndpoint, Server, SmtpEndpoint
+from mailctl.model.server import IncomingEndpoint, Server, SmtpEndpoint, TlsOptions
 from mailctl.render.style import Style
 
 SERVER_HEADERS = ("CODE", "NAME", "OUTGOING", "INCOMING", "LOGIN")
@@ -34,7 +34,6 @@ def incoming_auth(endpoint: IncomingEndpoint) -> str:
 
 def render_server(server: Server, style: Style) -> str:
     """Return a server in full, a fact a line."""
-    tls = server.tls
     facts = [
         ("outgoing", f"smtp {address(server.smtp)}"),
         ("", f"authentication {server.smtp.auth}, people send with their {_credentials(server)} login"),
@@ -42,10 +41,7 @@ def render_server(server: Server, style: Style) -> str:
         ("incoming", f"{server.incoming.protocol} {address(server.incoming)}"),
         ("", f"authentication {incoming_auth(server.incoming)}"),
         ("", f"time-out {server.incoming.timeout} s"),
-        ("tls", "certificates are verified" if tls.verify else style.yellow("certificates are NOT verified")),
-        *(("", f"trusts only {tls.ca_file}") for _ in [0] if tls.ca_file),
-        *(("", f"pinned to {pin}") for pin in tls.pins),
-        *(("", f"presents {tls.client_cert} with the key {tls.client_key}") for _ in [0] if tls.client_cert),
+        *(("" if index else "tls", fact) for index, fact in enumerate(tls_facts(server.tls, style))),
     ]
     if server.oauth_client:
         facts.insert(0, ("oauth client", server.oauth_client))
@@ -53,6 +49,16 @@ def render_server(server: Server, style: Style) -> str:
     lines = [f"{style.bold(server.code)}  {server.name}"]
     lines += [f"  {style.dim(name.ljust(width))}{fact}" for name, fact in facts]
     return "\n".join(lines)
+
+
+def tls_facts(tls: TlsOptions, style: Style) -> Iterator[str]:
+    """Yield how TLS is verified, and what is presented."""
+    yield "certificates are verified" if tls.verify else style.yellow("certificates are NOT verified")
+    if tls.ca_file:
+        yield f"trusts only {tls.ca_file}"
+    yield from (f"pinned to {pin}" for pin in tls.pins)
+    if tls.client_cert:
+        yield f"presents {tls.client_cert} with the key {tls.client_key}"
 
 
 def _credentials(server: Server) -> str:

@@ -1,0 +1,86 @@
+"""The system mail account for people: its status first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from mailctl.model.resolve import Sending
+from mailctl.model.sending import SystemMail
+from mailctl.model.server import SmtpAuth
+from mailctl.render.servers import address, tls_facts
+from mailctl.render.style import Style
+
+Fact = tuple[str, str]
+
+
+class SecretLine(NamedTuple):
+    """Where a secret is. `present`: None where that is not known; `problem`: why it cannot be had."""
+
+    name: str
+    reference: str
+    present: bool | None
+    problem: str | None
+
+
+def render_sysmail(
+    state: str, account: SystemMail | None, sending: Sending | None, secrets: Iterable[SecretLine], style: Style
+) -> str:
+    """Return the account in full, a fact a line; without one, that it was never set."""
+    paint = {"active": style.green, "inactive": style.yellow}.get(state, style.yellow)
+    if account is None or sending is None:
+        return f"{style.bold('sysmail')}  {paint('never set')}"
+    facts: list[Fact] = [*_sender(account, sending), *_server(account, sending, style), *_logins(sending)]
+    facts += [("secret", _secret(secret, style)) for secret in secrets]
+    width = max(len(name) for name, _ in facts) + 2
+    lines = [f"{style.bold('sysmail')}  {paint(state)}"]
+    shown = ""
+    for name, fact in facts:
+        lines.append(f"  {style.dim((name if name != shown else '').ljust(width))}{fact}")
+        shown = name
+    return "\n".join(lines)
+
+
+def _sender(account: SystemMail, sending: Sending) -> Iterator[Fact]:
+    yield "from", f"{account.sender_name} <{account.address}>" if account.sender_name else account.address
+    if account.reply_to:
+        yield "reply to", account.reply_to
+    yield "envelope from", sending.envelope_from
+    if account.local_recipient:
+        yield "local recipient", f"{account.local_recipient} gets mail for names without a domain"
+    yield "utf-8 headers", "where the server offers them" if account.smtputf8 else "no"
+
+
+def _server(account: SystemMail, sending: Sending, style: Style) -> Iterator[Fact]:
+    where = f"smtp {address(sending.endpoint)}"
+    if account.server:
+        yield "server", f"'{account.server}' of the catalogue: {where}"
+    else:
+        detached = style.yellow(f", a copy of '{account.detached_from}'") if account.detached_from else ""
+        yield "server", f"dedicated: {where}{detached}"
+    yield "server", f"time-out {sending.endpoint.timeout} s"
+    if not account.server:
+        yield from (("tls", fact) for fact in tls_facts(sending.tls, style))
+
+
+def _logins(sending: Sending) -> Iterator[Fact]:
+    if sending.endpoint.auth is not SmtpAuth.NONE:
+        yield "login", f"{sending.username or 'no user name'} by {sending.endpoint.auth}"
+        return
+    pop = sending.pop_before_smtp
+    if pop is None:
+        yield "login", "none, the server wants none"
+        return
+    method = "apop" if pop.apop else "pop3"
+    yield "pop before smtp", f"{method} {address(pop.endpoint)}, as {pop.username or 'nobody'}"
+    yield "pop before smtp", f"waits {pop.wait} s before sending, time-out {pop.timeout} s"
+
+
+def _secret(secret: SecretLine, style: Style) -> str:
+    if secret.present:
+        said = style.green("there")
+    elif secret.present is False:
+        said = style.red("missing")
+    else:
+        said = style.red(secret.problem) if secret.problem else "not looked at, commands are not run here"
+    return f"{secret.name} at {secret.reference}: {said}"
