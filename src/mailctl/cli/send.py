@@ -1,0 +1,271 @@
+"""`mailctl send`: send a message, or a batch of them, through the system mail account."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mailctl.cli.params import Output, OutputFormat, expand_options, option_name
+from mailctl.cli.session import Session, get_session
+from mailctl.errors import InvalidValueError, MailctlError, MailError, MissingInputError, Problem, UsageError
+
+if TYPE_CHECKING:
+    from mailctl.services.batch import BatchLine
+    from mailctl.services.compose import Draft
+    from mailctl.services.sending import Outbox
+
+_STDIN = "-"
+
+
+def _option(name: str, metavar: str, help: str) -> Any:  # noqa: A002 - Typer's own word
+    return typer.Option(name, metavar=metavar, help=help, show_default=False)
+
+
+_ADDRESSES = "name@domain, 'Name <name@domain>', or several with commas between; repeatable."
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageOptions:
+    """A message in options; a line of a batch has fields of the same names, and `headers` for `header`."""
+
+    to: Annotated[list[str] | None, _option("--to", "ADDRESS", _ADDRESSES)] = None
+    cc: Annotated[list[str] | None, _option("--cc", "ADDRESS", "Who gets a copy.")] = None
+    bcc: Annotated[list[str] | None, _option("--bcc", "ADDRESS", "Who gets a copy, unseen by the others.")] = None
+    subject: Annotated[str | None, _option("--subject", "TEXT", "In any script.")] = None
+    body: Annotated[str | None, _option("--body", "TEXT", "The message's text.")] = None
+    body_file: Annotated[
+        str | None, _option("--body-file", "FILE", "A file (UTF-8) with the text; - is standard input.")
+    ] = None
+    html: Annotated[str | None, _option("--html", "HTML", "The same in HTML, beside the text or in its place.")] = None
+    html_file: Annotated[str | None, _option("--html-file", "FILE", "A file (UTF-8) with the HTML.")] = None
+    attach: Annotated[list[str] | None, _option("--attach", "FILE", "A file to attach; repeatable.")] = None
+    header: Annotated[
+        list[str] | None,
+        _option(
+            "--header",
+            "'Name: value'",
+            "A field of the header; repeatable. Message-ID, Date and Reply-To take the place of mailctl's own.",
+        ),
+    ] = None
+
+    def given(self) -> dict[str, Any]:
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@expand_options
+def send(
+    context: typer.Context,
+    message: MessageOptions,
+    batch: Annotated[
+        str | None,
+        _option("--batch", "FILE.jsonl", "Many messages, a JSON object a line; - is standard input."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the route and the message as it would be sent; contact nobody.")
+    ] = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Send a message through the system mail account, and say what the server answered.
+
+    Recipients that the server refuses are named, and the others are served. With --batch, each line holds to, cc, bcc,
+    subject, body, body_file, html, html_file, attach, headers. All lines are checked before anything is sent; then the
+    messages go over one connection, and a JSON object a line says what became of each. What may have been sent is
+    never sent again.
+
+    Examples:
+
+      mailctl send --to ops@example.org --subject Backup --body 'All is well.' --header 'Auto-Submitted: auto-generated'
+
+      mailctl send --to ops@example.org --subject Log --body-file - --attach backup.log
+
+      mailctl send --batch messages.jsonl
+    """
+    session = get_session(context)
+    if batch is None:
+        _send_one(session, message, dry_run=dry_run, output=output)
+        return
+    if excluded := [f"--{name.replace('_', '-')}" for name in message.given()]:
+        raise UsageError(f"--batch excludes {', '.join(excluded)}: each line says that for its own message")
+    _send_batch(session, batch, dry_run=dry_run)
+
+
+def _send_one(session: Session, message: MessageOptions, *, dry_run: bool, output: OutputFormat) -> None:
+    from msgspec.structs import asdict
+
+    from mailctl.render.sending import render_sent
+
+    draft = _read_draft(session, message)
+    outbox = _outbox(session)
+    if dry_run:
+        _rehearse(session, outbox, draft, output)
+        return
+    with _completed(outbox):
+        sent = outbox.send(draft)
+    if output is OutputFormat.JSON:
+        session.terminal.data(**asdict(sent))
+    else:
+        for line in render_sent(sent, session.terminal.out):
+            session.terminal.result(line)
+    if failure := sent.find_failure():
+        with _completed(outbox):
+            raise failure
+
+
+def _read_draft(session: Session, message: MessageOptions) -> Draft:
+    from mailctl.services.drafts import DraftFields, DraftReader
+
+    given = message.given()
+    headers = given.pop("header", [])
+    try:
+        return DraftReader(lambda: _read_stdin(session)).read(DraftFields(**given, headers=headers))
+    except MissingInputError as error:
+        missing = [option_name(name) for name in error.details["missing"]]  # type: ignore[attr-defined]  # a list
+        hint = "the text comes from --body TEXT, --body-file FILE, or --body-file - for standard input"
+        raise MissingInputError(
+            f"missing: {', '.join(missing)}", hint=hint if "--body" in missing else None, details={"missing": missing}
+        ) from None
+    except InvalidValueError as error:
+        problems = [Problem(_option_of(problem.where), problem.message) for problem in error.problems]
+        raise InvalidValueError(problems, hint=error.hint) from None
+
+
+def _option_of(where: str) -> str:
+    return "--header" if where == "headers" else option_name(where)
+
+
+def _read_stdin(session: Session) -> bytes:
+    if session.terminal.interactive:
+        session.terminal.say("Type the message; it ends with Ctrl-D on a line of its own (Windows: Ctrl-Z, Enter).")
+    return sys.stdin.buffer.read()
+
+
+def _outbox(session: Session) -> Outbox:
+    """Return the way out; raises SendingDisabledError before anything is contacted."""
+    from mailctl.model.resolve import resolve_sending
+    from mailctl.model.secret import parse_secret_ref
+    from mailctl.services.sending import Outbox
+
+    sending = resolve_sending(session.settings_file.load())
+    if not sending.tls.verify:
+        session.terminal.warn(f"certificate verification is off for {sending.endpoint.host}")
+    return Outbox(
+        sending=sending,
+        read_secret=lambda reference: session.secrets.get(parse_secret_ref(reference)),
+        folder=session.settings_file.path.parent,
+    )
+
+
+@contextmanager
+def _completed(outbox: Outbox) -> Iterator[None]:
+    """Let errors of sending say what the server said, and what to do."""
+    try:
+        yield
+    except MailError as error:
+        from mailctl.render.sending import complete_error
+
+        complete_error(error, outbox.sending)
+        raise
+
+
+def _rehearse(session: Session, outbox: Outbox, draft: Draft, output: OutputFormat) -> None:
+    from mailctl.render.sending import describe_message, render_route
+
+    message = outbox.prepare(draft)
+    if output is OutputFormat.JSON:
+        session.terminal.data(dry_run=True, **describe_message(outbox.sending, outbox.roles, message))
+        return
+    for line in render_route(outbox.sending, outbox.roles, message, session.terminal.out):
+        session.terminal.result(line)
+    session.terminal.result("\n" + message.content.decode("utf-8", "replace").replace("\r\n", "\n"))
+    session.terminal.say("dry run, nothing was sent")
+
+
+def _send_batch(session: Session, source: str, *, dry_run: bool) -> None:
+    from mailctl.render.sending import describe_message
+    from mailctl.services.batch import check_batch, exit_of_batch, read_batch
+    from mailctl.services.drafts import DraftReader
+
+    lines = read_batch(_read_source(session, source), DraftReader(), "standard input" if source == _STDIN else source)
+    outbox = _outbox(session)
+    check_batch(outbox, lines)
+    if dry_run:
+        for line in lines:
+            described = describe_message(outbox.sending, outbox.roles, outbox.prepare(line.draft))
+            _print_line(session, {"line": line.number, "dry_run": True, **described})
+        return
+    failures = _deliver(session, outbox, lines)
+    session.terminal.say(f"{len(lines) - len(failures)} of {len(lines)} messages sent to all their recipients")
+    if failures:
+        raise typer.Exit(exit_of_batch(failures))
+
+
+def _read_source(session: Session, source: str) -> bytes:
+    if source == _STDIN:
+        return _read_stdin(session)
+    try:
+        return Path(source).read_bytes()
+    except OSError as error:
+        raise UsageError(f"--batch: {source} cannot be read: {error.strerror}") from None
+
+
+def _deliver(session: Session, outbox: Outbox, lines: Sequence[BatchLine]) -> list[MailctlError]:
+    """Send a batch, say on standard output what becomes of each message, and return the failures."""
+    from mailctl.render.sending import complete_error, describe_result
+    from mailctl.services.batch import send_batch
+
+    failures = []
+    waiting = iter(lines)
+    with _progress(session, len(lines)) as advance, closing(send_batch(outbox, lines)) as results:
+        try:
+            for result in results:
+                next(waiting)
+                if result.error:
+                    complete_error(result.error, outbox.sending)
+                    failures.append(result.error)
+                _print_line(session, describe_result(result))
+                advance()
+        except KeyboardInterrupt:
+            for line in waiting:
+                session.terminal.warn(f"the message of line {line.number} may have been sent; those after it were not")
+                break
+            raise
+    return failures
+
+
+def _print_line(session: Session, described: dict[str, Any]) -> None:
+    """Write a line of JSON to standard output, to be seen at once."""
+    import msgspec
+
+    from mailctl.cli.terminal import SCHEMA_VERSION
+
+    line = msgspec.json.encode({"schema_version": SCHEMA_VERSION, **described}).decode()
+    try:
+        session.terminal.result(line)
+        session.terminal.flush()
+    except BrokenPipeError:
+        # Nobody reads on. The messages are still to be sent, and the exit code is still to be right.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def _progress(session: Session, count: int) -> Iterator[Callable[[], object]]:
+    """Show on standard error, where that is a screen and the results go elsewhere, how far a batch has come."""
+    if session.terminal.quiet or not sys.stderr.isatty() or sys.stdout.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    console = Console(stderr=True, no_color=not session.terminal.err.enabled)
+    columns = ("sending", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
+        task = progress.add_task("", total=count)
+        yield lambda: progress.advance(task)

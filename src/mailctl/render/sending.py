@@ -1,0 +1,114 @@
+"""Messages that were sent, or would be: for people and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec.structs import asdict
+
+from mailctl.errors import FateUnknownError, MailctlError, MailError
+from mailctl.exits import exit_for
+from mailctl.model.report import Stage
+from mailctl.model.resolve import Sending
+from mailctl.model.server import SmtpAuth
+from mailctl.protocol.remedies import find_remedy
+from mailctl.protocol.replies import printable
+from mailctl.render.style import Style
+from mailctl.services.batch import BatchResult
+from mailctl.services.compose import Message, Roles
+from mailctl.services.sending import Sent
+
+
+def render_sent(sent: Sent, style: Style) -> Iterator[str]:
+    """Yield what became of a message, a line each."""
+    if sent.accepted:
+        yield f"{style.green('sent')}      {sent.message_id}"
+        yield f"{style.dim('accepted')}  {', '.join(sent.accepted)}"
+    for address, refusal in sent.refused.items():
+        yield f"{style.red('refused')}   {address}: {printable(refusal.reply.encode())}"
+    if sent.reply:
+        yield f"{style.dim('reply')}     {printable(sent.reply.encode())}"
+
+
+def describe_message(sending: Sending, roles: Roles, message: Message) -> dict[str, Any]:
+    """Return a message that would be sent, with its route, as JSON."""
+    return {
+        "route": _describe_route(sending, roles),
+        "recipients": list(message.recipients),
+        "message_id": message.message_id,
+        "size": len(message.content),
+        "message": message.content.decode("utf-8", "replace"),
+    }
+
+
+def _describe_route(sending: Sending, roles: Roles) -> dict[str, Any]:
+    endpoint, pop = sending.endpoint, sending.pop_before_smtp
+    return {
+        "origin": sending.origin,
+        "server": sending.server,
+        "host": endpoint.host,
+        "port": endpoint.port,
+        "security": str(endpoint.security),
+        "auth": str(endpoint.auth),
+        "username": sending.username if endpoint.auth is not SmtpAuth.NONE else None,
+        "pop_before_smtp": {"host": pop.host, "port": pop.port, "security": str(pop.security)} if pop else None,
+        "smtputf8": sending.smtputf8,
+        "from": str(roles.sender),
+        "envelope_from": str(roles.envelope_sender),
+        "reply_to": [str(mailbox) for mailbox in roles.reply_to],
+    }
+
+
+def render_route(sending: Sending, roles: Roles, message: Message, style: Style) -> Iterator[str]:
+    """Yield who sends, by which way and to whom, a line each."""
+    endpoint, pop = sending.endpoint, sending.pop_before_smtp
+    server = f"server '{sending.server}'" if sending.server else "a dedicated server"
+    login = "nobody" if endpoint.auth is SmtpAuth.NONE else f"{sending.username or 'nobody yet'} ({endpoint.auth})"
+    facts = {
+        "from": str(roles.sender),
+        "bounces to": str(roles.envelope_sender),
+        "answers to": ", ".join(map(str, roles.reply_to)),
+        "as": f"{sending.origin}, through {server}",
+        "through": f"{endpoint.host}:{endpoint.port}, security {endpoint.security}",
+        "login": login,
+        "after": f"a POP3 login at {pop.host}:{pop.port}, security {pop.security}" if pop else "",
+        "to": ", ".join(message.recipients),
+        "size": f"{len(message.content)} bytes",
+    }
+    for name, fact in facts.items():
+        if fact:
+            yield f"{style.dim(name.ljust(10))}  {fact}"
+
+
+def complete_error(error: MailctlError, sending: Sending) -> None:
+    """Complete an error of sending for who reads it: the server's words, what to do, and the facts for JSON."""
+    if not isinstance(error, MailError) or "stage" in error.details:  # one error may be that of several messages
+        return
+    reply = printable(error.reply) if error.reply else None
+    if reply:
+        error.message = f"{error.message}: {' '.join(reply.split())}"
+    stage = error.stage or Stage.MESSAGE
+    remedy = find_remedy(
+        host=sending.endpoint.host, protocol=error.protocol, stage=stage, reason=error.reason, reply=reply or ""
+    )
+    error.hint = error.hint or remedy.remedy
+    if isinstance(error, FateUnknownError):
+        error.hint += f"; its Message-ID is {error.details['message_id']}"
+    error.details |= {"stage": error.stage, "protocol": error.protocol, "reason": error.reason, "reply": reply}
+
+
+def describe_result(result: BatchResult) -> dict[str, Any]:
+    """Return what became of a message of a batch as JSON."""
+    sent = asdict(result.sent) if result.sent else {}
+    return {"line": result.number, **sent, "error": _describe_error(result.error) if result.error else None}
+
+
+def _describe_error(error: MailctlError) -> dict[str, Any]:
+    return {
+        "code": error.code,
+        "exit_code": int(exit_for(error)),
+        "message": error.message,
+        "hint": error.hint,
+        **error.details,
+    }

@@ -1,0 +1,206 @@
+"""Sending messages through an organisation's account: one, or many over one connection.
+
+What a server refuses is reported, per recipient; a message whose fate is unknown is never sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from msgspec import Struct, convert
+
+from mailctl.errors import (
+    CapabilityError,
+    FateUnknownError,
+    MailctlError,
+    MailError,
+    RefusedError,
+    TemporaryError,
+)
+from mailctl.model.report import Stage
+from mailctl.model.resolve import Sending
+from mailctl.protocol.reasons import Reason
+from mailctl.protocol.sasl import Login
+from mailctl.services.compose import Draft, Message, Roles, compose, find_international, roles_of
+from mailctl.services.delivery import ReadSecret, login_of, open_delivery
+from mailctl.transport.submission import Refusal, SmtpSession
+from mailctl.transport.trace import Trace
+from mailctl.transport.watch import Watch
+
+_LOST_IN_A_ROW_MAX = 3
+"""So many connections in a row that are lost with a message end a batch."""
+
+
+class Sent(Struct, frozen=True, kw_only=True):
+    """What became of a message.
+
+    `accepted`: recipients; none if all were refused, and nothing was sent then. `reply`: the server's words on taking
+    the message, None if it was not asked to. `queue_id`: the server's name for the message, if it tells.
+    """
+
+    message_id: str
+    accepted: tuple[str, ...]
+    refused: dict[str, Refusal] = {}
+    reply: str | None = None
+    queue_id: str | None = None
+
+    def find_failure(self) -> MailError | None:
+        """Return what refused recipients amount to: RefusedError if one was refused for good, else TemporaryError."""
+        if not self.refused:
+            return None
+        for_good = next((refusal for refusal in self.refused.values() if not refusal.is_temporary), None)
+        decisive = for_good or next(iter(self.refused.values()))
+        kind = RefusedError if for_good else TemporaryError
+        count = len(self.accepted) + len(self.refused)
+        which = "all recipients" if not self.accepted else f"{len(self.refused)} of {count} recipients"
+        error = kind(
+            f"the server refused {which}: {', '.join(self.refused)}",
+            reason=Reason.RECIPIENT_REFUSED,
+            reply=decisive.reply.encode(),
+        )
+        error.stage, error.protocol = Stage.MESSAGE, "smtp"
+        return error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outbox:
+    """Everything that it takes to send in somebody's name. `folder`: that of the settings file."""
+
+    sending: Sending
+    read_secret: ReadSecret
+    folder: Path
+    trace: Trace | None = None
+
+    @cached_property
+    def roles(self) -> Roles:
+        return roles_of(self.sending)
+
+    def check(self, draft: Draft) -> None:
+        """Raise CapabilityError for an address that needs SMTPUTF8 where the settings say nothing of the server's."""
+        international = None if self.sending.smtputf8 else find_international(draft, self.roles)
+        if international:
+            raise CapabilityError(
+                f"the address {international} has characters beyond ASCII before the @, "
+                "and the settings do not say that the server takes such addresses (SMTPUTF8, RFC 6531)",
+                reason=Reason.SMTPUTF8_NOT_OFFERED,
+                hint="if the server takes them: `mailctl sysmail set --smtputf8`",
+            )
+
+    def prepare(self, draft: Draft) -> Message:
+        """Return the message of a draft; raises what `check` raises, and InvalidValueError for an unreadable file."""
+        self.check(draft)
+        return compose(draft, self.roles)
+
+    def send(self, draft: Draft) -> Sent:
+        """Send one message.
+
+        Raises SecretError before anything is contacted, MailError of the stage that fails; FateUnknownError if the
+        server may have taken the message. Refused recipients are in the result.
+        """
+        message = self.prepare(draft)
+        with self._open(login_of(self.sending, self.read_secret), Watch()) as session:
+            return submit(session, message)
+
+    def send_all(self, drafts: Iterable[Draft]) -> Iterator[Sent | MailctlError]:
+        """Send messages one after the other over as few connections as the server allows; yield what became of each.
+
+        A message is sent again, once and over a new connection, if one that served others before was closed before
+        the server had taken it. Where no connection can be had, nothing more is tried: every message that is left
+        gets that error. Raises SecretError before anything is contacted.
+        """
+        login = login_of(self.sending, self.read_secret)
+        with _Sessions(lambda watch: self._open(login, watch)) as sessions:
+            for draft in drafts:
+                result: Sent | MailctlError
+                if sessions.unavailable:
+                    result = sessions.unavailable
+                else:
+                    try:
+                        result = sessions.submit(self.prepare(draft))
+                    except MailctlError as error:
+                        result = error
+                yield result
+
+    def _open(self, login: Login | None, watch: Watch) -> AbstractContextManager[SmtpSession]:
+        return open_delivery(
+            self.sending, login, read_secret=self.read_secret, folder=self.folder, watch=watch, trace=self.trace
+        )
+
+
+class _Sessions:
+    """One session at a time, opened anew after the server has closed the last one.
+
+    `unavailable`: why no further session is to be tried, None while there is hope.
+    """
+
+    def __init__(self, open_session: Callable[[Watch], AbstractContextManager[SmtpSession]]) -> None:
+        self.unavailable: MailctlError | None = None
+        self._open_session = open_session
+        self._open = ExitStack()
+        self._watch = Watch()
+        self._session: SmtpSession | None = None
+        self._lost_in_a_row = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def submit(self, message: Message) -> Sent:
+        """Send a message; raises what `submit` raises, and MailError of the stage that fails to open a session."""
+        served_before = self._session is not None and self._session.is_usable
+        session = self._session if self._session and served_before else self._connect()
+        try:
+            sent = submit(session, message)
+        except MailError as error:
+            if session.is_usable:
+                raise
+            if served_before and not isinstance(error, FateUnknownError):
+                return self.submit(message)
+            self._count_lost(error)
+            raise
+        self._lost_in_a_row = 0
+        self._watch.records.clear()
+        return sent
+
+    def _connect(self) -> SmtpSession:
+        self._open.close()
+        try:
+            self._session = self._open.enter_context(self._open_session(self._watch))
+        except MailctlError as error:
+            self.unavailable = error
+            raise
+        return self._session
+
+    def _count_lost(self, error: MailError) -> None:
+        self._lost_in_a_row += 1
+        if self._lost_in_a_row == _LOST_IN_A_ROW_MAX:
+            self.unavailable = error
+
+
+def submit(session: SmtpSession, message: Message) -> Sent:
+    """Send a message in an open session; refused recipients are in the result, even if they are all.
+
+    Errors name the message in `details`: one whose fate is unknown is to be looked for.
+    """
+    try:
+        outcome = session.send(message.sender, message.recipients, message.content)
+    except MailError as error:
+        if isinstance(error, RefusedError | TemporaryError) and error.reason == Reason.RECIPIENT_REFUSED:
+            refused = convert(error.details["refused"], dict[str, Refusal])
+            return Sent(message_id=message.message_id, accepted=(), refused=refused)
+        error.details["message_id"] = message.message_id
+        raise
+    return Sent(
+        message_id=message.message_id,
+        accepted=outcome.accepted,
+        refused=outcome.refused,
+        reply=outcome.reply.decode("utf-8", "replace"),
+        queue_id=outcome.queue_id,
+    )
