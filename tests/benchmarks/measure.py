@@ -87,6 +87,6 @@ def print_ratio(what: str, measured: float, yardstick: float, goal: float, unit:
     ratio = measured / yardstick
     verdict = "ok" if ratio <= goal else "MISSED"
     print(
-        f"{what:<58} {measured * scale:9.1f} {unit} / {yardstick * scale:9.1f} {unit}"
+        f"{what:<62} {measured * scale:9.1f} {unit} / {yardstick * scale:9.1f} {unit}"
         f" = {ratio:5.2f}  (goal ≤ {goal:g})  {verdict}"
     )
