@@ -22,7 +22,7 @@ _Q_SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 """What an encoded word may hold as it stands wherever it is, in a phrase too (RFC 2047, 5 (3))."""
 _Q_CHARACTERS, _B_OCTETS = 52, 39
 """With `=?utf-8?q?` and `?=` at most 64 characters: they fit into a line behind the name of a usual field."""
-_PARAMETER_CHARACTERS = 60
+_PARAMETER_CHARACTERS = 54
 _VALUE_CHARACTERS = 50
 """Behind `Content-Transfer-Encoding: ` that is a whole line."""
 _BREAKING = {"\r": "a carriage return (CR)", "\n": "a line feed (LF)", "\0": "a NUL"}
@@ -112,8 +112,8 @@ def write_parameters(value: str, **parameters: str) -> str:
 
 def _parameter(name: str, text: str) -> Iterator[str]:
     """Yield a parameter, in sections if it is long (RFC 2231, 3 and 4)."""
-    if text.isascii() and text.isprintable() and len(text) <= _PARAMETER_CHARACTERS:
-        escaped = re.sub(r'(["\\])', r"\\\1", text)
+    escaped = re.sub(r'(["\\])', r"\\\1", text)
+    if text.isascii() and text.isprintable() and len(escaped) <= _PARAMETER_CHARACTERS:
         yield f'{name}="{escaped}"'
         return
     pieces = list(_pieces(text, lambda c: len(quote(c, safe="")), _PARAMETER_CHARACTERS))

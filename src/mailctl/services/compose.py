@@ -174,7 +174,12 @@ def find_international(draft: Draft, roles: Roles) -> Address | None:
 def _visible(draft: Draft, roles: Roles) -> list[Address]:
     """Return the addresses that are in the header."""
     own = [mailbox for field in draft.fields if not isinstance(field.value, str) for mailbox in field.value]
-    return [mailbox.address for mailbox in (roles.sender, *roles.reply_to, *draft.to, *draft.cc, *own)]
+    return [mailbox.address for mailbox in (roles.sender, *_reply_to(draft, roles), *draft.to, *draft.cc, *own)]
+
+
+def _reply_to(draft: Draft, roles: Roles) -> tuple[Mailbox, ...]:
+    """Return where answers go, unless a field of the draft's own says it."""
+    return () if any(field.name.lower() == "reply-to" for field in draft.fields) else roles.reply_to
 
 
 def _unique(mailboxes: Sequence[Mailbox]) -> list[Mailbox]:
@@ -193,8 +198,8 @@ def _fields(draft: Draft, roles: Roles, *, international: bool) -> list[tuple[st
     if "date" not in own:
         fields.append(("Date", format_datetime(localtime())))
     fields.append(("From", written([roles.sender])))
-    if roles.reply_to and "reply-to" not in own:
-        fields.append(("Reply-To", written(roles.reply_to)))
+    if reply_to := _reply_to(draft, roles):
+        fields.append(("Reply-To", written(reply_to)))
     if draft.to:
         fields.append(("To", written(_unique(draft.to))))
     elif not draft.cc:
