@@ -1,8 +1,8 @@
 """Pytest's fixtures for the real parts: each server is started once a run, when a test first asks for it.
 
-A test that takes `dovecot`, `postfix` or `secret_service`, or bears the marker `real(part)`, needs that part. Where
-the machine lacks it, the test is skipped with the part's name and the reason, and the summary counts what was not
-tried; where `CI` is set in the environment, the test fails instead.
+A test that takes one of these servers, or bears the marker `real(part)`, needs that part. Where the machine lacks it,
+the test is skipped with the part's name and the reason, and the summary counts what was not tried; where `CI` is set
+in the environment, the test fails instead.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
+from tests.servers.authorisation_server import AuthorisationServer
 from tests.servers.certificates import CertificateAuthority
 from tests.servers.dovecot import Dovecot
 from tests.servers.people import PEOPLE, Person
@@ -26,6 +27,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "dovecot": Dovecot.require,
     "postfix": Postfix.require,
     "keyring": SecretService.require,
+    "oidc-provider": AuthorisationServer.require,
 }
 """What each part needs: a function that raises PartMissingError where the machine lacks it."""
 
@@ -34,9 +36,12 @@ FIXTURES = {
     "hashed_dovecot": "dovecot",
     "person": "dovecot",
     "postfix": "postfix",
+    "oauth_dovecot": "dovecot",
+    "oauth_postfix": "postfix",
+    "authorisation_server": "oidc-provider",
     "secret_service": "keyring",
 }
-"""The part behind each fixture."""
+"""The part behind each fixture; those that it takes itself are found without it."""
 
 
 @functools.cache
@@ -114,6 +119,29 @@ def person(dovecot: Dovecot) -> Person:
 def postfix(dovecot: Dovecot) -> Iterator[Postfix]:
     """A real Postfix that asks `dovecot` about logins and delivers to it."""
     with Postfix(dovecot=dovecot) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def authorisation_server() -> Iterator[AuthorisationServer]:
+    """A real authorisation server, at which anybody may sign in."""
+    with AuthorisationServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def oauth_dovecot(ca: CertificateAuthority, authorisation_server: AuthorisationServer) -> Iterator[Dovecot]:
+    """A real Dovecot with PEOPLE's mailboxes that asks `authorisation_server` about each token."""
+    with Dovecot(ca=ca, introspection_url=authorisation_server.introspection_url) as server:
+        for person in PEOPLE:
+            server.add_user(person.address, person.password)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def oauth_postfix(oauth_dovecot: Dovecot) -> Iterator[Postfix]:
+    """A real Postfix that asks `oauth_dovecot` about logins and delivers to it."""
+    with Postfix(dovecot=oauth_dovecot) as server:
         yield server
 
 
