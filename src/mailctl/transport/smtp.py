@@ -20,6 +20,7 @@ from mailctl.transport.trace import Trace
 from mailctl.transport.watch import StageRecord, Watch
 from mailctl.transport.wire import Wire
 
+_COMMAND_BYTES_MAX = 512  # RFC 5321, 4.5.3.1.4: with CRLF; access tokens are often longer
 _EHLO_UNKNOWN = range(500, 560)
 _TEMPORARY_LOGIN_CODES = range(400, 500)
 _UNKNOWN_MECHANISM_CODES = (502, 504)
@@ -153,15 +154,19 @@ class _Opening:
 
 
 class _SmtpDialogue:
-    """AUTH with an initial response (RFC 4954, 4)."""
-
-    initial_was_sent = True
+    """AUTH; an initial response that makes the command too long waits for an empty challenge (RFC 4954, 4)."""
 
     def __init__(self, transport: SmtpTransport) -> None:
         self._transport = transport
+        self.initial_was_sent = False
 
     def begin(self, mechanism: str, initial: bytes | None) -> auth.Challenge | auth.Verdict:
-        arguments = mechanism if initial is None else f"{mechanism} {(b64encode(initial) or b'=').decode()}"
+        arguments = mechanism
+        if initial is not None:
+            whole = f"{mechanism} {(b64encode(initial) or b'=').decode()}"
+            if len(f"AUTH {whole}\r\n") <= _COMMAND_BYTES_MAX:
+                self.initial_was_sent = True
+                arguments = whole
         return self._turn("AUTH", arguments)
 
     def respond(self, response: bytes) -> auth.Challenge | auth.Verdict:
