@@ -36,9 +36,22 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The catalogue of mail servers: an ordered list, each entry under one code.")
 
 Code = Annotated[str, typer.Argument(metavar="CODE", autocompletion=complete_server_code, show_default=False)]
+
+
+def _complete_preset(incomplete: str) -> list[tuple[str, str]]:
+    from mailctl.model.preset import PRESETS
+
+    return [(preset.name, preset.title) for preset in PRESETS if preset.name.startswith(incomplete)]
+
+
 Preset = Annotated[
     str | None,
-    typer.Option("--preset", help="A provider's hosts and ports; `server presets` lists them.", show_default=False),
+    typer.Option(
+        "--preset",
+        help="A provider's hosts and ports; `server presets` lists them.",
+        autocompletion=_complete_preset,
+        show_default=False,
+    ),
 ]
 OAuthClient = Annotated[
     str | None,
@@ -84,7 +97,7 @@ def add(
             _name_missing(code, given)
         from mailctl.cli.server_wizard import run_wizard
 
-        given = run_wizard(session, code, given)
+        given = run_wizard(session, code, given, preset)
     else:
         given = _with_preset(session, {"code": code, **given}, preset)
     _change(

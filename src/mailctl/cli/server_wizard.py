@@ -29,20 +29,21 @@ T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
 
 
-def run_wizard(session: Session, code: str | None, given: dict[str, Any]) -> dict[str, Any]:
+def run_wizard(session: Session, code: str | None, given: dict[str, Any], preset: str | None) -> dict[str, Any]:
     """Ask for the fields of a new server and return them; raises typer.Exit(1) where the person does not save it.
 
     What was `given` is proposed. A login that is given to try the server is used and forgotten: entries of the
     catalogue have none.
     """
-    return _Wizard(session, given).run(code)
+    return _Wizard(session, given, preset).run(code)
 
 
 class _Wizard:
-    def __init__(self, session: Session, given: dict[str, Any]) -> None:
+    def __init__(self, session: Session, given: dict[str, Any], preset: str | None) -> None:
         self._session = session
         self._say = session.terminal.say
         self._given = given
+        self._preset = preset
         self._username = ""
 
     def run(self, code: str | None) -> dict[str, Any]:
@@ -91,8 +92,8 @@ class _Wizard:
 
     def _ask_sides(self) -> dict[str, Any]:
         """Ask for a preset, the incoming protocol, and where no preset is taken, for both endpoints."""
-        preset = None
-        if not (self._given.get("smtp") or self._given.get("incoming")):
+        preset = get_preset(self._preset) if self._preset else None
+        if not (self._preset or self._given.get("smtp") or self._given.get("incoming")):
             self._remark(f"Known providers: {', '.join(known.name for known in PRESETS)}.")
             preset = self._ask(f"Provider, or {CUSTOM} for your own server", get_preset, default=CUSTOM)
         protocol = self._ask_protocol(preset, self._given)

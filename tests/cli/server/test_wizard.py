@@ -87,6 +87,15 @@ def test_a_provider_without_pop3_is_not_asked_for_it(mailctl: Mailctl, wizard: W
     assert shown(mailctl, "i")["incoming"]["protocol"] == "imap"
 
 
+def test_a_provider_that_was_named_is_not_asked_for(mailctl: Mailctl, wizard: Wizard) -> None:
+    child = wizard("--preset", "gmx")
+    answer(
+        child, (r"Code", "g"), (r"Name \[g\]: ", ""), (r"^[^C]*Mail is read.*\[imap\]: ", ""), (NEXT.format("try"), "s")
+    )
+    assert finish(child)[0] == 0
+    assert shown(mailctl, "g")["smtp"]["host"] == "mail.gmx.net"
+
+
 def test_everything_but_the_host_is_proposed(mailctl: Mailctl, wizard: Wizard) -> None:
     child = wizard("hq")
     answer(
