@@ -33,17 +33,22 @@ sysexits      errors to exit codes and to the one line
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
+from typing import NoReturn
 
 PROGRAM = "mailctl-sendmail"
 
 
-def main() -> int:
-    """Run the command line of this process and return its exit code."""
-    import gc
-
+def main() -> NoReturn:
+    """Run the command line of this process, and end it with the exit code."""
     # The process is too short for anything to be worth collecting; imports alone would set it off several times.
     gc.disable()
     from mailctl.sendmail.submission import run
 
-    return run(sys.argv[1:], sys.stdin.buffer)
+    code = run(sys.argv[1:], sys.stdin.buffer)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Python's own farewell, object by object, would take as long as the TLS handshake and the login together.
+    os._exit(code)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from getopt import GetoptError, gnu_getopt
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
 from mailctl.errors import UsageError
 
-_IGNORED = "GImnpUv"
-_IGNORED_WITH_VALUE = "ABeDhLNORVX"
-_SHORT = f"tiq{_IGNORED}b:C:f:F:o:r:" + "".join(f"{letter}:" for letter in _IGNORED_WITH_VALUE)
-_LONG = ("config=", "tenant=", "help", "version")
+_FLAGS = frozenset("tiqGImnpUv")
+_WITH_VALUE = frozenset("bCfForABeDhLNORVX")
+_LONG = {"--config": True, "--tenant": True, "--help": False, "--version": False}
+"""Long options, and whether they have a value."""
 _VALUES = {
     "-f": "sender",
     "-r": "sender",
@@ -55,12 +54,11 @@ def parse_options(arguments: Sequence[str]) -> Options:
     Options may stand behind recipients, as glibc's getopt has it; after `--` there are recipients alone.
     """
     found: dict[str, object] = {}
-    try:
-        given, recipients = gnu_getopt(arguments, _SHORT, _LONG)
-    except GetoptError as error:
-        raise UsageError(str(error)) from None
-    for name, value in given:
-        if name in _VALUES:
+    recipients: list[str] = []
+    for name, value in _given(arguments):
+        if not name:
+            recipients.append(value)
+        elif name in _VALUES:
             found[_VALUES[name]] = value
         elif name == "-t":
             found["recipients_from_header"] = True
@@ -71,6 +69,44 @@ def parse_options(arguments: Sequence[str]) -> Options:
         elif name in ("-b", "-q"):
             _check_mode(name, value)
     return Options(recipients=tuple(recipients), **found)  # type: ignore[arg-type]  # by the table above
+
+
+def _given(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield options with their values, "" where an option has none, and recipients under the name "".
+
+    By getopt's rules (POSIX.1, 12.2); the module of that name brings all of gettext.
+    """
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            yield from (("", recipient) for recipient in words)
+        elif word.startswith("--"):
+            name, equals, value = word.partition("=")
+            if name not in _LONG or (equals and not _LONG[name]):
+                raise UsageError(f"there is no option {word}")
+            yield name, _value_of(name, words) if _LONG[name] and not equals else value
+        elif word.startswith("-"):
+            yield from _cluster(word[1:], words)
+        else:
+            yield "", word
+
+
+def _cluster(letters: str, words: Iterator[str]) -> Iterator[tuple[str, str]]:
+    """Yield the options of one word: flags, and at its end perhaps one with a value, there or in the next word."""
+    for at, letter in enumerate(letters):
+        if letter in _WITH_VALUE:
+            yield f"-{letter}", letters[at + 1 :] or _value_of(f"-{letter}", words)
+            return
+        if letter not in _FLAGS:
+            raise UsageError(f"there is no option -{letter}")
+        yield f"-{letter}", ""
+
+
+def _value_of(name: str, words: Iterator[str]) -> str:
+    value = next(words, None)
+    if value is None:
+        raise UsageError(f"the option {name} needs a value")
+    return value
 
 
 def _check_mode(name: str, value: str) -> None:

@@ -15,12 +15,12 @@ from mailctl.errors import Problem, SettingsInvalidError
 from mailctl.model.decode import Findings, decode
 from mailctl.model.settings import SCHEMA_VERSION, Settings
 from mailctl.model.values import shown
-from mailctl.store.layout import read_layout, read_places
 
 BYTE_ORDER_MARK = "\ufeff"
 
-_place = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-_private = re.compile(r"pass|secret|token|credential|pwd|key", re.IGNORECASE)
+# Left to `re` to compile when they are used: most files have no problems.
+_PLACE = r" \(at (?:line (\d+), column \d+|end of document)\)$"
+_PRIVATE = r"(?i)pass|secret|token|credential|pwd|key"
 
 
 class Parsed(NamedTuple):
@@ -69,6 +69,8 @@ def with_lines(problems: Iterable[Problem], text: str) -> list[Problem]:
     problems = list(problems)
     if not problems:
         return []
+    from mailctl.store.layout import read_layout, read_places  # most files have no problems
+
     offsets = {"": 0}
     for section in read_layout(text):
         offsets.setdefault(_where(section.path), section.start)
@@ -103,7 +105,7 @@ def _check_version(raw: dict[str, Any], text: str, path: Path) -> None:
 def _syntax_problem(error: tomllib.TOMLDecodeError, text: str) -> Problem:
     message = str(error)
     lines = text.split("\n")
-    place = _place.search(message)
+    place = re.search(_PLACE, message)
     if place is None:
         return Problem("", f"not TOML: {message}")
     number = int(place[1]) if place[1] else len(lines)
@@ -118,7 +120,7 @@ def _quotable(lines: Sequence[str], index: int) -> str:
     if before.count('"""') % 2 or before.count("'''") % 2:
         return ""  # inside a text of several lines, whose key is not in sight
     line = lines[index].strip()
-    private = _private.search(line)
+    private = re.search(_PRIVATE, line)
     if not private:
         return line
     key, equals, _ = line.partition("=")

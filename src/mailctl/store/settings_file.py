@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from mailctl.durable import Durability, cause_of, lock_file, replace_file, resolve_target
 from mailctl.errors import Problem, SettingsChangedError, SettingsError, SettingsInvalidError
@@ -24,8 +24,7 @@ from mailctl.store.reading import Parsed, parse_settings, parse_text, with_lines
 Edit = Callable[[Settings], Settings]
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """What was read: the settings, what should be said of the file (unknown names, too wide a mode), and its bytes."""
 
     settings: Settings
@@ -33,8 +32,7 @@ class Loaded:
     content: bytes | None
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(Struct, frozen=True, dict=True):
     """A change of the settings file, made or (dry run) only computed.
 
     `old`, `new`: the file's bytes, None where there was no file. `before`: what they said; empty settings where that
