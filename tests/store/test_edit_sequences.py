@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from mailctl.model.decode import decode_or_raise
+from mailctl.model.sending import SystemMail
 from mailctl.model.server import IncomingAuth, Security, Server, SmtpAuth, TlsOptions
 from mailctl.model.settings import SecretOptions
 from mailctl.store.editing import edit_content
@@ -64,6 +65,15 @@ incoming . host = "h"
 z = 2001-01-01 10:00:00 # file: date
 """.replace('[[servers]] "" # """', '[[servers]] " # """').replace('name = """\n', 'name = """\\\n')
 
+# The system mail account in the forms that people write it in: before the rest of the file, and behind it.
+ACCOUNTS = [
+    ("", ""),
+    ('sysmail = {address="a@b.c", smtp = { host = "h" },tls={verify=false}}\n', ""),
+    ('sysmail.address = "a@b.c"\nsysmail.smtp.host="h"\n  sysmail.smtp.auth = "auto" # account\n', ""),
+    ("", '[sysmail]\n# account\naddress="a@b.c"\nsmtp.host="h"\n[sysmail.tls]\npins=[ # none\n]\nverify=false\n'),
+    ("", '\n[sysmail.smtp]\nhost="h"\n[y]\n[sysmail]\naddress="a@b.c"\npop_before_smtp={ host = "p" }\n'),
+]
+
 MARK = re.compile(r"(?:file|entry \d): [a-z ]+")
 
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp", "Cf"]), min_size=1, max_size=8).map(
@@ -72,6 +82,7 @@ texts = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp", "Cf"])
 codes = st.text(st.characters(categories=["L", "N"], include_characters='"\\#[]=.'), min_size=1, max_size=6).map(
     lambda text: unicodedata.normalize("NFC", text)
 )
+PIN = "sha256:" + "0a" * 32
 indices = st.integers(0, 99)
 edits = st.one_of(
     st.tuples(st.just("add"), codes, indices),
@@ -83,9 +94,21 @@ edits = st.one_of(
     st.tuples(st.just("incoming"), indices, st.integers(10, 120), st.sampled_from(IncomingAuth)),
     st.tuples(st.just("tls"), indices, st.booleans(), st.none() | st.just("ca.pem"), st.sampled_from([(), ("p",)])),
     st.tuples(st.just("move"), indices, indices),
+    st.tuples(st.just("account"), st.none() | st.just({})),
+    st.tuples(
+        st.just("account"),
+        st.fixed_dictionaries(
+            {"active": st.booleans()},
+            optional={
+                "sender_name": texts,
+                "smtp": st.builds(lambda port: {"host": "h", "port": port, "security": "tls"}, st.integers(1, 99)),
+                "tls": st.builds(lambda pins: {"pins": [PIN] * pins, "ca_file": "ca.pem"}, st.integers(0, 2)),
+                "pop_before_smtp": st.builds(lambda wait: {"host": "p", "wait": wait}, st.integers(0, 10)),
+            },
+        ),
+    ),
     st.tuples(st.just("secrets"), st.dictionaries(texts, st.just("env:X"), max_size=2), st.none() | st.just("n")),
 )
-PIN = "sha256:" + "0a" * 32
 
 
 def edited(before, edit, origins):  # noqa: C901 (one branch for each kind of edit)
@@ -94,6 +117,9 @@ def edited(before, edit, origins):  # noqa: C901 (one branch for each kind of ed
     servers = list(before.servers)
     if kind == "secrets":
         return replace(before, secrets=SecretOptions(named=values[0], namespace=values[1]))
+    if kind == "account":
+        given = values[0] is not None and {"address": "a@b.c", "smtp": {"host": "h"}} | values[0]
+        return replace(before, sysmail=decode_or_raise(SystemMail, given) if given else None)
     if kind == "add":
         code, index = values
         if before.find_server(code) or code.startswith("-"):
@@ -133,10 +159,10 @@ def edited(before, edit, origins):  # noqa: C901 (one branch for each kind of ed
 
 
 @settings(deadline=None, max_examples=150)
-@given(st.lists(edits, max_size=6), st.sampled_from(["\n", "\r\n"]), st.booleans())
-def test_the_file_says_what_was_wanted_and_keeps_the_rest(tmp_path_factory, sequence, newline, open_end):
+@given(st.lists(edits, max_size=6), st.sampled_from(ACCOUNTS), st.sampled_from(["\n", "\r\n"]), st.booleans())
+def test_the_file_says_what_was_wanted_and_keeps_the_rest(tmp_path_factory, sequence, account, newline, open_end):
     path = tmp_path_factory.getbasetemp() / "named-only.toml"
-    content = BLOCKS.replace("\n", newline).removesuffix(newline if open_end else "").encode()
+    content = BLOCKS.join(account).replace("\n", newline).removesuffix(newline if open_end else "").encode()
     current, origins = parse_settings(content, path).settings, [0, 1, 2]
     for edit in sequence:
         intended = edited(current, edit, origins)

@@ -13,6 +13,7 @@ from pathlib import Path as FilePath
 
 import msgspec
 from msgspec import Struct
+from tomlkit.exceptions import TOMLKitError
 
 from mailctl.errors import SettingsInvalidError, SettingsWriteError
 from mailctl.model.settings import Settings
@@ -42,13 +43,13 @@ def edit_content(content: bytes, before: Settings, after: Settings, path: FilePa
     # Fields follow from each other (a port from the security): one that followed from what changes, and shall stay as
     # it is, must then be written out.
     for spelled_out in (False, True):
-        edited = _edit(text, before, after, spelled_out=spelled_out)
-        if edited is None:
-            break
-        if open_end:
-            edited = edited.removesuffix("\n")
-        result = _encoded(mark + (edited.replace("\n", "\r\n") if is_windows else edited), path)
-        with suppress(SettingsInvalidError):
+        with suppress(SettingsInvalidError, TOMLKitError):
+            edited = _edit(text, before, after, spelled_out=spelled_out)
+            if edited is None:
+                break
+            if open_end:
+                edited = edited.removesuffix("\n")
+            result = _encoded(mark + (edited.replace("\n", "\r\n") if is_windows else edited), path)
             parsed = parse_settings(result, path)
             if parsed.settings == after:
                 return parsed

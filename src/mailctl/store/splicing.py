@@ -42,24 +42,23 @@ def apply_edits(text: str, sections: Sequence[Section], edits: Iterable[Edit]) -
 
 
 def splice(text: str, splices: Iterable[Splice]) -> str:
-    """Return the text with its parts replaced; parts that are removed may overlap."""
+    """Return the text with its parts replaced; parts that are removed may overlap.
+
+    The text ends in lines; blank ones are not left at its end by what is removed.
+    """
     pieces: list[str] = []
     position = 0
     for start, end, piece in sorted(splices, key=lambda splice: splice[:2]):
         pieces += (text[position:start], piece)
         position = max(position, end)
-    return "".join((*pieces, text[position:]))
+    spliced = "".join((*pieces, text[position:]))
+    return _trimmed(spliced) if text == _trimmed(text) else spliced
 
 
 def removal(text: str, start: int, end: int) -> Splice:
-    """Return the splice that removes whole lines and the blank lines below or, at the end of the text, above them."""
-    if blank := _blank_lines.match(text, end):
-        end = blank.end()
-    if end == len(text):
-        filled = len(text[:start].rstrip())
-        if blank := _blank_lines.match(text, filled):
-            start = min(start, text.index("\n", filled) + 1)
-    return start, end, ""
+    """Return the splice that removes whole lines and the blank lines below."""
+    blank = _blank_lines.match(text, end)
+    return start, blank.end() if blank else end, ""
 
 
 def insertion(text: str, position: int, pieces: Iterable[str]) -> Splice:
@@ -67,6 +66,12 @@ def insertion(text: str, position: int, pieces: Iterable[str]) -> Splice:
     above = "" if not position or re.search(r"\n[ \t]*\r?\n\Z", text[max(position - 9, 0) : position]) else "\n"
     below = "" if position == len(text) or _blank_lines.match(text, position) else "\n"
     return position, position, above + "\n".join(pieces) + below
+
+
+def _trimmed(text: str) -> str:
+    """Return the text without the blank lines at its end."""
+    filled = len(text.rstrip())
+    return text[: text.find("\n", filled) + 1] if filled else ""
 
 
 class _Homes:
