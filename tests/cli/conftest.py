@@ -1,15 +1,18 @@
-"""The whole command, run in this process: arguments in, exit code and both streams out."""
+"""The whole command, run in this process: arguments in, exit code and both streams out. And keyrings, there or not."""
 
 from __future__ import annotations
 
 import io
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.credentials.keyring_doubles import MODULE, Memory
+from tests.servers.secret_service import environment_without_bus
 
 from mailctl.cli.boundary import run
 
@@ -73,3 +76,24 @@ def mailctl(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     monkeypatch.delenv("MAILCTL_CONFIG", raising=False)
     monkeypatch.delenv("MAILCTL_NO_INPUT", raising=False)
     return Mailctl(tmp_path / "mailctl.toml", capsys, monkeypatch)
+
+
+@pytest.fixture
+def keyring(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[tuple[str, str], str]]:
+    """The entries of a keyring in memory."""
+    Memory.reset()
+    monkeypatch.setenv("MAILCTL_KEYRING_BACKEND", f"{MODULE}.Memory")
+    yield Memory.entries
+    Memory.reset()
+
+
+@pytest.fixture
+def headless(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A machine without D-Bus; its home folder."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("DBUS_SESSION_BUS_ADDRESS", "MAILCTL_KEYRING_BACKEND", "PYTHON_KEYRING_BACKEND", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment_without_bus(home).items():
+        if name in ("HOME", "XDG_RUNTIME_DIR"):
+            monkeypatch.setenv(name, value)
+    return home

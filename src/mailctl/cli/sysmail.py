@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -184,7 +185,6 @@ def _as_json(state: SystemMailState) -> dict[str, Any]:
     import msgspec
 
     from mailctl.model.sending import SystemMail
-    from mailctl.services.fields import merge_fields
 
     if state.account is None:
         return {"state": state.state, **dict.fromkeys(SystemMail.__struct_fields__)}
@@ -192,8 +192,9 @@ def _as_json(state: SystemMailState) -> dict[str, Any]:
     if state.account.server:
         fields["tls"] = None  # that of the catalogue server holds
     for secret in state.secrets:
-        described = {"reference": secret.reference, "present": secret.present}
-        fields = merge_fields(fields, _placed(secret.name.removeprefix("sysmail/"), described))
+        *sections, field = SECRET_FIELDS[secret.name.removeprefix("sysmail/")]
+        table = reduce(dict.__getitem__, sections, fields)
+        table[field] = {"reference": secret.reference, "present": secret.present}
     return fields
 
 
