@@ -158,7 +158,7 @@ def compose(draft: Draft, roles: Roles) -> Message:
     if BytesHeaderParser().parsebytes(header).keys() != expected:
         raise BugError("the message's header is not the one that was meant, so nothing was sent")
     return Message(
-        message_id=next(value for name, value in fields if name.lower() == "message-id"),
+        message_id=next(value for name, value in fields if name == "Message-ID"),
         content=b"".join([header, b"\r\n", *body.body]),
         sender=str(roles.envelope_sender),
         recipients=tuple(str(mailbox.address) for mailbox in _unique([*draft.to, *draft.cc, *draft.bcc])),
@@ -193,11 +193,11 @@ def _fields(draft: Draft, roles: Roles, *, international: bool) -> list[tuple[st
     def written(mailboxes: Sequence[Mailbox]) -> str:
         return ", ".join(mailbox.written(international=international) for mailbox in mailboxes)
 
-    own = {field.name.lower() for field in draft.fields}
-    fields: list[tuple[str, str]] = []
-    if "date" not in own:
-        fields.append(("Date", format_datetime(localtime())))
-    fields.append(("From", written([roles.sender])))
+    own = {field.name.lower(): str(field.value) for field in draft.fields}
+    fields = [
+        ("Date", own.get("date") or format_datetime(localtime())),
+        ("From", written([roles.sender])),
+    ]
     if reply_to := _reply_to(draft, roles):
         fields.append(("Reply-To", written(reply_to)))
     if draft.to:
@@ -208,16 +208,16 @@ def _fields(draft: Draft, roles: Roles, *, international: bool) -> list[tuple[st
         fields.append(("Cc", written(_unique(draft.cc))))
     if draft.subject is not None:
         fields.append(("Subject", write_text(draft.subject)))
-    if "message-id" not in own:
-        fields.append(("Message-ID", make_message_id(roles.sender.address)))
+    fields.append(("Message-ID", own.get("message-id") or _make_message_id(roles.sender.address)))
     fields += (
         (field.name, write_text(field.value) if isinstance(field.value, str) else written(field.value))
         for field in draft.fields
+        if field.name.lower() not in ("date", "message-id")
     )
     return fields
 
 
-def make_message_id(sender: Address) -> str:
+def _make_message_id(sender: Address) -> str:
     """Return a new Message-ID of the sender's domain."""
     domain = sender.domain if sender.domain.startswith("[") else ascii_host(sender.domain)
     return f"<{secrets.token_hex(16)}.mailctl@{domain}>"

@@ -73,8 +73,6 @@ def on_postfix(set_sysmail: SetSysmail, postfix: Postfix) -> SetSysmail:
     """Return a function that sets the account on Postfix's submission port, as Alice."""
 
     def write(**options: object) -> None:
-        set_sysmail(
-            postfix.submission_port, security="starttls", auth="plain", ca_file=postfix.ca_file, **options
-        )
+        set_sysmail(postfix.submission_port, security="starttls", auth="plain", ca_file=postfix.ca_file, **options)
 
     return write
