@@ -151,7 +151,7 @@ def test_unknown_names_are_warned_of_with_their_lines(settings_file, write):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no modes")
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
+@pytest.mark.parametrize("mode", [0o660, 0o604, 0o666])
 def test_a_mode_that_gives_others_rights_is_warned_of(settings_file, write, mode):
     write(SERVER)
     settings_file.path.chmod(mode)

@@ -18,6 +18,10 @@ from mailctl.errors import SecretStoreError, SettingsLockedError, SettingsWriteE
 from mailctl.model.secret import Secret
 
 
+_FORBIDDEN_RIGHTS = stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO
+"""A group may be let in to read: programs of several users send through the vault of a machine."""
+
+
 class VaultKeyError(Exception):
     """A key does not open what it was given. The text is age's reason; it holds no secret."""
 
@@ -92,11 +96,11 @@ class KeyFile:
         try:
             with self.path.open(encoding="utf-8") as file:
                 mode = os.fstat(file.fileno()).st_mode
-                if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+                if os.name == "posix" and mode & _FORBIDDEN_RIGHTS:
                     raise SecretStoreError(
                         f"the vault's key file {self.path} is open to others than its owner (mode"
                         f" {stat.S_IMODE(mode):04o}), so it is not used",
-                        hint=f"chmod 600 {self.path}",
+                        hint=f"chmod 600 {self.path}; or 640, for a group that is to open the vault too",
                     )
                 return file.read(65536)
         except FileNotFoundError:

@@ -36,6 +36,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from io import BytesIO
 from typing import NoReturn
 
 PROGRAM = "mailctl-sendmail"
@@ -47,8 +48,8 @@ def main() -> NoReturn:
     gc.disable()
     from mailctl.sendmail.submission import run
 
-    code = run(sys.argv[1:], sys.stdin.buffer)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    code = run(sys.argv[1:], sys.stdin.buffer if sys.stdin else BytesIO())
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.flush()
     # Python's own farewell, object by object, would take as long as the TLS handshake and the login together.
     os._exit(code)

@@ -40,12 +40,17 @@ def run(arguments: Sequence[str], message: BinaryIO, *, config: Path | None = No
             return Sysexit.OK
         outcome = submit(options, message, config)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place where everything else ends
-        sys.stderr.write(f"{PROGRAM}: {one_line(error)}\n")
+        _say(one_line(error))
         return sysexit_for(error)
     if outcome.refused:
-        sys.stderr.write(f"{PROGRAM}: {_refusals(outcome)}\n")
+        _say(_refusals(outcome))
         return Sysexit.NO_USER
     return Sysexit.OK
+
+
+def _say(text: str) -> None:
+    if sys.stderr:  # None where the caller has closed it
+        sys.stderr.write(f"{PROGRAM}: {text}\n")
 
 
 def submit(options: Options, message: BinaryIO, config: Path | None) -> SendOutcome:

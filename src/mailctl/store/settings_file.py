@@ -23,6 +23,9 @@ from mailctl.store.reading import Parsed, parse_settings, parse_text, with_lines
 
 Edit = Callable[[Settings], Settings]
 
+_ODD_RIGHTS = stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO
+"""Reading is a group's right in the settings of a machine, where programs of several users send."""
+
 
 class Loaded(Struct, frozen=True):
     """What was read: the settings, what should be said of the file (unknown names, too wide a mode), and its bytes."""
@@ -82,8 +85,11 @@ class SettingsFile:
             return Loaded(Settings(), (), None)
         parsed = self._parse(content)
         warnings = list(parsed.unknown)
-        if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
-            message = f"others than its owner have rights to the file (mode {mode:04o}): `chmod 600 {self.path}`"
+        if os.name == "posix" and mode & _ODD_RIGHTS:
+            message = (
+                f"others than its owner have rights to the file (mode {mode:04o}): "
+                f"`chmod 600 {self.path}`, or 640 for a group whose programs send"
+            )
             warnings.append(Problem("", message))
         return Loaded(parsed.settings, tuple(warnings), content)
 
@@ -194,6 +200,7 @@ class SettingsFile:
 
 def _read(path: Path) -> tuple[bytes | None, int]:
     """Return a file's bytes and mode; None and 0 where there is no file."""
+    hint = None
     try:
         with path.open("rb") as file:
             return file.read(), stat.S_IMODE(os.fstat(file.fileno()).st_mode)
@@ -201,6 +208,8 @@ def _read(path: Path) -> tuple[bytes | None, int]:
         if not path.is_symlink():
             return None, 0
         cause = f"it is a symbolic link to {path.readlink()}, which does not exist"
+    except PermissionError as error:
+        cause, hint = cause_of(error), f"`chgrp GROUP {path}` and `chmod 640 {path}` let the users of a group read it"
     except OSError as error:
         cause = cause_of(error)
-    raise SettingsError(f"cannot read {path}: {cause}", details={"path": str(path)})
+    raise SettingsError(f"cannot read {path}: {cause}", hint=hint, details={"path": str(path)})

@@ -1,0 +1,5 @@
+"""`python -m mailctl.sendmail`: the program where its script is not installed."""
+
+from mailctl.sendmail import main
+
+main()
