@@ -111,7 +111,7 @@ function page(ctx, ...lines) {
 }
 
 function userCodeInputSource(ctx, form, out, error) {
-  if (error) ctx.status = 400;
+  if (error && error.name !== 'AbortedError') ctx.status = 400; // declining is no mistake
   page(ctx, form, '<button type="submit" form="op.deviceInputForm">Continue</button>');
 }
 
