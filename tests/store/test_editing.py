@@ -288,6 +288,14 @@ def test_values_are_edited_in_entries_that_other_tables_interrupt(settings_file,
     assert text_of(settings_file) == INTERLEAVED.replace("'A'", '"B"')
 
 
+def test_a_table_is_added_to_the_entry_that_other_tables_interrupt(settings_file, write):
+    write(INTERLEAVED + "\n[[servers]]\ncode = 'b'\nname = 'B'\nsmtp.host = 'h'\n"
+          "incoming = { protocol = 'imap', host = 'h' }\n")  # fmt: skip
+    settings_file.change(edit_server(0, tls=TlsOptions(verify=False)))
+    assert [server.tls.verify for server in settings_file.load().servers] == [False, True]
+    assert "\n\n[servers.tls]\nverify = false\n\n[[servers]]\n" in text_of(settings_file)
+
+
 def test_no_change_leaves_bytes_and_times_alone_and_nothing_beside(settings_file, write):
     write(BY_HAND)
     before = settings_file.path.stat()

@@ -27,11 +27,10 @@ def apply_edits(text: str, sections: Sequence[Section], edits: Iterable[Edit]) -
     here: dict[int, list[Edit]] = {}  # by the number of the section
     doomed: set[int] = set()
     tables: dict[Path, dict[str, Any]] = {}
-    homes = _Homes(text, sections)
     for edit in edits:
         if edit.value is None:
             doomed |= {index for index, section in enumerate(sections) if _is_within(section.path, edit.path)}
-        home = homes.find(edit.path)
+        home = _home(text, sections, edit.path[:-1])
         if home is not None:
             here.setdefault(home, []).append(edit)
         elif edit.value is not None:
@@ -63,7 +62,8 @@ def removal(text: str, start: int, end: int) -> Splice:
 
 def insertion(text: str, position: int, pieces: Iterable[str]) -> Splice:
     """Return the splice that puts pieces between lines, each set apart by a blank line."""
-    above = "" if not position or re.search(r"\n[ \t]*\r?\n\Z", text[max(position - 9, 0) : position]) else "\n"
+    head = text[:position]
+    above = "" if head != _trimmed(head) or not head else "\n"
     below = "" if position == len(text) or _blank_lines.match(text, position) else "\n"
     return position, position, above + "\n".join(pieces) + below
 
@@ -74,28 +74,17 @@ def _trimmed(text: str) -> str:
     return text[: text.find("\n", filled) + 1] if filled else ""
 
 
-class _Homes:
-    """In which section of a text the values of a table stand, or would stand: each section is read but once."""
-
-    def __init__(self, text: str, sections: Sequence[Section]) -> None:
-        self._text = text
-        self._sections = sections
-        self._places: dict[int, Mapping[Path, int]] = {}
-
-    def find(self, path: Path) -> int | None:
-        """Return the number of the section where a value of that path stands, or its siblings do."""
-        table = path[:-1]
-        above = [index for index, section in enumerate(self._sections) if _is_within(table, section.path)]
-        for index in above:
-            if self._sections[index].path == table:
-                return index
-        return next((index for index in above if self._holds(index, table)), None)
-
-    def _holds(self, index: int, table: Path) -> bool:
-        """Tell whether a section holds values of a table by dotted keys, or the table or one around it inline."""
-        if index not in self._places:
-            self._places[index] = read_places(self._text, self._sections[index])
-        return any(_is_within(path, table) or _is_within(table, path) for path in self._places[index])
+def _home(text: str, sections: Sequence[Section], table: Path) -> int | None:
+    """Return the number of the section where a table's values stand: below its header, by dotted keys, or inline."""
+    above = [index for index, section in enumerate(sections) if _is_within(table, section.path)]
+    for index in above:
+        if sections[index].path == table:
+            return index
+    for index in above:
+        places = read_places(text, sections[index])
+        if any(_is_within(place, table) or _is_within(table, place) for place in places):
+            return index
+    return None
 
 
 def _is_within(path: Path, table: Path) -> bool:
@@ -149,9 +138,10 @@ def _insertions(text: str, sections: Sequence[Section], tables: Mapping[Path, Ma
     arrays = [section.lead for section in sections if len(section.path) > 1 and isinstance(section.path[1], int)]
     places: dict[int, list[str]] = {}
     for path, fields in tables.items():
-        depths = range(len(path) - 1, 0, -1)
-        around = [section for depth in depths for section in sections if _is_within(section.path, path[:depth])]
-        position = around[-1].end if around else min([*arrays, len(text)])
+        position = min([*arrays, len(text)])
+        for depth in range(1, len(path)):  # the innermost table around it that is there
+            around = (section.end for section in sections if _is_within(section.path, path[:depth]))
+            position = max(around, default=position)
         keys = tuple(part for part in path if isinstance(part, str))
         places.setdefault(position, []).append(table_text(keys, fields))
     for position, pieces in places.items():
