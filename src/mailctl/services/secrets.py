@@ -58,7 +58,10 @@ def change_with_secrets(
         change = file.change(lambda settings: edit(settings, {}), dry_run=dry_run)
         return SecretsChange(change, change.changed, {}, () if dry_run else _release(secrets, change))
     # What the rules refuse is refused before anything is stored.
-    edit(file.load(), {name: secrets.reference(name) for name in new})
+    settings = file.load()
+    planned = {name: secrets.reference(name) for name in new}
+    _require_own(settings, planned)
+    edit(settings, planned)
     secrets = _with_namespace(file, secrets, dry_run=dry_run)
     references = {name: secrets.reference(name) for name in new}
 
@@ -227,6 +230,18 @@ def _left_behind(settings: Settings, secrets: Secrets) -> list[SecretRef]:
         return [reference for reference in originals if reference not in named and secrets.exists(reference)]
     except SecretStoreError:  # nothing was read from there this time, so it need not be usable
         return []
+
+
+def _require_own(settings: Settings, references: References) -> None:
+    """Raise ConflictError where a new secret would replace that of another entry, which bore the name before."""
+    for slot in list_slots(settings):
+        taken = [name for name, reference in references.items() if reference == slot.reference and name != slot.name]
+        if taken:
+            raise ConflictError(
+                f"the secret of '{slot.name}' is stored under the name '{taken[0]}' already",
+                hint=f"`mailctl secret set {slot.name}` stores it under its own name first",
+                details={"secret": taken[0], "users": [slot.name]},
+            )
 
 
 def _require_free(settings: Settings, target: Secrets, moving: Iterable[SecretRef]) -> None:

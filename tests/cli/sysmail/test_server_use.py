@@ -102,3 +102,22 @@ def test_a_code_that_is_not_there_makes_the_file_invalid(used: Mailctl) -> None:
     result = used("sysmail", "show", "-o", "json")
     assert result.code == 5
     assert "sysmail.server: there is no server with the code 'gone'" in result.error["message"]
+
+
+def test_a_new_server_of_that_code_does_not_overwrite_the_copys_passphrase(site: Mailctl, tmp_path: Path) -> None:
+    for name in ("c.pem", "k.pem"):
+        (tmp_path / name).touch()
+    key = ("--client-cert", tmp_path / "c.pem", "--client-key", tmp_path / "k.pem", "--client-key-passphrase-stdin")
+    site.must("server", "edit", "open", *key, stdin=b"old")
+    site.must("sysmail", "set", "--address", "noreply@example.org", "--server", "open")
+    site.must("server", "delete", "open", "--force", "--yes")
+    site.add_server("open")
+    refused = site("server", "edit", "open", *key, "-o", "json", stdin=b"new")
+    assert refused.code == 4
+    assert "mailctl secret set sysmail/client-key-passphrase" in refused.error["hint"]
+    site.must("secret", "set", "sysmail/client-key-passphrase", "--stdin", stdin=b"old")
+    site.must("server", "edit", "open", *key, stdin=b"new")
+    status = site.must("secret", "status", "-o", "json").json
+    assert {secret["reference"] for secret in status["secrets"]} == {
+        "vault:sysmail/client-key-passphrase", "vault:server:open/client-key-passphrase",
+    }  # fmt: skip
