@@ -89,7 +89,7 @@ def text_option(option: str, metavar: str, help: str, panel: str) -> Any:  # noq
 SECURITIES = ("none", "starttls", "tls")
 _SASL = ("plain", "login", "cram-md5", "digest-md5", "scram-sha-1", "scram-sha-256")
 _TOKENS = ("xoauth2", "oauthbearer", "external")
-_SMTP, _INCOMING, _TLS = "Outgoing (SMTP)", "Incoming (POP3, IMAP)", "TLS, both sides"
+_SMTP, _INCOMING, _TLS = "Outgoing (SMTP)", "Incoming (POP3, IMAP)", "TLS"
 
 
 @dataclass(frozen=True, kw_only=True)

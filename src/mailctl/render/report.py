@@ -139,6 +139,11 @@ def _secret(evidence: Mapping[str, Any]) -> str:
     return f"from {evidence.get('source', '')}"
 
 
+def _pop_before_smtp(evidence: Mapping[str, Any]) -> str:
+    wait = f", then {evidence['wait']} s" if evidence.get("wait") else ""
+    return f"logged in to {evidence.get('host')}:{evidence.get('port')} by {evidence.get('mechanism')}{wait}"
+
+
 def _settings(evidence: Mapping[str, Any]) -> str:
     return " ".join(str(evidence.get(name, "")) for name in ("protocol", "host", "port", "security"))
 
@@ -146,6 +151,7 @@ def _settings(evidence: Mapping[str, Any]) -> str:
 _SUMMARIES = {
     Stage.SETTINGS: _settings,
     Stage.SECRET: _secret,
+    Stage.POP_BEFORE_SMTP: _pop_before_smtp,
     Stage.DNS: _dns,
     Stage.TCP: _tcp,
     Stage.TLS: _tls,

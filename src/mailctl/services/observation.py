@@ -182,8 +182,10 @@ def _add_settings_step(check: Check, recorder: StepRecorder) -> None:
 
 def _settings_warnings(check: Check) -> Iterator[str]:
     endpoint = check.endpoint
-    if warning := pairing_warning(Protocol(endpoint.protocol), endpoint.port, endpoint.security):
-        yield warning
+    gate = check.target.sending.pop_before_smtp if check.opens_gate else None
+    for side in (endpoint, gate.endpoint) if gate else (endpoint,):
+        if warning := pairing_warning(Protocol(side.protocol), side.port, side.security):
+            yield warning
     login = check.options.login
     username = login.username if login else check.target.sending.username or ""
     if username and "@" not in username and endpoint.host.endswith(_FULL_ADDRESS_HOSTS):
