@@ -34,11 +34,14 @@ def shown(value: object) -> str:
 
 
 def has_control_characters(text: str) -> bool:
-    """Tell whether text holds control, line-separating or bidirectional formatting characters."""
+    """Tell whether text holds control, line-separating or bidirectional formatting characters, or half characters.
+
+    Half a character (a surrogate) is what Python makes of an argument that is not UTF-8.
+    """
     if text.isascii() and text.isprintable():
         return False
     return any(
-        unicodedata.category(c) in ("Cc", "Zl", "Zp") or c in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+        unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
         for c in text
     )
 

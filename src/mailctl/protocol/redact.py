@@ -133,6 +133,7 @@ _SPLITS = tuple(
         rb"[0-9]{3}[ -]",
         rb"[0-9]{3}[ -][245]\.[0-9]{1,3}\.[0-9]{1,3} ",
         rb"(?:\*|\+|[A-Za-z0-9]+) (?:(?:OK|NO|BAD|BYE) )?",
+        rb"(?:\*|[A-Za-z0-9]+) (?:OK|NO|BAD|BYE) \[[^\]\r\n]{1,200}\] ?",
     )
 )
 """Where a reply goes on in its next line: at once, folded, after SMTP's codes, after IMAP's or POP3's marks."""
@@ -232,16 +233,20 @@ class Redactor:
         if data:
             self._forms.update(dict.fromkeys(_forms(data)))
 
-    def redact(self, data: bytes) -> bytes:
-        """Return the bytes with MARK in the place of every known secret, in any of its forms."""
+    def redact(self, data: bytes, *, before: bytes = b"") -> bytes:
+        """Return the bytes with MARK in the place of every known secret, in any of its forms.
+
+        `before`: what came ahead of them, where a secret may have begun.
+        """
         if not self._forms:
             return data
-        spans = sorted({span for view in _views(data) for form in self._forms for span in view.spans(form)})
-        out, at = bytearray(), 0
+        whole = before + data
+        spans = sorted({span for view in _views(whole) for form in self._forms for span in view.spans(form)})
+        out, at = bytearray(), len(before)
         for start, end in spans:
             if end <= at:
                 continue
             if start > at or not out.endswith(MARK):
-                out += data[at:start] + MARK
+                out += whole[at:start] + MARK
             at = end
-        return bytes(out + data[at:])
+        return bytes(out + whole[at:])

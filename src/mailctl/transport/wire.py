@@ -70,6 +70,7 @@ class Wire:
         self._in_bulk = False
         self._trace = trace
         self._heard = bytearray()
+        self._answer = bytearray()
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     @property
@@ -84,7 +85,9 @@ class Wire:
     def redacted(self, said: bytes) -> bytes:
         """Return what was said without the secrets, as it may be shown; a very long text is cut off."""
         if len(said) <= _SHOWN_BYTES:
-            return self.redactor.redact(said)
+            # A secret may have begun in an earlier response to the same command.
+            at = self._answer.rfind(said)
+            return self.redactor.redact(said, before=bytes(self._answer[: max(at, 0)]))
         # Half a secret is not recognised, so what is near the cut goes, too.
         return self.redactor.redact(said[:_SHOWN_BYTES])[: -_SHOWN_BYTES // 2] + b"[...]"
 
@@ -102,6 +105,7 @@ class Wire:
         if self._trace:
             self._trace.add(Speaker.CLIENT, self.protocol, self.redacted(command))
         self.begin_reply()
+        self._answer.clear()
         self._has_spoken = True
         with self._watched("sending to"):
             self._send_all(command)
@@ -317,6 +321,7 @@ class Wire:
     # The transcript: lines heard are kept until the reply ends, for a secret may be split over its lines
 
     def _hear(self, line: bytes) -> None:
+        self._answer += line[: max(_SHOWN_BYTES - len(self._answer), 0)]
         if self._trace:
             self._heard += line
 
