@@ -1,4 +1,4 @@
-"""Many messages: `python -m tests.benchmarks.batch` from the repository's root, where Dovecot and Postfix are installed.
+"""Many messages: `python -m tests.benchmarks.batch` from the repository's root; needs Dovecot and Postfix.
 
 One `mailctl send --batch` against one `mailctl send` a message, at a real Postfix, with STARTTLS and a login.
 """

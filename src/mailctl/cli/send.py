@@ -110,7 +110,7 @@ def _send_one(session: Session, message: MessageOptions, *, dry_run: bool, outpu
     with _completed(outbox):
         sent = outbox.send(draft)
     if output is OutputFormat.JSON:
-        session.terminal.data(**asdict(sent))
+        session.terminal.data(**asdict(sent), warnings=outbox.warnings)
     else:
         for line in render_sent(sent, session.terminal.out):
             session.terminal.result(line)
@@ -153,14 +153,14 @@ def _outbox(session: Session) -> Outbox:
     from mailctl.model.secret import parse_secret_ref
     from mailctl.services.sending import Outbox
 
-    sending = resolve_sending(session.settings_file.load())
-    if not sending.tls.verify:
-        session.terminal.warn(f"certificate verification is off for {sending.endpoint.host}")
-    return Outbox(
-        sending=sending,
+    outbox = Outbox(
+        sending=resolve_sending(session.settings_file.load()),
         read_secret=lambda reference: session.secrets.get(parse_secret_ref(reference)),
         folder=session.settings_file.path.parent,
     )
+    for warning in outbox.warnings:
+        session.terminal.warn(warning)
+    return outbox
 
 
 @contextmanager
@@ -176,15 +176,16 @@ def _completed(outbox: Outbox) -> Iterator[None]:
 
 
 def _rehearse(session: Session, outbox: Outbox, draft: Draft, output: OutputFormat) -> None:
-    from mailctl.render.sending import describe_message, render_route
+    from mailctl.render.sending import describe_message, render_content, render_route
 
     message = outbox.prepare(draft)
     if output is OutputFormat.JSON:
-        session.terminal.data(dry_run=True, **describe_message(outbox.sending, outbox.roles, message))
+        described = describe_message(outbox.sending, outbox.roles, message)
+        session.terminal.data(dry_run=True, **described, warnings=outbox.warnings)
         return
     for line in render_route(outbox.sending, outbox.roles, message, session.terminal.out):
         session.terminal.result(line)
-    session.terminal.result("\n" + message.content.decode("utf-8", "replace").replace("\r\n", "\n"))
+    session.terminal.result("\n" + render_content(message))
     session.terminal.say("dry run, nothing was sent")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,8 @@ from mailctl.render.style import Style
 from mailctl.services.batch import BatchResult
 from mailctl.services.compose import Message, Roles
 from mailctl.services.sending import Sent
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def render_sent(sent: Sent, style: Style) -> Iterator[str]:
@@ -79,6 +82,12 @@ def render_route(sending: Sending, roles: Roles, message: Message, style: Style)
     for name, fact in facts.items():
         if fact:
             yield f"{style.dim(name.ljust(10))}  {fact}"
+
+
+def render_content(message: Message) -> str:
+    """Return a message as it would go over the wire; control characters, which an attached one may hold, escaped."""
+    text = message.content.decode("utf-8", "replace").replace("\r\n", "\n")
+    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def complete_error(error: MailctlError, sending: Sending) -> None:

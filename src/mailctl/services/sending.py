@@ -80,6 +80,12 @@ class Outbox:
     def roles(self) -> Roles:
         return roles_of(self.sending)
 
+    @property
+    def warnings(self) -> list[str]:
+        """What is to be said at every run."""
+        host = self.sending.endpoint.host
+        return [] if self.sending.tls.verify else [f"certificate verification is off for {host}"]
+
     def check(self, draft: Draft) -> None:
         """Raise CapabilityError for an address that needs SMTPUTF8 where the settings say nothing of the server's."""
         international = None if self.sending.smtputf8 else find_international(draft, self.roles)

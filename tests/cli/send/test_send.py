@@ -372,5 +372,18 @@ def test_a_certificate_that_is_not_verified_is_said_every_time(
     set_sysmail(postfix.smtps_port, security="tls", auth="plain")
     with mailctl.config.open("a", encoding="utf-8") as settings:
         settings.write("[sysmail.tls]\nverify = false\n")
-    result = mailctl.must("send", "--to", ALICE.address, "--body", "x")
+    result = mailctl.must("send", "--to", ALICE.address, "--body", "x", *JSON)
     assert "certificate verification is off for localhost" in result.err
+    assert result.json["warnings"] == ["certificate verification is off for localhost"]
+
+
+def test_a_dry_run_writes_no_control_characters_to_the_screen(
+    mailctl: Mailctl, set_sysmail: SetSysmail, tmp_path: Path
+) -> None:
+    forwarded = tmp_path / "old.eml"
+    forwarded.write_bytes(b"Subject: x\nContent-Type: text/plain; charset=iso-2022-jp\n\n\x1b$B8+\x1b(B\n")
+    set_sysmail(1)
+    shown = mailctl.must("send", "--to", "a@example.test", "--attach", forwarded, "--dry-run").out
+    assert "Content-Type: message/rfc822" in shown
+    assert "\\x1b$B8+\\x1b(B" in shown
+    assert "\x1b" not in shown
