@@ -21,8 +21,8 @@ _ATOMS = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+"
 _TRACE = ("received", "return-path")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_ENCODED_WORD_BYTES = 45
-"""So many bytes make an encoded word of at most 75 characters (RFC 2047, 2)."""
+_ENCODED_WORD_BYTES = 39
+"""So many bytes make an encoded word that fits, with the name of most fields, into a line of 76 (RFC 2047, 2)."""
 
 
 class Field(NamedTuple):
@@ -135,14 +135,15 @@ def _mailbox_text(name: str | None, address: str) -> str:
     """
     parsed = parse_address(address)
     text = str(parsed).encode().decode("latin-1") if parsed.needs_smtputf8 else parsed.with_ascii_domain
+    name = "".join(character if character.isprintable() else " " for character in name or "").strip()
     if not name:
         return text
     if re.fullmatch(_ATOMS, name):
         return f"{name} <{text}>"
-    if name.isascii() and name.isprintable():
+    if name.isascii():
         quoted = re.sub(r'(["\\])', r"\\\1", name)
         return f'"{quoted}" <{text}>'
-    return f"{_encoded(name)} <{text}>"
+    return f"{_encoded(name)}\n <{text}>"
 
 
 def _encoded(text: str) -> str:

@@ -12,6 +12,7 @@ from mailctl.credentials import Secrets
 from mailctl.errors import MissingInputError, NotFoundError, RefusedError, SettingsError
 from mailctl.model.resolve import Sending, resolve_sending
 from mailctl.model.secret import Secret, parse_secret_ref
+from mailctl.protocol.envelope import parse_address
 from mailctl.protocol.replies import printable
 from mailctl.sendmail import PROGRAM
 from mailctl.sendmail.header import Header
@@ -102,8 +103,14 @@ def _open(path: Path, tenant: str | None) -> tuple[Sending, Secrets]:
 
 
 def _resolved(named: Iterable[Mailbox], sending: Sending) -> list[str]:
-    """Return the addresses, each once; those of this machine's own users are the local recipient."""
-    return list(dict.fromkeys(_local_recipient(box, sending) if _is_local(box) else box.address for box in named))
+    """Return the addresses, each once; those of this machine's own users are the local recipient.
+
+    Raises InvalidValueError on what is no address, before anything is contacted.
+    """
+    addresses = dict.fromkeys(_local_recipient(box, sending) if _is_local(box) else box.address for box in named)
+    for address in addresses:
+        parse_address(address, "recipient")
+    return list(addresses)
 
 
 def _is_local(mailbox: Mailbox) -> bool:
