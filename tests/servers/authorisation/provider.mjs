@@ -1,8 +1,8 @@
 // The authorisation server of the tests: oidc-provider on a free port of 127.0.0.1.
 //
 // Reads its settings as one line of JSON from standard input (../authorisation_server.py writes them), and prints one
-// line of JSON, its issuer and endpoints, when it answers. People sign in, and allow or decline, on one page, whose form
-// has the fields `user` and `decision`. What belongs to tests alone is below /control/.
+// line of JSON, its issuer and endpoints, when it answers. People sign in, and allow or decline, on one page, whose
+// form has the fields `user` and `decision`. What belongs to tests alone is below /control/.
 
 import { X509Certificate, createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -194,7 +194,7 @@ function build(issuer) {
   provider.use(async (ctx, next) => {
     if (ctx.path.startsWith('/interaction/')) return interact(ctx, provider);
     if (ctx.path.startsWith('/control/')) return control(ctx);
-    if (ctx.path === provider.pathFor('token')) return answerTokenRequest(ctx, next);
+    if (ctx.method === 'POST' && ctx.path === provider.pathFor('token')) return answerTokenRequest(ctx, next);
     await next();
     if (ctx.oidc?.route === 'device_authorization' && ctx.status === 200) {
       ctx.body.interval = settings.device_interval_seconds;
