@@ -11,9 +11,8 @@ from tests.doubles.steps import Close, Reset, Say
 from tests.sendmail.conftest import Sendmail
 
 from mailctl import errors
-from mailctl.errors import MailctlError
 from mailctl.protocol.reasons import Reason
-from mailctl.sendmail.sysexits import Sysexit, sysexit_for
+from mailctl.sendmail.sysexits import sysexit_for
 
 TO = "a@example.org"
 MESSAGE = "Subject: x\n\nbody\n"
@@ -25,7 +24,7 @@ MESSAGE = "Subject: x\n\nbody\n"
         ([], "no recipients"),
         (["-t"], "no recipients"),
         (["-bs"], "-bs"),
-        (["--colour", TO], "--colour"),
+        (["--no", TO], "--no"),
         (["-f"], "-f"),
     ],
 )
@@ -160,26 +159,39 @@ def test_a_port_where_nobody_listens_is_75(sendmail: Sendmail) -> None:
     assert sendmail(MESSAGE, TO).code == 75
 
 
-def every_error() -> list[type[MailctlError]]:
-    found = [MailctlError]
-    for kind in found:
-        found += kind.__subclasses__()
-    return [kind for kind in found if kind.__module__ == errors.__name__]
+MESSAGE_REASONS = [
+    Reason.SENDER_REFUSED,
+    Reason.RECIPIENT_REFUSED,
+    Reason.MESSAGE_REFUSED,
+    Reason.MESSAGE_TOO_LARGE,
+    Reason.GREETING_REFUSED,
+]
 
 
-@pytest.mark.parametrize("reason", [None, *Reason])
-def test_75_is_said_of_nothing_but_what_may_be_sent_again(reason: Reason | None) -> None:
-    again = {errors.MailError, errors.NetworkError, errors.TemporaryError, errors.TLSError}
-    for kind in every_error():
-        error = kind.__new__(kind)
-        error.reason = reason
-        if kind not in again:
-            assert sysexit_for(error) is not Sysexit.TEMPORARY
-        if kind is errors.FateUnknownError:
-            assert sysexit_for(error) == 74
-        if kind is errors.TemporaryError:
-            assert sysexit_for(error) == 75
+@pytest.mark.parametrize("reason", MESSAGE_REASONS)
+def test_a_reason_makes_nothing_temporary_of_what_is_not_nor_the_reverse(reason: Reason | None) -> None:
+    assert sysexit_for(errors.FateUnknownError("x", reason=reason)) == 74
+    assert sysexit_for(errors.TemporaryError("x", reason=reason)) == 75
+    assert sysexit_for(errors.RefusedError("x", reason=reason)) in (65, 67, 69, 77)
 
 
 def test_an_exception_that_nobody_foresaw_is_70() -> None:
     assert sysexit_for(KeyError("x")) == 70
+
+
+def test_an_international_address_is_refused_before_anything_is_contacted_where_nothing_is_known_of_the_server(
+    sendmail: Sendmail,
+) -> None:
+    with sendmail.server() as server:
+        result = sendmail(MESSAGE, "山田太郎@株式.会社")
+    assert (result.code, server.connections) == (69, [])
+    assert "山田太郎@株式.会社" in result.err
+    assert "--smtputf8" in result.err
+
+
+def test_an_international_address_goes_where_the_server_takes_it(sendmail: Sendmail) -> None:
+    with sendmail.server(account="smtputf8 = true", ehlo=ehlo_reply(b"SMTPUTF8", b"8BITMIME")) as server:
+        result = sendmail("To: 山田太郎@株式.会社\n\n", "-t")
+    assert result.code == 0
+    assert "RCPT TO:<山田太郎@株式.会社>".encode() in server.received
+    assert "To: 山田太郎@株式.会社\r\n".encode() in server.messages[0]

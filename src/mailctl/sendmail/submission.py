@@ -20,7 +20,7 @@ from mailctl.sendmail.input import Input
 from mailctl.sendmail.mailboxes import Mailbox, parse_mailboxes
 from mailctl.sendmail.options import Options, parse_options
 from mailctl.sendmail.sysexits import Sysexit, one_line, sysexit_for
-from mailctl.services.delivery import login_of, open_delivery
+from mailctl.services.delivery import check_international, login_of, open_delivery
 from mailctl.store.location import settings_path
 from mailctl.store.settings_file import SettingsFile
 from mailctl.transport.submission import SendOutcome
@@ -105,11 +105,11 @@ def _open(path: Path, tenant: str | None) -> tuple[Sending, Secrets]:
 def _resolved(named: Iterable[Mailbox], sending: Sending) -> list[str]:
     """Return the addresses, each once; those of this machine's own users are the local recipient.
 
-    Raises InvalidValueError on what is no address, before anything is contacted.
+    Raises, before anything is contacted, InvalidValueError on what is no address, CapabilityError on what the server
+    is not known to take.
     """
     addresses = dict.fromkeys(_local_recipient(box, sending) if _is_local(box) else box.address for box in named)
-    for address in addresses:
-        parse_address(address, "recipient")
+    check_international(sending, [parse_address(address, "recipient") for address in addresses])
     return list(addresses)
 
 

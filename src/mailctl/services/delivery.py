@@ -6,16 +6,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mailctl.errors import SecretMissingError
+from mailctl.errors import CapabilityError, SecretMissingError
+from mailctl.model.address import Address
 from mailctl.model.report import Stage
 from mailctl.model.resolve import Sending
 from mailctl.model.secret import Secret
 from mailctl.model.sending import PopBeforeSmtp
 from mailctl.model.server import SmtpAuth
+from mailctl.protocol.reasons import Reason
 from mailctl.protocol.sasl import Login
 from mailctl.transport.limits import Deadline
 from mailctl.transport.route import Route
@@ -63,6 +65,18 @@ def pop_login_of(sending: Sending, read_secret: ReadSecret) -> Login | None:
             hint="`mailctl sysmail set --pop-username USER --pop-password-stdin` gives it one",
         )
     return Login(pop.username, read_secret(pop.password))
+
+
+def check_international(sending: Sending, addresses: Iterable[Address]) -> None:
+    """Raise CapabilityError for an address that needs SMTPUTF8 where the settings say nothing of the server's."""
+    international = next((address for address in addresses if address.needs_smtputf8), None)
+    if international and not sending.smtputf8:
+        raise CapabilityError(
+            f"the address {international} has characters beyond ASCII before the @, "
+            "and the settings do not say that the server takes such addresses (SMTPUTF8, RFC 6531)",
+            reason=Reason.SMTPUTF8_NOT_OFFERED,
+            hint="if the server takes them: `mailctl sysmail set --smtputf8`",
+        )
 
 
 @contextmanager

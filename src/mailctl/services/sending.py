@@ -15,7 +15,6 @@ from typing import Self
 from msgspec import Struct, convert
 
 from mailctl.errors import (
-    CapabilityError,
     FateUnknownError,
     MailctlError,
     MailError,
@@ -27,7 +26,7 @@ from mailctl.model.resolve import Sending
 from mailctl.protocol.reasons import Reason
 from mailctl.protocol.sasl import Login
 from mailctl.services.compose import Draft, Message, Roles, compose, find_international, roles_of
-from mailctl.services.delivery import ReadSecret, login_of, open_delivery
+from mailctl.services.delivery import ReadSecret, check_international, login_of, open_delivery
 from mailctl.transport.submission import Refusal, SmtpSession
 from mailctl.transport.trace import Trace
 from mailctl.transport.watch import Watch
@@ -88,14 +87,8 @@ class Outbox:
 
     def check(self, draft: Draft) -> None:
         """Raise CapabilityError for an address that needs SMTPUTF8 where the settings say nothing of the server's."""
-        international = None if self.sending.smtputf8 else find_international(draft, self.roles)
-        if international:
-            raise CapabilityError(
-                f"the address {international} has characters beyond ASCII before the @, "
-                "and the settings do not say that the server takes such addresses (SMTPUTF8, RFC 6531)",
-                reason=Reason.SMTPUTF8_NOT_OFFERED,
-                hint="if the server takes them: `mailctl sysmail set --smtputf8`",
-            )
+        international = find_international(draft, self.roles)
+        check_international(self.sending, [international] if international else [])
 
     def prepare(self, draft: Draft) -> Message:
         """Return the message of a draft; raises what `check` raises, and InvalidValueError for an unreadable file."""
