@@ -105,7 +105,7 @@ def set_(
         )
     except (InvalidValueError, ExclusiveSettingsError) as error:
         raise as_options(error, entry="sysmail") from None
-    _tell(session, change, "the system mail account is set", output)
+    _tell(session, change, "set the system mail account", output)
 
 
 @app.command()
@@ -132,7 +132,7 @@ def activate(context: typer.Context, dry_run: DryRun = False, output: Output = O
     """Let messages be sent in the account's name, and in that of tenants."""
     from mailctl.services.sysmail import activate as edit
 
-    _switch(context, edit, "active", dry_run=dry_run, output=output)
+    _switch(context, edit, "activated", dry_run=dry_run, output=output)
 
 
 @app.command()
@@ -140,7 +140,7 @@ def deactivate(context: typer.Context, dry_run: DryRun = False, output: Output =
     """Let nothing be sent in the account's name or a tenant's; the settings are kept, and tests still run."""
     from mailctl.services.sysmail import deactivate as edit
 
-    _switch(context, edit, "inactive", dry_run=dry_run, output=output)
+    _switch(context, edit, "deactivated", dry_run=dry_run, output=output)
 
 
 @app.command()
@@ -157,13 +157,13 @@ def unset(
         session.terminal.say("nothing was changed")
         raise typer.Exit(1)
     change = apply_change(session, plain(unset_sysmail), dry_run=dry_run)
-    _tell(session, change, "the system mail account is unset", output)
+    _tell(session, change, "forgot the system mail account", output)
 
 
 def _switch(context: typer.Context, edit: Edit, word: str, *, dry_run: bool, output: OutputFormat) -> None:
     session = get_session(context)
     change = apply_change(session, plain(edit), dry_run=dry_run)
-    _tell(session, change, f"the system mail account is {word}", output)
+    _tell(session, change, f"{word} the system mail account", output)
 
 
 def _tell(session: Session, change: Outcome, done: str, output: OutputFormat) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from mailctl.model.resolve import Sending
 from mailctl.model.sending import SystemMail
-from mailctl.model.server import SmtpAuth
+from mailctl.model.server import Security, SmtpAuth
 from mailctl.render.servers import address, tls_facts
 from mailctl.render.style import Style
 
@@ -59,7 +59,7 @@ def _server(account: SystemMail, sending: Sending, style: Style) -> Iterator[Fac
         detached = style.yellow(f", a copy of '{account.detached_from}'") if account.detached_from else ""
         yield "server", f"dedicated: {where}{detached}"
     yield "server", f"time-out {sending.endpoint.timeout} s"
-    if not account.server:
+    if not account.server and sending.endpoint.security is not Security.NONE:
         yield from (("tls", fact) for fact in tls_facts(sending.tls, style))
 
 

@@ -64,7 +64,6 @@ def test_a_dedicated_server_with_pop_before_smtp(site: Mailctl) -> None:
         "  utf-8 headers    no\n"
         "  server           dedicated: smtp relay.example.org:25 none\n"
         "                   time-out 10 s\n"
-        "  tls              certificates are verified\n"
         "  pop before smtp  apop pop.example.org:995 tls, as gate\n"
         "                   waits 3 s before sending, time-out 10 s\n"
         "  secret           sysmail/pop-password at env:PASSWORD: there\n"
