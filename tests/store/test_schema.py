@@ -32,7 +32,10 @@ def validator():
     return jsonschema.Draft202012Validator(settings_schema())
 
 
-@pytest.mark.parametrize("text", [BY_HAND, INLINE, INTERLEAVED, "", BY_HAND.replace('"imap"', '"imap4"')])
+ACCOUNT = '[sysmail]\naddress = "a@example.com"\nsmtp.host = "h"\npop_before_smtp.host = "p"\n'
+
+
+@pytest.mark.parametrize("text", [BY_HAND, INLINE, INTERLEAVED, ACCOUNT, "", BY_HAND.replace('"imap"', '"imap4"')])
 def test_valid_files_are_valid_by_the_schema(validator, text):
     assert list(validator.iter_errors(tomllib.loads(text))) == []
 

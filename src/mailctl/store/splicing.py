@@ -1,8 +1,15 @@
 """Values set and removed in TOML text, everything around them left as it is.
 
 tomlkit does the editing, of the keys and values of one section at a time: given the whole text it would take 1.1 ms
-for each server in it. Sections themselves come and go here, with the comments that belong to them: tomlkit takes a
-comment above a header for the end of the table before. What results is not checked here.
+for each server in it. Sections themselves come and go here, with the comments that belong to them, because tomlkit
+takes a comment above a header for the end of the table before: in
+
+    [servers.smtp]
+    host = "smtp.example.com"
+    # the firewall lets only this through
+    [servers.incoming]
+
+it would write a new key of `servers.smtp` below the comment. What results is not checked here.
 """
 
 from __future__ import annotations
