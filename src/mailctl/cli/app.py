@@ -12,6 +12,20 @@ from mailctl.cli.session import Session
 
 _ENTRIES = {
     "server": Entry("The catalogue of mail servers.", group_of("mailctl.cli.server", "server")),
+    "sysmail": Entry(
+        "The account that the organisation's systems send from.", group_of("mailctl.cli.sysmail", "sysmail")
+    ),
+    "send": Entry("Send a message through it.", command_of("mailctl.cli.send", "send", "send")),
+    "sendmail": Entry(
+        "Send like sendmail: a message on standard input.",
+        command_of(
+            "mailctl.cli.sendmail",
+            "sendmail",
+            "sendmail",
+            context_settings={"allow_extra_args": True},
+        ),
+        verbatim=True,
+    ),
     "test": Entry("Prove that sending and receiving work, step by step.", group_of("mailctl.cli.testing", "test")),
     "secret": Entry("Where secrets live, and whether they are there.", group_of("mailctl.cli.secret", "secret")),
     "config": Entry("The settings file.", group_of("mailctl.cli.config", "config")),
