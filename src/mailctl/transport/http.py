@@ -1,0 +1,322 @@
+"""HTTP, guarded: one deadline for a request and its whole answer, a cap on the answer, no redirects, no cookies.
+
+    client = HttpClient(protocol="graph", timeout_seconds=30, deadline=Deadline.never(), redactor=redactor)
+    reply = client.request("GET", "https://graph.microsoft.com/v1.0/me", headers={"Authorization": "Bearer …"})
+
+Plain http is for loopback addresses alone. The system's proxies are used (`HTTPS_PROXY`, `NO_PROXY`); credentials of
+`.netrc` and authorities of `REQUESTS_CA_BUNDLE` are not. requests and urllib3 write whole URLs, in which secrets may
+stand, into their log and exceptions: their log is shut, and their exceptions end here.
+"""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
+
+from msgspec import Struct
+
+from mailctl.errors import MailError, NetworkError, ProtocolError
+from mailctl.model.values import ascii_host
+from mailctl.protocol.reasons import Reason
+from mailctl.protocol.redact import Redactor
+from mailctl.transport import dial
+from mailctl.transport.faults import find_mail_error
+from mailctl.transport.http_connection import Clock, Connector, TimedSocket, TimedTlsSocket
+from mailctl.transport.limits import Deadline, Limits
+from mailctl.transport.trace import Speaker, Trace
+from mailctl.transport.watch import Watch
+
+if TYPE_CHECKING:
+    import requests
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_READ_BYTES = 64 * 1024
+_SHOWN_BYTES = 32 * 1024
+_LONGER_THAN_ANY_LEVEL = logging.CRITICAL + 1
+
+
+class HttpReply(Struct, frozen=True):
+    """An answer. `headers`: by lower-case name. `shown`: status line and body without secrets, for people."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    shown: bytes
+
+
+class HttpClient:
+    """Requests to one server, and to those that it names, over connections that are kept.
+
+    `protocol` names the client in stages and transcripts. `timeout_seconds` bounds each request with its answer, to
+    which long bodies add what they may take; `deadline` bounds everything. `redactor` knows the secrets.
+    """
+
+    def __init__(
+        self,
+        *,
+        protocol: str,
+        timeout_seconds: float,
+        deadline: Deadline,
+        redactor: Redactor,
+        trace: Trace | None = None,
+        ca_file: str | None = None,
+        limits: Limits | None = None,
+        resolve: dial.Resolve = dial.resolve,
+    ) -> None:
+        self.redactor = redactor
+        self.has_sent_request = False
+        """Whether the last request was handed over whole: the server may have acted upon it."""
+        self._protocol = protocol
+        self._timeout_seconds = timeout_seconds
+        self._deadline = deadline
+        self._limits = limits or Limits()
+        self._trace = trace
+        self._clock = Clock(deadline)
+        self._connector = Connector(self._clock, protocol=protocol, ca_file=ca_file, trace=trace, resolve=resolve)
+        self._prepared: dict[tuple[str, int], TimedSocket | TimedTlsSocket] = {}
+        self._opened: requests.Session | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for connected in self._prepared.values():
+            connected.close()
+        if self._opened is not None:
+            self._opened.close()
+
+    def connect(self, url: str, watch: Watch, *, secure: bool = True) -> bool:
+        """Connect ahead of the first request (stages dns, tcp, tls, certificate); `secure`: TLS too, for https.
+
+        Returns False, without stages, where a proxy of the system's stands in between: then the name is not resolved
+        here, nor is it known whether the server answers, before the first request. Raises NetworkError, TLSError.
+        """
+        parts = _parse_url(url)
+        if _find_proxy(url):
+            self.note(f"through the system's proxy to {parts.hostname}")
+            return False
+        host, port = _place(parts)
+        self._clock.deadline = Deadline(self._timeout_seconds, within=self._deadline)
+        connected: TimedSocket | TimedTlsSocket = self._connector.dial(host, port, watch)
+        if secure and parts.scheme == "https":
+            connected = self._connector.secure(connected, host, port, watch)
+        self._prepared[host, port] = connected
+        return True
+
+    def request(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes = b"") -> HttpReply:
+        """Return the answer, whatever its status: a redirect is one, too.
+
+        Raises NetworkError, TLSError, ProtocolError; `has_sent_request` then tells whether the request was handed
+        over.
+        """
+        from urllib3.exceptions import HTTPError
+
+        parts = _parse_url(url)
+        seconds = self._timeout_seconds + len(body) / self._limits.bulk_bytes_per_second
+        self._clock.deadline = Deadline(seconds, within=self._deadline)
+        self.has_sent_request = False
+        self._say(Speaker.CLIENT, f"{method} {_shown_url(parts)}" + f" ({len(body)} bytes)" * bool(body))
+        proxy = _find_proxy(url)
+        failure: MailError
+        try:
+            with self._session.request(
+                method,
+                url,
+                headers=dict(headers),
+                data=body,
+                proxies={parts.scheme: proxy} if proxy else {},
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                return self._reply(response)
+        except (OSError, HTTPError, http.client.HTTPException) as error:
+            failure = self._translate(error, f"with {parts.hostname}")
+        # Outside of the handler, so that it does not carry the library's exception, with its URL, along.
+        self.note(failure.message)
+        raise failure
+
+    def _reply(self, response: requests.Response) -> HttpReply:
+        body = bytearray()
+        for piece in response.iter_content(_READ_BYTES):
+            body += piece
+            if len(body) > self._limits.reply_bytes:
+                raise ProtocolError("the server's answer does not end", reason=Reason.REPLY_TOO_LONG)
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        line = f"HTTP {response.status_code} {response.reason or ''}".rstrip()
+        self._say(Speaker.SERVER, line)
+        shown = line.encode() + b"\r\n" * bool(body) + bytes(body)
+        return HttpReply(response.status_code, headers, bytes(body), self._redacted(shown))
+
+    @property
+    def _session(self) -> requests.Session:
+        if self._opened is None:
+            self._opened = _open_session(self)
+        return self._opened
+
+    def open_connection(self, host: str, port: int) -> socket.socket:
+        """Return a connection for urllib3 to speak over: the one that was made ahead, or a new one."""
+        return self._prepared.pop((host, port), None) or self._connector.dial(host, port, Watch())
+
+    def secure_connection(self, connected: socket.socket, host: str, port: int) -> ssl.SSLSocket:
+        """Return a connection secured, unless it is already."""
+        if isinstance(connected, ssl.SSLSocket):
+            return connected
+        return self._connector.secure(connected, host, port, Watch())
+
+    def _translate(self, error: Exception, doing: str) -> MailError:
+        if self._clock.deadline.has_passed:
+            return NetworkError(f"no complete answer in time ({doing})", reason=Reason.TIMED_OUT)
+        for cause in _causes(error):
+            if isinstance(cause, http.client.RemoteDisconnected | http.client.IncompleteRead):
+                return NetworkError(f"the server closed the connection ({doing})", reason=Reason.CLOSED)
+            if isinstance(cause, OSError) and str(cause).startswith("Tunnel connection failed"):
+                return NetworkError(
+                    f"the proxy does not connect ({doing})",
+                    reason=Reason.FORBIDDEN,
+                    reply=self._redacted(str(cause).encode()),
+                )
+            if type(cause).__module__.partition(".")[0] not in ("requests", "urllib3"):
+                found = find_mail_error(cause, doing)
+                if found:
+                    return found
+        return ProtocolError(f"what answers does not speak HTTP as it should ({doing})", reason=Reason.PROTOCOL)
+
+    def _redacted(self, text: bytes) -> bytes:
+        if len(text) <= _SHOWN_BYTES:
+            return self.redactor.redact(text)
+        # Half a secret is not recognised, so what is near the cut goes, too.
+        return self.redactor.redact(text[:_SHOWN_BYTES])[: -_SHOWN_BYTES // 2] + b"[...]"
+
+    def _say(self, speaker: Speaker, text: str) -> None:
+        if self._trace:
+            self._trace.add(speaker, self._protocol, self._redacted(text.encode()))
+
+    def note(self, text: str) -> None:
+        """Add to the transcript what is not said on the wire."""
+        if self._trace:
+            self._trace.note(self._protocol, self._redacted(text.encode()).decode("utf-8", "replace"))
+
+
+def _open_session(client: HttpClient) -> requests.Session:
+    """Return a session whose connections are the client's. requests and urllib3 take long to load: not before."""
+    from http.cookiejar import DefaultCookiePolicy
+
+    import requests
+    from requests.adapters import HTTPAdapter
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+    logging.getLogger("urllib3").setLevel(_LONGER_THAN_ANY_LEVEL)
+
+    class PlainConnection(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            return client.open_connection(self.host, self.port)
+
+        def request(self, *args: Any, **kwargs: Any) -> None:
+            super().request(*args, **kwargs)
+            client.has_sent_request = True
+
+    class SecureConnection(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return client.open_connection(self.host, self.port)
+
+        def connect(self) -> None:
+            HTTPConnection.connect(self)  # through a proxy, if there is one
+            assert self.sock
+            host, port = self._tunnel_host or self.host, self._tunnel_port or self.port
+            self.sock = client.secure_connection(self.sock, host, port)
+            self.is_verified = True
+
+        def request(self, *args: Any, **kwargs: Any) -> None:
+            super().request(*args, **kwargs)
+            client.has_sent_request = True
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = PlainConnection
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = SecureConnection
+
+    class Adapter(HTTPAdapter):
+        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+            super().init_poolmanager(*args, **kwargs)
+            self.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+
+        def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+            manager = super().proxy_manager_for(proxy, **kwargs)
+            manager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+            return manager
+
+        def cert_verify(self, *_: Any) -> None:
+            """Nothing: the connections come verified."""
+
+    session = requests.Session()
+    session.trust_env = False
+    session.headers.clear()
+    session.headers.update({"User-Agent": "mailctl", "Accept": "application/json", "Accept-Encoding": "identity"})
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.mount("https://", Adapter())
+    session.mount("http://", Adapter())
+    return session
+
+
+def _parse_url(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = SplitResult("", "", "", "", ""), None
+    allowed = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+    if not allowed or not parts.hostname or port == 0 or parts.username is not None:
+        raise ProtocolError("not an https URL; http is for loopback addresses alone", reason=Reason.PROTOCOL)
+    return parts
+
+
+def _place(parts: SplitResult) -> tuple[str, int]:
+    assert parts.hostname
+    try:
+        host = ascii_host(parts.hostname)
+    except ValueError:
+        raise ProtocolError("the URL's host is no host", reason=Reason.PROTOCOL) from None
+    return host, parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _find_proxy(url: str) -> str | None:
+    """Return the system's proxy for a URL; raises NetworkError if it is of a kind that cannot be used."""
+    from requests.utils import get_environ_proxies, select_proxy
+
+    if urlsplit(url).hostname in _LOOPBACK:
+        return None
+    proxy = select_proxy(url, get_environ_proxies(url))
+    scheme, colon, _ = (proxy or "").partition("://")
+    if colon and scheme.lower() != "http":
+        raise NetworkError(
+            f"the system's proxy is one for {scheme}, which is not supported",
+            reason=Reason.FORBIDDEN,
+            hint="set HTTPS_PROXY to a proxy that is written http://HOST:PORT, or name the host in NO_PROXY",
+        )
+    return proxy
+
+
+def _shown_url(parts: SplitResult) -> str:
+    """Return the URL with the values of its parameters left out, but for OData's own (`$select`)."""
+    query = "&".join(
+        f"{name}={quote(value, safe=',')}" if name.startswith("$") else f"{name}=[...]"
+        for name, value in parse_qsl(parts.query, keep_blank_values=True)
+    )
+    return parts._replace(query=query, fragment="").geturl()
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and what caused it, down to the first cause."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__

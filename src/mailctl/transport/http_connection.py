@@ -1,0 +1,153 @@
+"""How an HTTP connection comes about: the same dialling, TLS and deadlines as those of the mail protocols.
+
+urllib3 asks getaddrinfo, which knows no time-out, tries one address after the other, and has time-outs per read, which
+an answer that drips never reaches. So the sockets that it speaks over are made here.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import Any
+
+from mailctl.errors import MailError, TLSError
+from mailctl.model.report import Stage
+from mailctl.model.server import TlsOptions
+from mailctl.transport import dial, tls
+from mailctl.transport.limits import Deadline
+from mailctl.transport.trace import Trace
+from mailctl.transport.watch import Watch
+
+
+class Clock:
+    """The deadline of the request at hand. Every read and write of a connection keeps it."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self.deadline = deadline
+
+
+class TimedSocket(socket.socket):
+    """A connection in the clear that keeps the deadline of its clock."""
+
+    clock: Clock
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        self.settimeout(self.clock.deadline.left_seconds())
+        return super().recv_into(buffer, nbytes, flags)
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        self.settimeout(self.clock.deadline.left_seconds())  # of the whole, not of each packet
+        super().sendall(data, flags)
+
+
+class TimedTlsSocket(ssl.SSLSocket):
+    """A secured connection that keeps the deadline of its clock."""
+
+    clock: Clock
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+        self.settimeout(self.clock.deadline.left_seconds())
+        return super().recv_into(buffer, nbytes, flags)
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        self.settimeout(self.clock.deadline.left_seconds())  # sendall is made of these
+        return super().send(data, flags)
+
+
+class Connector:
+    """Makes connections (stages dns, tcp, tls and certificate), for one client. `protocol` names it in stages.
+
+    `ca_file`: authorities to trust in the place of the system's, PEM.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        protocol: str,
+        ca_file: str | None,
+        trace: Trace | None,
+        resolve: dial.Resolve,
+    ) -> None:
+        self._clock = clock
+        self._protocol = protocol
+        self._options = TlsOptions(ca_file=ca_file)
+        self._trace = trace
+        self._resolve = resolve
+
+    def dial(self, host: str, port: int, watch: Watch) -> TimedSocket:
+        """Return a connection in the clear; raises NetworkError."""
+        deadline = self._clock.deadline
+        with watch.stage(Stage.DNS, protocol=self._protocol) as record:
+            resolution = self._resolve(host, port, deadline)
+            record.evidence["addresses"] = [address.ip for address in resolution.addresses]
+            record.evidence["canonical_name"] = resolution.canonical_name
+        with watch.stage(Stage.TCP, protocol=self._protocol) as record:
+            dialler = dial.Dialler(resolution.addresses)
+            try:
+                connected = dialler.connect(deadline, survey=watch.thorough)
+            finally:
+                record.evidence["attempts"] = [attempt.evidence for attempt in dialler.attempts]
+            assert dialler.address
+            record.evidence |= {"address": dialler.address.ip, "family": dialler.address.family_name}
+            for warning in dialler.warnings():
+                record.warn(warning)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._trace:
+            self._trace.note(self._protocol, f"connected to {dialler.address.ip}, port {dialler.address.port}")
+        timed = TimedSocket(fileno=connected.detach())
+        timed.clock = self._clock
+        return timed
+
+    def secure(self, connected: socket.socket, host: str, port: int, watch: Watch) -> TimedTlsSocket:
+        """Return the connection secured; raises TLSError, and the connection is then closed."""
+        failure: TLSError | None = None
+        with watch.stage(Stage.TLS, protocol=self._protocol) as record:
+            record.evidence |= {"sni": None if tls.is_ip_address(host) else host, "mode": "implicit"}
+            try:
+                secured = self._shake_hands(connected, host, port, verify=True)
+            except TLSError as error:
+                if not error.reason.startswith("certificate-"):
+                    raise
+                failure = error
+            else:
+                record.evidence |= tls.session_evidence(secured)
+        with watch.stage(Stage.CERTIFICATE, protocol=self._protocol) as record:
+            record.evidence["verified"] = True
+            if failure is not None:
+                record.evidence |= self._look_again(host, port, failure)
+                raise failure
+            if watch.thorough:
+                from mailctl.transport.certificate import certificate_evidence
+
+                chain = tls.find_certificate_chain(secured)
+                record.evidence |= certificate_evidence(chain, host, verified=True)
+        if self._trace:
+            self._trace.note(self._protocol, f"{secured.version()} with {host}")
+        return secured
+
+    def _shake_hands(self, connected: socket.socket, host: str, port: int, *, verify: bool) -> TimedTlsSocket:
+        context = tls.build_context(self._options, verify=verify)
+        context.sslsocket_class = TimedTlsSocket
+        secured = tls.shake_hands(connected, context, host, self._clock.deadline, f"with {host}:{port}")
+        assert isinstance(secured, TimedTlsSocket)
+        secured.clock = self._clock
+        return secured
+
+    def _look_again(self, host: str, port: int, failure: TLSError) -> dict[str, object]:
+        """Fetch a certificate that did not hold once more, to show what it says: often it is an inspecting proxy's.
+
+        Completes the failure. Nothing is sent on this connection. Returns no evidence if the second look fails.
+        """
+        from mailctl.transport.certificate import certificate_evidence, describe, find_finer_reason
+
+        try:
+            with self._shake_hands(self.dial(host, port, Watch()), host, port, verify=False) as unverified:
+                chain = tls.find_certificate_chain(unverified)
+            evidence = certificate_evidence(chain, host, verified=False)
+            failure.reason = find_finer_reason(chain, host, failure.reason)
+        except (MailError, ValueError, IndexError):
+            return {}
+        failure.details |= evidence
+        failure.message = f"{failure.message}: {describe(failure.reason, evidence)}"
+        return evidence
