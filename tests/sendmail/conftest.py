@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from pathlib import Path
 import pytest
 from tests.doubles.scripted import ScriptedServer
 from tests.doubles.smtp import SmtpServer
+from tests.servers.people import Person
+from tests.servers.postfix import Postfix
 
 from mailctl.sendmail.submission import run
 
@@ -57,6 +60,28 @@ security = "{security}"
             self.configure(server.port, account=account)
             yield server
 
+    def configure_real(self, person: Person, postfix: Postfix) -> None:
+        """Write settings as on a real site: STARTTLS, PLAIN, the password in a file beside them."""
+        folder = self.config.parent
+        shutil.copyfile(postfix.ca_file, folder / "ca.pem")
+        secret = folder / "password"
+        secret.touch(mode=0o600)
+        secret.write_text(person.password)
+        self.config.write_text(f"""\
+[sysmail]
+address = "{person.address}"
+local_recipient = "{person.address}"
+username = "{person.address}"
+password = "file:password"
+[sysmail.smtp]
+host = "localhost"
+port = {postfix.submission_port}
+security = "starttls"
+auth = "plain"
+[sysmail.tls]
+ca_file = "ca.pem"
+""")
+
     def __call__(self, message: bytes | str, *arguments: str) -> Result:
         """Send in this process."""
         self._capsys.readouterr()
@@ -87,3 +112,10 @@ def sendmail(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: py
     sendmail = Sendmail(tmp_path / "mailctl.toml", capsys)
     sendmail.configure()
     return sendmail
+
+
+@pytest.fixture
+def real_account(sendmail: Sendmail, person: Person, postfix: Postfix) -> Person:
+    """Make a new person's account the system mail account, and return the person."""
+    sendmail.configure_real(person, postfix)
+    return person

@@ -20,11 +20,15 @@ Loader = Callable[[], Any]
 
 
 class Entry(NamedTuple):
-    """A command or group that is known by name and help before it is loaded."""
+    """A command or group that is known by name and help before it is loaded.
+
+    `verbatim`: the words after its name are its own to understand, options and `--` too; but for a lone --help.
+    """
 
     help: str
     load: Loader
     hidden: bool = False
+    verbatim: bool = False
 
 
 class _Command(HelpPage, TyperCommand):
@@ -49,7 +53,10 @@ class LazyGroup(HelpPage, TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, listed, rest = super().resolve_command(ctx, args)
-        return name, self._entries[name].load() if name else listed, rest
+        if not name:
+            return name, listed, rest
+        entry = self._entries[name]
+        return name, entry.load(), ["--", *rest] if entry.verbatim and rest != ["--help"] else rest
 
 
 def group_of(module: str, name: str) -> Loader:

@@ -9,12 +9,18 @@ import typer
 from mailctl.cli.session import get_session
 
 
-def sendmail(context: typer.Context) -> int:
+def sendmail(context: typer.Context) -> None:
     """Send a message from standard input through the system mail account, like sendmail.
 
-    Everything after the word is given to `mailctl-sendmail`, whose options (-t, -i, -f, -F, …) `mailctl-sendmail
-    --help` explains; exit codes are those of sysexits.h.
+    Everything after the word goes to `mailctl-sendmail`, whose --help explains the options (-t, -i, -f, -F, …); exit
+    codes are those of sysexits.h.
+
+    Examples:
+
+      echo "Subject: hello" | mailctl sendmail you@example.org
+
+      mailctl sendmail -t -i < message
     """
     from mailctl.sendmail.submission import run
 
-    return run(context.args, sys.stdin.buffer, config=get_session(context).config)
+    raise typer.Exit(run(context.args, sys.stdin.buffer, config=get_session(context).config))
