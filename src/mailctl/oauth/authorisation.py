@@ -1,0 +1,236 @@
+"""Authorisation code with PKCE: the URL that a person opens, and what comes back. RFC 6749, 4.1; RFC 7636; RFC 9207.
+
+`begin_authorisation` makes an attempt, `redeem_code` ends it; in between the person signs in, and the browser's last
+address comes back by the listener of `browser`, or pasted (`parse_redirect`), possibly in another run of the program.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import socket
+import time
+from collections.abc import Sequence
+from typing import Any, Self
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import msgspec
+from msgspec import Struct
+
+from mailctl.errors import AuthenticationError, InvalidValueError, Problem
+from mailctl.model.oauth import OAuthClient, Provider
+from mailctl.model.secret import Secret
+from mailctl.oauth.endpoints import named_https, require_safe
+from mailctl.oauth.explanations import Act
+from mailctl.oauth.reasons import OAuthReason
+from mailctl.oauth.refusals import Occasion, refusal_error
+from mailctl.oauth.registration import Registration
+from mailctl.oauth.tokens import TokenReply
+
+PENDING_SECONDS = 600
+"""How long an attempt may take; codes live no longer (RFC 6749, 4.1.2)."""
+
+_VERIFIER_CHARACTERS = 64  # RFC 7636, 4.1: 43 to 128
+
+
+class PendingAuthorisation(Struct, frozen=True, kw_only=True):
+    """An attempt that waits for the person. `url`: what they open. `created_at`: Unix time.
+
+    It is kept as a secret: with the verifier, whoever sees the code has the grant.
+    """
+
+    client_name: str
+    url: str
+    redirect_uri: str
+    scopes: tuple[str, ...]
+    state: str
+    verifier: Secret
+    created_at: float
+
+    def to_secret(self) -> Secret:
+        return Secret(msgspec.json.encode(self, enc_hook=_reveal).decode())
+
+    @classmethod
+    def from_secret(cls, text: Secret) -> Self:
+        """Return what `to_secret` was made of. Raises AuthenticationError where it cannot be read."""
+        try:
+            return msgspec.json.decode(text.reveal(), type=cls, dec_hook=_conceal)
+        except msgspec.DecodeError:
+            pass
+        raise _expired("the attempt that was begun cannot be read")
+
+    def require_current(self) -> None:
+        """Raise AuthenticationError of reason `authorisation-expired` after PENDING_SECONDS."""
+        if not 0 <= time.time() - self.created_at < PENDING_SECONDS:
+            raise _expired(f"the attempt was begun more than {PENDING_SECONDS // 60} minutes ago")
+
+
+class Callback(Struct, frozen=True):
+    """What an authorisation endpoint says through the browser: each parameter once."""
+
+    parameters: dict[str, str]
+
+    def answers(self, pending: PendingAuthorisation) -> bool:
+        """Whether it bears the attempt's state, which nobody else can know."""
+        return hmac.compare_digest(self.parameters.get("state", "").encode(), pending.state.encode())
+
+    def get_code(self, pending: PendingAuthorisation, client: OAuthClient) -> Secret:
+        """Return the code. Raises AuthenticationError: `issuer-mismatch`, or what the provider refused for."""
+        self._require_issuer(client)
+        if "error" in self.parameters:
+            occasion = Occasion.of(Act.AUTHORISE, client, pending.scopes, redirect_uri=pending.redirect_uri)
+            raise refusal_error(self.parameters, occasion)
+        return Secret(self.parameters["code"])
+
+    def _require_issuer(self, client: OAuthClient) -> None:
+        """Compare scheme, host and port: no setting tells the issuer's whole name, whose host is the endpoint's."""
+        issuer = self.parameters.get("iss")
+        if issuer is None:
+            return
+        try:
+            found, expected = urlsplit(issuer), urlsplit(client.endpoints.authorize or "")
+            same = (found.scheme, found.hostname, found.port) == (expected.scheme, expected.hostname, expected.port)
+        except ValueError:
+            same = False
+        if not same:
+            raise AuthenticationError(
+                "the answer comes from another authorisation server than the one that was asked",
+                reason=OAuthReason.ISSUER_MISMATCH,
+                hint="nothing was authorised; authorise again, and if it stays so, somebody may be in between",
+            )
+
+
+def begin_authorisation(
+    client: OAuthClient, scopes: Sequence[str], redirect_uri: str, *, username: str | None = None
+) -> PendingAuthorisation:
+    """Begin an attempt, with a verifier and a state of its own. `username`: whom the sign-in page proposes."""
+    from oauthlib.oauth2 import WebApplicationClient  # type: ignore[import-untyped]  # the package has no types
+
+    endpoint = client.endpoints.authorize or ""
+    require_safe(endpoint)
+    grant = WebApplicationClient(client.client_id)
+    verifier = grant.create_code_verifier(_VERIFIER_CHARACTERS)
+    state = secrets.token_urlsafe(24)
+    url = grant.prepare_request_uri(
+        named_https(endpoint),
+        redirect_uri=redirect_uri,
+        scope=list(scopes),
+        state=state,
+        code_challenge=grant.create_code_challenge(verifier, "S256"),
+        code_challenge_method="S256",
+        login_hint=username,
+        **_lasting_access(client, scopes),
+    )
+    return PendingAuthorisation(
+        client_name=client.name,
+        url=url if endpoint.startswith("https") else "http" + url.removeprefix("https"),
+        redirect_uri=redirect_uri,
+        scopes=tuple(scopes),
+        state=state,
+        verifier=Secret(verifier),
+        created_at=time.time(),
+    )
+
+
+def _lasting_access(client: OAuthClient, scopes: Sequence[str]) -> dict[str, str]:
+    """Return the parameters that bring a refresh token, each time anew."""
+    if client.provider is Provider.GOOGLE:
+        return {"access_type": "offline", "prompt": "consent"}
+    if client.provider is Provider.CUSTOM and "offline_access" in scopes:
+        return {"prompt": "consent"}  # OpenID Connect Core, 11
+    return {}
+
+
+def loopback_redirect_uri(client: OAuthClient, port: int) -> str:
+    """Return the redirect URI on a port of 127.0.0.1.
+
+    Entra registers `http://localhost` and minds no port; an address in its place has to be registered with an editor
+    (learn.microsoft.com/entra/identity-platform/reply-url, "Localhost exceptions").
+    """
+    host = "localhost" if client.provider is Provider.MICROSOFT else "127.0.0.1"
+    return f"http://{host}:{port}"
+
+
+def paste_redirect_uri(client: OAuthClient) -> str:
+    """Return a redirect URI on a free port, where nobody listens: the browser's address line is all that is wanted."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return loopback_redirect_uri(client, free.getsockname()[1])
+
+
+def find_callback(query: str) -> Callback | None:
+    """Return what a query string says; None if it has neither a code nor an error, or anything twice."""
+    try:
+        fields = parse_qs(query, keep_blank_values=True, strict_parsing=True, max_num_fields=64)
+    except ValueError:
+        return None
+    if any(len(values) > 1 for values in fields.values()) or not any(fields.get(name) for name in ("code", "error")):
+        return None
+    return Callback({name: values[0] for name, values in fields.items()})
+
+
+def parse_redirect(text: str, pending: PendingAuthorisation, client: OAuthClient) -> Secret:
+    """Return the code from what a person pasted: the whole address, its query, or the code alone.
+
+    Raises InvalidValueError, which quotes nothing of it; AuthenticationError: `state-mismatch` for an address of
+    another attempt, `issuer-mismatch`, or what the provider refused for.
+    """
+    pasted = "".join(text.split())  # a terminal breaks long lines
+    is_address = "://" in pasted
+    callback = find_callback(urlsplit(pasted).query if is_address else pasted.removeprefix("?"))
+    if callback is None:
+        if is_address or not pasted or not pasted.isprintable():
+            raise InvalidValueError(
+                [Problem("redirected address", "it holds neither a code nor an error")],
+                hint="paste the whole address that the browser ended at; it begins with " + pending.redirect_uri,
+            )
+        return Secret(unquote(pasted))
+    if "state" in callback.parameters and not callback.answers(pending):
+        raise AuthenticationError(
+            "the address that was pasted belongs to another attempt",
+            reason=OAuthReason.STATE_MISMATCH,
+            hint="open the address of this attempt, and paste the one where the browser ends then",
+        )
+    return callback.get_code(pending, client)
+
+
+def redeem_code(
+    registration: Registration, pending: PendingAuthorisation, code: Secret, *, timeout_seconds: float = 30
+) -> TokenReply:
+    """Exchange a code for tokens. Raises as `token_endpoint.fetch_token`."""
+    from oauthlib.oauth2 import WebApplicationClient
+
+    from mailctl.oauth.token_endpoint import fetch_token
+
+    occasion = Occasion.of(
+        Act.REDEEM,
+        registration.client,
+        pending.scopes,
+        redirect_uri=pending.redirect_uri,
+        secrets=(code, pending.verifier, registration.secret),
+    )
+    return fetch_token(
+        registration,
+        WebApplicationClient(registration.client.client_id),
+        {"code": code.reveal(), "code_verifier": pending.verifier.reveal()},
+        occasion,
+        redirect_uri=pending.redirect_uri,
+        timeout_seconds=timeout_seconds,
+    )
+
+
+def _expired(message: str) -> AuthenticationError:
+    return AuthenticationError(
+        message, reason=OAuthReason.AUTHORISATION_EXPIRED, hint="begin again with `mailctl oauth authorize`"
+    )
+
+
+def _reveal(value: Any) -> str:
+    if isinstance(value, Secret):
+        return value.reveal()
+    raise TypeError(type(value).__name__)
+
+
+def _conceal(kind: type, value: Any) -> Any:
+    if kind is Secret and isinstance(value, str):
+        return Secret(value)
+    raise TypeError(kind.__name__)
