@@ -134,7 +134,7 @@ def post_form(url: str, registration: Registration, form: Form, occasion: Occasi
                     return None
                 return _read(reply, occasion)
 
-        return speak(ask, deadline, _doing(url))
+        return speak(ask, _doing(url))
 
     return _first_accepted(registration, ask_as)
 
@@ -163,7 +163,7 @@ def _ask_in_turn(
                     session.register_compliance_hook(hook, check)
                 return _token_reply(ask(session, name, identity, deadline.left_seconds()), occasion)
 
-        return speak(call, deadline, _doing(url))
+        return speak(call, _doing(url))
 
     return ask_as(_NOBODY) if anonymous else _first_accepted(registration, ask_as)
 
@@ -222,4 +222,4 @@ def _token_reply(token: Mapping[str, Any], occasion: Occasion) -> TokenReply:
 
 
 def _doing(url: str) -> str:
-    return f"while asking {urlsplit(url).netloc} for a token"
+    return f"while asking {urlsplit(url).netloc}"
