@@ -31,6 +31,9 @@ from mailctl.transport.watch import Watch
 
 _PIPELINE_COMMANDS_MAX = 100
 """So many answers fit into any receive buffer: the server is never kept from reading by its own writing."""
+_JUDGED_BYTES_PER_SECOND, _JUDGING_SECONDS_MAX = 64 * 1024, 600
+"""After the final dot a message may still be in buffers on the way, and then be searched for what is evil: giving up
+too early makes duplicates, and RFC 5321 (4.5.3.2.6) allows ten minutes."""
 _QUEUE_ID = re.compile(rb"queued as <?([\w.-]+)|\bid=([\w-]+)|Ok:? queued,? id ([\w-]+)", re.IGNORECASE)
 
 
@@ -150,6 +153,7 @@ class SmtpSession:
             if early:
                 raise self._transport.refusal(early, "broke the message off", Reason.MESSAGE_REFUSED) from error
             raise
+        wire.begin_reply(extra_seconds=min(content.size / _JUDGED_BYTES_PER_SECOND, _JUDGING_SECONDS_MAX))
         try:
             reply = self._transport.read_reply()
         except MailError as error:

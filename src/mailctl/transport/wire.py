@@ -93,9 +93,9 @@ class Wire:
 
     # Commands and replies
 
-    def begin_reply(self) -> None:
+    def begin_reply(self, *, extra_seconds: float = 0.0) -> None:
         """Start the deadline and the cap of a command with its reply anew; for each of several in a pipeline."""
-        self._command = Deadline(self._timeout_seconds, within=self._whole)
+        self._command = Deadline(self._timeout_seconds + extra_seconds, within=self._whole)
         self._reply_bytes = 0
         self._reply_lines = 0
 

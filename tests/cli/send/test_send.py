@@ -272,10 +272,16 @@ def test_smtputf8_is_asked_for_only_where_an_address_needs_it(mailctl: Mailctl, 
     assert server.received.isascii()
 
 
-def test_a_slow_line_is_no_stall(mailctl: Mailctl, set_sysmail: SetSysmail, postfix: Postfix, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("size", "bytes_per_second"),
+    [(25_000_000, 3_400_000), (1_000_000, 120_000)],
+    ids=["large", "swallowed whole by buffers on the way"],
+)
+def test_a_slow_line_is_no_stall(
+    mailctl: Mailctl, set_sysmail: SetSysmail, postfix: Postfix, tmp_path: Path, size: int, bytes_per_second: int
+) -> None:
     big = tmp_path / "big.bin"
-    big.write_bytes(os.urandom(25_000_000))
-    bytes_per_second = 3_400_000
+    big.write_bytes(os.urandom(size))
     with DelayProxy(postfix.smtp_port, bytes_per_second=bytes_per_second) as slow:
         set_sysmail(slow.port)
         mailctl.must("send", "--to", ALICE.address, "--attach", big)
