@@ -10,9 +10,10 @@ from enum import StrEnum
 from msgspec import Struct, field
 
 from mailctl.errors import NotFoundError, Problem
+from mailctl.model.oauth import OAuthClient
 from mailctl.model.sending import SystemMail
 from mailctl.model.server import Server, SmtpAuth
-from mailctl.model.values import FilePath, Namespace, Reference
+from mailctl.model.values import FilePath, Namespace, Reference, shown
 
 SCHEMA_VERSION = 1
 
@@ -29,7 +30,8 @@ class SecretOptions(Struct, frozen=True, kw_only=True):
 
     `backend`: None means the keyring where the machine has one. `key_file` or `passphrase_from` open the vault.
     `namespace`: keeps the keyring entries of two settings files apart; made when the first secret is stored.
-    `named`: secrets stored under a name of their own by `secret set`, as name → reference.
+    `named`: secrets stored under a name of their own by `secret set`, as name → reference. `grants`: those of mailboxes
+    authorised by OAuth, as target (`sysmail`, `server:CODE/USERNAME`, …) → reference.
     """
 
     backend: SecretBackend | None = None
@@ -37,6 +39,7 @@ class SecretOptions(Struct, frozen=True, kw_only=True):
     passphrase_from: Reference | None = None
     namespace: Namespace | None = None
     named: dict[str, Reference] = {}
+    grants: dict[str, Reference] = {}
 
     def conflicts(self) -> Iterator[Problem]:
         if self.key_file and self.passphrase_from:
@@ -47,16 +50,24 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Everything that the settings file holds, complete and valid."""
 
     schema_version: int = SCHEMA_VERSION
+    oauth_clients: tuple[OAuthClient, ...] = ()
     servers: tuple[Server, ...] = ()
     sysmail: SystemMail | None = None
     secrets: SecretOptions = field(default_factory=SecretOptions)
 
     def conflicts(self) -> Iterator[Problem]:
-        counts = Counter(server.code for server in self.servers)
+        codes = Counter(server.code for server in self.servers)
         for index, server in enumerate(self.servers):
-            if counts[server.code] > 1:
-                yield Problem(f"servers[{index}].code", f"'{server.code}' is borne by {counts[server.code]} servers")
-
+            if codes[server.code] > 1:
+                yield Problem(f"servers[{index}].code", f"'{server.code}' is borne by {codes[server.code]} servers")
+        names = Counter(client.name for client in self.oauth_clients)
+        for index, client in enumerate(self.oauth_clients):
+            if names[client.name] > 1:
+                message = f"'{client.name}' is borne by {names[client.name]} OAuth clients"
+                yield Problem(f"oauth_clients[{index}].name", message)
+        for index, server in enumerate(self.servers):
+            if server.oauth_client and self.find_oauth_client(server.oauth_client) is None:
+                yield Problem(f"servers[{index}].oauth_client", _unregistered(server.oauth_client))
         if self.sysmail and self.sysmail.server:
             yield from self._catalogue_problems(self.sysmail, self.sysmail.server)
 
@@ -82,3 +93,27 @@ class Settings(Struct, frozen=True, kw_only=True):
             hint = f"did you mean {' or '.join(near)}?" if near else "`mailctl server list` shows the codes"
             raise NotFoundError(f"there is no server with the code '{code}'", hint=hint, details={"server": code})
         return server
+
+    def find_oauth_client(self, name: str) -> OAuthClient | None:
+        name = unicodedata.normalize("NFC", name)
+        return next((client for client in self.oauth_clients if client.name == name), None)
+
+    def get_oauth_client(self, name: str) -> OAuthClient:
+        """Return the OAuth client of that name, or raise NotFoundError, which names near ones and how to add one."""
+        client = self.find_oauth_client(name)
+        if client is None:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, [client.name for client in self.oauth_clients], n=3)
+            meant = f"did you mean {' or '.join(near)}? " if near else ""
+            raise NotFoundError(
+                _unregistered(name), hint=f"{meant}{ADD_OAUTH_CLIENT} adds one", details={"oauth_client": name}
+            )
+        return client
+
+
+ADD_OAUTH_CLIENT = "`mailctl oauth client add NAME --provider google|microsoft|custom --client-id ID`"
+
+
+def _unregistered(name: str) -> str:
+    return f"no OAuth client {shown(name)} is registered"
