@@ -46,6 +46,7 @@ def main() -> NoReturn:
     """Run the command line of this process, and end it with the exit code."""
     # The process is too short for anything to be worth collecting; imports alone would set it off several times.
     gc.disable()
+    _import_msgspec()
     from mailctl.sendmail.submission import run
 
     code = run(sys.argv[1:], sys.stdin.buffer if sys.stdin else BytesIO())
@@ -53,3 +54,15 @@ def main() -> NoReturn:
         stream.flush()
     # Python's own farewell, object by object, would take as long as the TLS handshake and the login together.
     os._exit(code)
+
+
+def _import_msgspec() -> None:
+    """Import msgspec without typing_extensions, which brings inspect and costs a tenth of a whole delivery.
+
+    msgspec does without it where it is not installed, as typing has all of it from Python 3.11 on. Here Typer has
+    installed it; None in sys.modules makes its import fail (the Python Language Reference, 5.3.1).
+    """
+    sys.modules["typing_extensions"] = None  # type: ignore[assignment]  # typeshed does not know of None
+    import msgspec  # noqa: F401
+
+    del sys.modules["typing_extensions"]
