@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from mailctl.model.decode import decode_or_raise
+from mailctl.model.oauth import OAuthClient
 from mailctl.model.sending import SystemMail
 from mailctl.model.server import IncomingAuth, Security, Server, SmtpAuth, TlsOptions
 from mailctl.model.settings import SecretOptions
@@ -89,7 +90,7 @@ edits = st.one_of(
     st.tuples(st.just("delete"), indices),
     st.tuples(st.just("rename"), indices, codes),
     st.tuples(st.just("name"), indices, texts),
-    st.tuples(st.just("client"), indices, st.none() | texts),
+    st.tuples(st.just("clients"), st.lists(codes, max_size=3, unique=True), st.integers(1, 9)),
     st.tuples(st.just("smtp"), indices, st.integers(1, 65535), st.sampled_from(Security), st.sampled_from(SmtpAuth)),
     st.tuples(st.just("incoming"), indices, st.integers(10, 120), st.sampled_from(IncomingAuth)),
     st.tuples(st.just("tls"), indices, st.booleans(), st.none() | st.just("ca.pem"), st.sampled_from([(), ("p",)])),
@@ -120,6 +121,10 @@ def edited(before, edit, origins):  # noqa: C901 (one branch for each kind of ed
     if kind == "account":
         given = values[0] is not None and {"address": "a@b.c", "smtp": {"host": "h"}} | values[0]
         return replace(before, sysmail=decode_or_raise(SystemMail, given) if given else None)
+    if kind == "clients":
+        url = f"https://login.example.org/{values[1]}"
+        clients = ({"name": name, "provider": "custom", "client_id": "id", "token_url": url} for name in values[0])
+        return replace(before, oauth_clients=tuple(decode_or_raise(OAuthClient, client) for client in clients))
     if kind == "add":
         code, index = values
         if before.find_server(code) or code.startswith("-"):
@@ -144,8 +149,6 @@ def edited(before, edit, origins):  # noqa: C901 (one branch for each kind of ed
         servers[index] = replace(server, code=values[1])
     elif kind == "name":
         servers[index] = replace(server, name=values[1])
-    elif kind == "client":
-        servers[index] = replace(server, oauth_client=values[1])
     elif kind == "smtp":
         port, security, auth = values[1:]
         servers[index] = replace(server, smtp=replace(server.smtp, port=port, security=security, auth=auth))

@@ -225,7 +225,7 @@ def test_an_entry_is_added_to_any_file_without_entries(settings_file, write, mak
 def test_windows_line_ends_stay(settings_file, write, make_server, adding):
     write(BY_HAND.replace("\n", "\r\n"))
     settings_file.change(adding(make_server("a", tls={"verify": False})))
-    settings_file.change(lambda s: edit_server(0, oauth_client="google", tls=TlsOptions(verify=False))(s))
+    settings_file.change(lambda s: edit_server(0, name="K", tls=TlsOptions(verify=False))(s))
     content = settings_file.path.read_bytes()
     assert content.count(b"\n") == content.count(b"\r\n")
     assert b'code = "a"\r\n' in content
@@ -257,7 +257,7 @@ def test_other_tables_are_made_filled_and_removed(settings_file, write):
 
 @pytest.mark.parametrize("name", ['"', "\\", "tab\there", "🐍", "\u00ad", "'''", '"""', "é"])
 def test_every_text_comes_back_as_it_was(settings_file, make_server, adding, name):
-    server = replace(make_server("a"), name=name, oauth_client=name)
+    server = replace(make_server("a"), name=name)
     if "\t" in name:
         server = replace(server, name="no control characters")
     settings_file.change(adding(server))

@@ -184,6 +184,6 @@ def test_every_collection_is_an_array_of_tables_with_a_key():
 def test_what_is_no_unicode_text_is_refused_and_nothing_changes(settings_file, make_server, adding):
     settings_file.change(adding(make_server("a")))
     before = text_of(settings_file)
-    with pytest.raises(SettingsWriteError, match=r"'oauth_client = \"b\\udcff\"' cannot be written .* Unicode"):
-        settings_file.change(adding(replace(make_server("b"), oauth_client="b\udcff")))
+    with pytest.raises(SettingsWriteError, match=r"'\"b\\udcff\" = \"env:X\"' cannot be written .* Unicode"):
+        settings_file.change(lambda settings: replace(settings, secrets=SecretOptions(named={"b\udcff": "env:X"})))
     assert text_of(settings_file) == before

@@ -5,19 +5,11 @@ A value that no page of the provider confirms is listed in `unconfirmed`, and th
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Any, NamedTuple
 
 from mailctl.errors import InvalidValueError, NotFoundError, Problem
+from mailctl.model.oauth import Provider
 from mailctl.model.server import IncomingProtocol, Security
-
-
-class Provider(StrEnum):
-    """An OAuth provider; `custom` is one whose endpoints are given by the administrator."""
-
-    GOOGLE = "google"
-    MICROSOFT = "microsoft"
-    CUSTOM = "custom"
 
 
 class Endpoint(NamedTuple):

@@ -1,7 +1,7 @@
 """The places in the settings that name a secret, each under the name by which `secret status` lists it.
 
-A secret of an entry is called after it, `server:CODE/client-key-passphrase`, `sysmail/password`; one that was stored
-under a name of its own has neither `:` nor `/` in it.
+A secret of an entry is called after it, `server:CODE/client-key-passphrase`, `oauth-client:NAME/secret`; one that was
+stored under a name of its own has neither `:` nor `/` in it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from mailctl.errors import InvalidValueError, NotFoundError, Problem
+from mailctl.model.oauth import OAuthClient, Provider
 from mailctl.model.secret import SecretRef, parse_secret_ref
 from mailctl.model.sending import SystemMail
 from mailctl.model.server import Server
@@ -78,6 +79,8 @@ def parse_free_name(name: str) -> str:
 
 
 def _entry_slots(settings: Settings) -> Iterator[SecretSlot]:
+    for client in settings.oauth_clients:
+        yield from _client_slots(client)
     for server in settings.servers:
         if server.tls.client_key:
             passphrase = server.tls.client_key_passphrase
@@ -88,6 +91,17 @@ def _entry_slots(settings: Settings) -> Iterator[SecretSlot]:
             )
     if settings.sysmail:
         yield from _sysmail_slots(settings.sysmail)
+
+
+def _client_slots(client: OAuthClient) -> Iterator[SecretSlot]:
+    name = f"oauth-client:{client.name}"
+    if not client.certificate:
+        yield SecretSlot(f"{name}/secret", _parsed(client.client_secret), _client_put(client.name, "client_secret"))
+    else:
+        yield SecretSlot(f"{name}/key", _parsed(client.key), _client_put(client.name, "key"))
+    if client.provider is not Provider.MICROSOFT:
+        put = _client_put(client.name, "service_account")
+        yield SecretSlot(f"{name}/service-account", _parsed(client.service_account), put)
 
 
 def _sysmail_slots(account: SystemMail) -> Iterator[SecretSlot]:
@@ -116,6 +130,16 @@ def _sysmail_put(field: str, part: str | None = None) -> Callable[[Settings, Sec
         if part:
             changed = {part: replace(getattr(account, part), **changed)}
         return replace(settings, sysmail=replace(account, **changed))
+
+    return put
+
+
+def _client_put(name: str, field: str) -> Callable[[Settings, SecretRef | None], Settings]:
+    def put(settings: Settings, reference: SecretRef | None) -> Settings:
+        present = settings.get_oauth_client(name)
+        changed = replace(present, **{field: str(reference) if reference else None})
+        clients = (changed if client is present else client for client in settings.oauth_clients)
+        return replace(settings, oauth_clients=tuple(clients))
 
     return put
 

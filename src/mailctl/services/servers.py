@@ -13,7 +13,6 @@ from mailctl.errors import (
     AlreadyExistsError,
     ExclusiveSettingsError,
     InvalidValueError,
-    NotFoundError,
     Problem,
     UsageError,
 )
@@ -37,17 +36,8 @@ def build_server(settings: Settings, fields: Mapping[str, Any]) -> Server:
     """Return the server that fields describe; raises InvalidValueError or ExclusiveSettingsError with all problems."""
     server = decode_or_raise(Server, fields)
     if server.oauth_client is not None:
-        require_oauth_client(settings, server.oauth_client)
+        settings.get_oauth_client(server.oauth_client)
     return server
-
-
-def require_oauth_client(_settings: Settings, name: str) -> None:
-    """Raise NotFoundError where no OAuth client of that name is registered."""
-    raise NotFoundError(
-        f"no OAuth client '{name}' is registered",
-        hint="add one with `mailctl oauth client add NAME --provider google|microsoft --client-id ID`",
-        details={"oauth_client": name},
-    )
 
 
 def add_server(fields: Mapping[str, Any], *, if_not_exists: bool = False) -> Edit:

@@ -19,7 +19,7 @@ from mailctl.model.settings import Settings
 from mailctl.services.fields import clear_fields, merge_fields, to_fields
 from mailctl.services.secret_slots import list_slots
 from mailctl.services.secret_state import SecretState, describe_secret
-from mailctl.services.servers import Edit, require_oauth_client
+from mailctl.services.servers import Edit
 
 _WITHOUT_PASSWORD = (SmtpAuth.NONE, SmtpAuth.EXTERNAL)
 
@@ -46,7 +46,7 @@ def set_sysmail(fields: Mapping[str, Any], *, clear: Sequence[str] = (), oauth_c
         wanted = merge_fields(base, fields)
         _require_compatible(wanted, fields, oauth_client)
         if oauth_client is not None:
-            require_oauth_client(settings, oauth_client)
+            settings.get_oauth_client(oauth_client)
         if wanted.get("server"):
             settings.get_server(str(wanted["server"]))
         _require_whole(wanted)
