@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 
 import pytest
 from tests.doubles.scripted import ScriptedServer
@@ -129,3 +130,10 @@ def test_the_envelopes_sender_is_the_accounts_or_the_one_that_is_given(sendmail,
     with sendmail.server(account=account) as server:
         assert sendmail("From: other@example.net\n\n", *arguments, TO).code == 0
     assert envelope_of(server)[0] == wanted
+
+
+def test_a_user_at_this_machines_bare_name_is_local_as_mailutils_writes_it(sendmail, monkeypatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "web1")
+    with sendmail.server() as server:
+        assert sendmail("To: root@WEB1, root@web1.example.org\n\n", "-oi", "-f", "root@web1", "-t").code == 0
+    assert envelope_of(server) == ("system@example.org", ["admin@example.org", "root@web1.example.org"])

@@ -11,23 +11,29 @@ import functools
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from tests.servers.authorisation_server import AuthorisationServer
 from tests.servers.certificates import CertificateAuthority
+from tests.servers.cron import Cron
 from tests.servers.dovecot import Dovecot
 from tests.servers.people import PEOPLE, Person
 from tests.servers.postfix import Postfix
-from tests.servers.processes import PartMissingError
+from tests.servers.processes import PartMissingError, get_program
 from tests.servers.secret_service import SecretService
 
 MISSING = "real part missing: "
 
-PARTS: dict[str, Callable[[], None]] = {
+PARTS: dict[str, Callable[[], object]] = {
     "dovecot": Dovecot.require,
     "postfix": Postfix.require,
     "keyring": SecretService.require,
     "oidc-provider": AuthorisationServer.require,
+    "cron": Cron.require,
+    "bsd-mailx": functools.partial(get_program, "bsd-mailx"),
+    "git send-email": functools.partial(get_program, "git-send-email", Path("/usr/lib/git-core")),
+    "php": functools.partial(get_program, "php"),
 }
 """What each part needs: a function that raises PartMissingError where the machine lacks it."""
 

@@ -12,6 +12,7 @@ packages="
   dovecot-core dovecot-imapd dovecot-lmtpd dovecot-managesieved dovecot-pop3d dovecot-sieve
   postfix
   curl libauthen-sasl-perl libnet-ssleay-perl msmtp swaks
+  bsd-mailx cron git-email libmailtools-perl php-cli
   tmux
   $*
 "
