@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from mailctl.errors import NotFoundError, SendingDisabledError
+from mailctl.errors import BugError, NotFoundError, SendingDisabledError
+from mailctl.model.oauth import OAuthClient
 from mailctl.model.sending import PopBeforeSmtp, SystemMail
 from mailctl.model.server import IncomingEndpoint, Server, SmtpEndpoint, TlsOptions
 from mailctl.model.settings import Settings
@@ -15,7 +16,8 @@ class Sending(Struct, frozen=True, kw_only=True):
 
     `origin`: what the settings come from, as a test's target names it. `address`: empty where a catalogue server is
     tested by itself. `server`: the catalogue server's code, None for a dedicated one. `envelope_from`: given or the
-    address. `password`: a secret reference.
+    address. `smtp`: None where Microsoft Graph sends (`graph`). `oauth_client`: whose token logs in, in the place of a
+    password; `username` is then the mailbox that it is for. `password`: a secret reference.
     """
 
     origin: str
@@ -27,20 +29,30 @@ class Sending(Struct, frozen=True, kw_only=True):
     local_recipient: str | None
     smtputf8: bool
     server: str | None
-    endpoint: SmtpEndpoint
+    smtp: SmtpEndpoint | None
     tls: TlsOptions
+    oauth_client: OAuthClient | None
+    graph: bool
     username: str | None
     password: str | None
     pop_before_smtp: PopBeforeSmtp | None
 
+    @property
+    def endpoint(self) -> SmtpEndpoint:
+        """The SMTP server; raises BugError where there is none, as with Microsoft Graph."""
+        if self.smtp is None:
+            raise BugError(f"{self.origin} sends through Microsoft Graph, and was asked for its SMTP server")
+        return self.smtp
+
 
 class Receiving(Struct, frozen=True, kw_only=True):
-    """Where mail is fetched from, and with which login. `password`: a secret reference."""
+    """Where mail is fetched from, and the login: by password (a secret reference), or by a token of an OAuth client."""
 
     endpoint: IncomingEndpoint
     tls: TlsOptions
     username: str | None
     password: str | None
+    oauth_client: OAuthClient | None = None
 
 
 def resolve_system_mail(settings: Settings) -> Sending:
@@ -51,7 +63,7 @@ def resolve_system_mail(settings: Settings) -> Sending:
             "the system mail account was never set",
             hint="`mailctl sysmail set --address ADDRESS --server CODE` sets it",
         )
-    endpoint, tls = _server_of(settings, account)
+    smtp, tls, client = _server_of(settings, account)
     return Sending(
         origin="sysmail",
         active=account.active,
@@ -62,10 +74,12 @@ def resolve_system_mail(settings: Settings) -> Sending:
         local_recipient=account.local_recipient,
         smtputf8=account.smtputf8,
         server=account.server,
-        endpoint=endpoint,
+        smtp=smtp,
         tls=tls,
-        username=account.username,
-        password=account.password,
+        oauth_client=client,
+        graph=account.graph,
+        username=account.username or (account.address if client else None),
+        password=None if client else account.password,
         pop_before_smtp=account.pop_before_smtp,
     )
 
@@ -85,8 +99,8 @@ def resolve_sending(settings: Settings) -> Sending:
     return sending
 
 
-def resolve_server(server: Server) -> Sending:
-    """Return how a catalogue server sends by itself: for nobody, and without a login."""
+def resolve_server(server: Server, oauth_client: OAuthClient | None = None) -> Sending:
+    """Return how a catalogue server sends by itself: for nobody, and without a login. `oauth_client`: the server's."""
     return Sending(
         origin=server.code,
         active=True,
@@ -97,8 +111,10 @@ def resolve_server(server: Server) -> Sending:
         local_recipient=None,
         smtputf8=False,
         server=server.code,
-        endpoint=server.smtp,
+        smtp=server.smtp,
         tls=server.tls,
+        oauth_client=oauth_client,
+        graph=False,
         username=None,
         password=None,
         pop_before_smtp=None,
@@ -116,11 +132,21 @@ def resolve_receiving(settings: Settings, sending: Sending) -> Receiving | None:
     if sending.server is None:
         return None
     server = settings.get_server(sending.server)
-    return Receiving(endpoint=server.incoming, tls=server.tls, username=sending.username, password=sending.password)
+    return Receiving(
+        endpoint=server.incoming,
+        tls=server.tls,
+        username=sending.username,
+        password=sending.password,
+        oauth_client=sending.oauth_client,
+    )
 
 
-def _server_of(settings: Settings, account: SystemMail) -> tuple[SmtpEndpoint, TlsOptions]:
-    if account.smtp is not None:
-        return account.smtp, account.tls
-    server = settings.get_server(account.server or "")
-    return server.smtp, server.tls
+def _server_of(settings: Settings, account: SystemMail) -> tuple[SmtpEndpoint | None, TlsOptions, OAuthClient | None]:
+    if account.server is None:
+        return account.smtp, account.tls, _client_of(settings, account.oauth_client)
+    server = settings.get_server(account.server)
+    return server.smtp, server.tls, _client_of(settings, server.oauth_client)
+
+
+def _client_of(settings: Settings, name: str | None) -> OAuthClient | None:
+    return settings.get_oauth_client(name) if name else None

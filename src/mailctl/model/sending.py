@@ -1,7 +1,7 @@
 """Who sends for an organisation, through which server and with which login: the system mail account.
 
-Its server is one of the catalogue, or a dedicated one. A dedicated server may want POP before SMTP in the place of a
-login of its own.
+It sends through a server of the catalogue, through a dedicated one, or through Microsoft Graph. A dedicated server may
+want POP before SMTP in the place of a login of its own; an OAuth client makes the login one by token.
 """
 
 from __future__ import annotations
@@ -25,7 +25,18 @@ from mailctl.model.server import (
     complete_endpoint,
     why_endpoint_field_missing,
 )
-from mailctl.model.values import Code, FilePath, Host, Name, Port, Reference, TimeoutSeconds, Username, WaitSeconds
+from mailctl.model.values import (
+    Code,
+    FilePath,
+    Host,
+    Name,
+    Port,
+    Reference,
+    TimeoutSeconds,
+    Username,
+    WaitSeconds,
+    shown,
+)
 
 
 def _parse_mail_address(text: str) -> str:
@@ -81,7 +92,9 @@ class PopBeforeSmtp(Struct, frozen=True, kw_only=True):
 class SystemMail(Struct, frozen=True, kw_only=True):
     """The system mail account.
 
-    `server`: the code of a catalogue server; or `smtp` with `tls`, a dedicated one. `password`: a secret reference.
+    `server`: the code of a catalogue server; or `smtp` with `tls`, a dedicated one; or `graph`, with `tls.ca_file` at
+    most. `oauth_client`: the name of that which logs in at the dedicated server or at Graph. `username`: with OAuth
+    the mailbox whose token it is, the address by default. `password`: a secret reference.
     `envelope_from`: where bounces go, the address by default. `local_recipient`: who gets mail for a recipient without
     a domain, such as root. `smtputf8`: whether the server takes internationalised headers (RFC 6531); it is asked for
     where this is set and the server offers it. `detached_from`: the code of the catalogue server, deleted since, that
@@ -96,6 +109,8 @@ class SystemMail(Struct, frozen=True, kw_only=True):
     local_recipient: MailAddress | None = None
     smtputf8: bool = False
     server: Code | None = None
+    oauth_client: Code | None = None
+    graph: bool = False
     username: Username | None = None
     password: Reference | None = None
     smtp: SmtpEndpoint | None = None
@@ -105,8 +120,10 @@ class SystemMail(Struct, frozen=True, kw_only=True):
 
     def conflicts(self) -> Iterator[Problem]:
         yield from exclusions(msgspec.to_builtins(self))
-        if not self.server and not self.smtp:
+        if not self.server and not self.smtp and not self.graph:
             yield Problem("server", "is missing: the code of a catalogue server, or a dedicated one (smtp)")
+        if self.graph and not self.oauth_client:
+            yield Problem("oauth_client", "is missing, which Microsoft Graph (graph) needs")
         if self.password and not self.username:
             yield Problem("username", "is missing, whose password is given")
         pop = self.pop_before_smtp
@@ -117,18 +134,33 @@ class SystemMail(Struct, frozen=True, kw_only=True):
 def exclusions(account: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield the pairs of fields that exclude each other in an account; fields that are needed may be missing."""
     server, smtp, pop = account.get("server"), account.get("smtp") or {}, account.get("pop_before_smtp")
+    client, graph = account.get("oauth_client"), account.get("graph") or False
     auth = smtp.get("auth", SmtpAuth.NONE)
-    dedicated = {"smtp": smtp, "tls": _is_given(account.get("tls") or {}), "pop_before_smtp": pop is not None}
+    tls = _given(account.get("tls") or {})
+    dedicated = {"smtp": smtp, "tls": tls, "pop_before_smtp": pop is not None}
     for name in filter(dedicated.get, dedicated if server else ()):
         message = f"belongs to a dedicated server; '{server}' is one of the catalogue (server)"
         yield Problem(name, message, conflict=True)
-    if pop is not None and auth in set(SmtpAuth) and auth != SmtpAuth.NONE:
+    if server and client:
+        message = f"belongs to a dedicated set-up; '{server}' is one of the catalogue (server), which brings its own"
+        yield Problem("oauth_client", message, conflict=True)
+    if graph:
+        not_of_graph = ["server"] * bool(server) + ["smtp"] * bool(smtp)
+        for name in not_of_graph + [f"tls.{name}" for name in tls if name != "ca_file"]:
+            yield Problem(name, "and Microsoft Graph (graph) exclude each other: that is no SMTP server", conflict=True)
+    if pop is not None and client:
+        message = f"POP before SMTP and OAuth (oauth_client {shown(client)}) exclude each other"
+        yield Problem("pop_before_smtp", message, conflict=True)
+    elif pop is not None and auth in set(SmtpAuth) and auth != SmtpAuth.NONE:
         message = f"POP before SMTP and SMTP authentication (smtp.auth {auth}) exclude each other"
         yield Problem("pop_before_smtp", message, conflict=True)
-    if not server and smtp and auth == SmtpAuth.NONE and account.get("username"):
+    if client and account.get("password"):
+        message = f"a password and OAuth (oauth_client {shown(client)}) exclude each other"
+        yield Problem("password", message, conflict=True)
+    if not server and not client and smtp and auth == SmtpAuth.NONE and account.get("username"):
         message = "a login for sending is given, but smtp.auth is none: name a mechanism, or auto"
         yield Problem("username", message, conflict=True)
 
 
-def _is_given(tls: Mapping[str, Any]) -> bool:
-    return any(value not in (None, [], ()) and (name, value) != ("verify", True) for name, value in tls.items())
+def _given(tls: Mapping[str, Any]) -> list[str]:
+    return [name for name, value in tls.items() if value not in (None, [], ()) and (name, value) != ("verify", True)]

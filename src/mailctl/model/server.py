@@ -246,7 +246,7 @@ class TlsOptions(Struct, frozen=True, kw_only=True):
 class Server(Struct, frozen=True, kw_only=True):
     code: Code
     name: Name
-    oauth_client: str | None = None
+    oauth_client: Code | None = None
     smtp: CatalogueSmtp
     incoming: IncomingEndpoint
     tls: TlsOptions = field(default_factory=TlsOptions)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from mailctl.errors import NotFoundError, Problem
 from mailctl.model.oauth import OAuthClient
@@ -66,10 +67,32 @@ class Settings(Struct, frozen=True, kw_only=True):
                 message = f"'{client.name}' is borne by {names[client.name]} OAuth clients"
                 yield Problem(f"oauth_clients[{index}].name", message)
         for index, server in enumerate(self.servers):
-            if server.oauth_client and self.find_oauth_client(server.oauth_client) is None:
-                yield Problem(f"servers[{index}].oauth_client", _unregistered(server.oauth_client))
+            if server.oauth_client:
+                yield from _within(f"servers[{index}]", self._server_client_problems(server, server.oauth_client))
         if self.sysmail and self.sysmail.server:
             yield from self._catalogue_problems(self.sysmail, self.sysmail.server)
+        if self.sysmail and self.sysmail.oauth_client:
+            yield from _within("sysmail", self._account_client_problems(self.sysmail, self.sysmail.oauth_client))
+
+    def _server_client_problems(self, server: Server, name: str) -> Iterator[Problem]:
+        from mailctl.model.oauth_use import server_problems  # most catalogues are without OAuth
+
+        client = self.find_oauth_client(name)
+        if client is None:
+            yield Problem("oauth_client", _unregistered(name))
+        else:
+            yield from server_problems(client, server)
+
+    def _account_client_problems(self, account: SystemMail, name: str) -> Iterator[Problem]:
+        from mailctl.model.oauth_use import smtp_problems, why_no_graph
+
+        client = self.find_oauth_client(name)
+        if client is None:
+            yield Problem("oauth_client", _unregistered(name))
+        elif account.graph and (why := why_no_graph(client)):
+            yield Problem("graph", why, conflict=True)
+        elif account.smtp is not None:
+            yield from smtp_problems(client, account.smtp)
 
     def _catalogue_problems(self, account: SystemMail, code: str) -> Iterator[Problem]:
         server = self.find_server(code)
@@ -113,6 +136,10 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 ADD_OAUTH_CLIENT = "`mailctl oauth client add NAME --provider google|microsoft|custom --client-id ID`"
+
+
+def _within(where: str, problems: Iterable[Problem]) -> Iterator[Problem]:
+    return (replace(problem, where=f"{where}.{problem.where}") for problem in problems)
 
 
 def _unregistered(name: str) -> str:

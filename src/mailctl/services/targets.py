@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from mailctl.model.oauth import OAuthClient
 from mailctl.model.resolve import (
     Receiving,
     Sending,
@@ -47,13 +48,15 @@ class Target:
         return {Protocol.SMTP: "smtp", Protocol.POP3: incoming, Protocol.IMAP: incoming}
 
 
-def server_target(server: Server, folder: Path) -> Target:
-    """Return a server of the catalogue as a target; `folder`: that of the settings file."""
+def server_target(server: Server, folder: Path, oauth_client: OAuthClient | None = None) -> Target:
+    """Return a server of the catalogue as a target. `folder`: that of the settings file. `oauth_client`: the server's."""
     return Target(
         name=server.code,
         title=f"{server.code} ({server.name})",
-        sending=resolve_server(server),
-        receiving=Receiving(endpoint=server.incoming, tls=server.tls, username=None, password=None),
+        sending=resolve_server(server, oauth_client),
+        receiving=Receiving(
+            endpoint=server.incoming, tls=server.tls, username=None, password=None, oauth_client=oauth_client
+        ),
         stores_login=False,
         edit_command=f"mailctl server edit {server.code}",
         folder=folder,
@@ -63,7 +66,9 @@ def server_target(server: Server, folder: Path) -> Target:
 def get_target(settings: Settings, name: str, folder: Path) -> Target:
     """Return the target of that name; raises NotFoundError where there is none, or it was never set."""
     if name != SYSTEM_MAIL:
-        return server_target(settings.get_server(name), folder)
+        server = settings.get_server(name)
+        client = settings.get_oauth_client(server.oauth_client) if server.oauth_client else None
+        return server_target(server, folder, client)
     sending = resolve_system_mail(settings)
     notice = (
         "the system mail account is inactive: nothing but tests is sent",
