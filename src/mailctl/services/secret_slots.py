@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
+from functools import partial
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ from mailctl.model.sending import SystemMail
 from mailctl.model.server import Server
 from mailctl.model.settings import Settings
 from mailctl.model.values import has_control_characters, shown
+from mailctl.services.grants import find_reference, put_reference, secret_name
 
 
 class SecretSlot(NamedTuple):
@@ -91,6 +93,12 @@ def _entry_slots(settings: Settings) -> Iterator[SecretSlot]:
             )
     if settings.sysmail:
         yield from _sysmail_slots(settings.sysmail)
+    for name in settings.secrets.grants:
+        yield SecretSlot(secret_name(name), find_reference(settings, name), partial(_put_grant, name))
+
+
+def _put_grant(name: str, settings: Settings, reference: SecretRef | None) -> Settings:
+    return put_reference(settings, name, reference)
 
 
 def _client_slots(client: OAuthClient) -> Iterator[SecretSlot]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mailctl.credentials import Secrets
-from mailctl.errors import SecretError, SecretMissingError, SecretStoreError
+from mailctl.credentials import Secrets, stored_name
+from mailctl.errors import AuthenticationError, SecretError, SecretMissingError, SecretStoreError
 from mailctl.model.secret import SecretKind, SecretRef
 from mailctl.model.settings import SecretBackend, Settings
+from mailctl.services.grants import PENDING_PREFIX
 from mailctl.services.secret_slots import SecretSlot, list_references, list_slots
 
 
@@ -94,7 +95,10 @@ def describe_secret(slot: SecretSlot, secrets: Secrets) -> SecretState:
 
 
 def list_orphans(settings: Settings, secrets: Secrets) -> list[SecretRef]:
-    """Return what mailctl stored for these settings and they do not name, as far as the stores can list it."""
+    """Return what mailctl stored for these settings and they do not name, as far as the stores can list it.
+
+    An attempt to authorise is named by nobody, and no orphan for as long as it can be ended.
+    """
     named = list_references(settings)
     orphans = []
     for backend in SecretBackend:
@@ -104,4 +108,16 @@ def list_orphans(settings: Settings, secrets: Secrets) -> list[SecretRef]:
         except SecretStoreError:
             continue
         orphans += [secrets.reference(name, backend) for name in sorted(names)]
-    return [reference for reference in orphans if reference not in named]
+    return [reference for reference in orphans if reference not in named and not _is_pending(reference, secrets)]
+
+
+def _is_pending(reference: SecretRef, secrets: Secrets) -> bool:
+    if not stored_name(reference).startswith(PENDING_PREFIX):
+        return False
+    from mailctl.oauth.authorisation import PendingAuthorisation
+
+    try:
+        PendingAuthorisation.from_secret(secrets.get(reference)).require_current()
+    except (SecretError, AuthenticationError):
+        return False
+    return True

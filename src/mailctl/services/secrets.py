@@ -19,6 +19,7 @@ from mailctl.credentials.port import SecretStore
 from mailctl.errors import ConflictError, MailctlError, NotFoundError, SecretError, SecretStoreError
 from mailctl.model.secret import Secret, SecretKind, SecretRef
 from mailctl.model.settings import SecretBackend, Settings
+from mailctl.services.grants import prune_grants
 from mailctl.services.secret_slots import get_slot, list_references, list_slots
 from mailctl.services.secret_state import list_orphans
 from mailctl.store import Change, SettingsFile
@@ -52,8 +53,10 @@ def change_with_secrets(
     """Change the settings, storing new secrets before and deleting those that are no longer named after.
 
     `edit` gets the settings and the references of the `new` secrets, by name. If the change fails, the stores are put
-    back. Only secrets that mailctl stored for these settings are deleted, never borrowed ones.
+    back. Only secrets that mailctl stored for these settings are deleted, never borrowed ones. The grants of entries
+    that the edit takes away go with them.
     """
+    edit = _with_grants_pruned(edit)
     if not new:
         change = file.change(lambda settings: edit(settings, {}), dry_run=dry_run)
         return SecretsChange(change, change.changed, {}, () if dry_run else _release(secrets, change))
@@ -62,7 +65,7 @@ def change_with_secrets(
     planned = {name: secrets.reference(name) for name in new}
     _require_own(settings, planned)
     edit(settings, planned)
-    secrets = _with_namespace(file, secrets, dry_run=dry_run)
+    secrets = bind_namespace(file, secrets, dry_run=dry_run)
     references = {name: secrets.reference(name) for name in new}
 
     def bound(settings: Settings) -> Settings:
@@ -162,7 +165,11 @@ def migrate_secrets(file: SettingsFile, secrets: Secrets, to: SecretBackend, *, 
     return dataclasses.replace(change, orphans=(*change.orphans, *left))
 
 
-def _with_namespace(file: SettingsFile, secrets: Secrets, *, dry_run: bool) -> Secrets:
+def _with_grants_pruned(edit: SecretsEdit) -> SecretsEdit:
+    return lambda settings, references: prune_grants(edit(settings, references))
+
+
+def bind_namespace(file: SettingsFile, secrets: Secrets, *, dry_run: bool = False) -> Secrets:
     """Return secrets whose keyring entries are apart from those of other settings files.
 
     The namespace is written to the settings by itself, before anything is stored under it: two processes that store

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from mailctl.errors import ConflictError
 from mailctl.model.server import Server, SmtpEndpoint
 from mailctl.model.settings import Settings
+from mailctl.services.grants import rename_grants
 
 
 def list_users(settings: Settings, code: str) -> list[str]:
@@ -41,7 +42,8 @@ def detach(settings: Settings, server: Server) -> Settings:
 
 
 def follow_rename(settings: Settings, old: str, new: str) -> Settings:
-    """Return the settings in which the users of a server name it by its new code."""
+    """Return the settings in which the users of a server, and its grants, name it by its new code."""
+    settings = rename_grants(settings, old, new)
     account = settings.sysmail
     if account is None or account.server != old:
         return settings
