@@ -22,7 +22,7 @@ def request_app_token(registration: Registration, scopes: Sequence[str], *, time
 
     from mailctl.oauth.token_endpoint import fetch_token
 
-    occasion = Occasion.of(Act.APP, registration.client, scopes, secrets=(registration.secret,))
+    occasion = Occasion.of(Act.APP, registration.client, scopes)
     return fetch_token(
         registration,
         BackendApplicationClient(registration.client.client_id),
@@ -47,13 +47,11 @@ def request_delegated_token(
     account = parse_service_account(registration.service_account)
     token_url = registration.client.endpoints.token
     assertion = delegation_assertion(account, mailbox, scopes, token_url)
-    occasion = Occasion.of(
-        Act.DELEGATE, registration.client, scopes, client_id=account.client_id, secrets=(assertion, account.key)
-    )
+    occasion = Occasion.of(Act.DELEGATE, registration.client, scopes, client_id=account.client_id)
     return fetch_token(
         registration,
         JwtBearerClient(account.email),
-        {"assertion": assertion.reveal()},
+        {"assertion": assertion},
         occasion,
         timeout_seconds=timeout_seconds,
         anonymous=True,

@@ -70,6 +70,9 @@ class Callback(Struct, frozen=True):
 
     parameters: dict[str, str]
 
+    def __repr__(self) -> str:
+        return "Callback(…)"
+
     def answers(self, pending: PendingAuthorisation) -> bool:
         """Whether it bears the attempt's state, which nobody else can know."""
         return hmac.compare_digest(self.parameters.get("state", "").encode(), pending.state.encode())
@@ -77,7 +80,7 @@ class Callback(Struct, frozen=True):
     def get_code(self, pending: PendingAuthorisation, client: OAuthClient) -> Secret:
         """Return the code. Raises AuthenticationError: `issuer-mismatch`, or what the provider refused for."""
         self._require_issuer(client)
-        if "error" in self.parameters:
+        if self.parameters.get("error"):
             occasion = Occasion.of(Act.AUTHORISE, client, pending.scopes, redirect_uri=pending.redirect_uri)
             raise refusal_error(self.parameters, occasion)
         return Secret(self.parameters["code"])
@@ -163,9 +166,10 @@ def find_callback(query: str) -> Callback | None:
         fields = parse_qs(query, keep_blank_values=True, strict_parsing=True, max_num_fields=64)
     except ValueError:
         return None
-    if any(len(values) > 1 for values in fields.values()) or not any(fields.get(name) for name in ("code", "error")):
+    parameters = {name: values[0] for name, values in fields.items() if len(values) == 1}
+    if len(parameters) < len(fields) or not (parameters.get("code") or parameters.get("error")):
         return None
-    return Callback({name: values[0] for name, values in fields.items()})
+    return Callback(parameters)
 
 
 def parse_redirect(text: str, pending: PendingAuthorisation, client: OAuthClient) -> Secret:
@@ -175,10 +179,10 @@ def parse_redirect(text: str, pending: PendingAuthorisation, client: OAuthClient
     another attempt, `issuer-mismatch`, or what the provider refused for.
     """
     pasted = "".join(text.split())  # a terminal breaks long lines
-    is_address = "://" in pasted
-    callback = find_callback(urlsplit(pasted).query if is_address else pasted.removeprefix("?"))
+    before, mark, after = pasted.partition("?")
+    callback = find_callback((after if mark else before).partition("#")[0])
     if callback is None:
-        if is_address or not pasted or not pasted.isprintable():
+        if mark or "://" in pasted or not pasted or not pasted.isprintable():
             raise InvalidValueError(
                 [Problem("redirected address", "it holds neither a code nor an error")],
                 hint="paste the whole address that the browser ended at; it begins with " + pending.redirect_uri,
@@ -201,17 +205,11 @@ def redeem_code(
 
     from mailctl.oauth.token_endpoint import fetch_token
 
-    occasion = Occasion.of(
-        Act.REDEEM,
-        registration.client,
-        pending.scopes,
-        redirect_uri=pending.redirect_uri,
-        secrets=(code, pending.verifier, registration.secret),
-    )
+    occasion = Occasion.of(Act.REDEEM, registration.client, pending.scopes, redirect_uri=pending.redirect_uri)
     return fetch_token(
         registration,
         WebApplicationClient(registration.client.client_id),
-        {"code": code.reveal(), "code_verifier": pending.verifier.reveal()},
+        {"code": code, "code_verifier": pending.verifier},
         occasion,
         redirect_uri=pending.redirect_uri,
         timeout_seconds=timeout_seconds,

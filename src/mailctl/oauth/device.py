@@ -89,11 +89,11 @@ def _poll(registration: Registration, scopes: Sequence[str], device: _Device, de
 
     from mailctl.oauth.token_endpoint import fetch_token
 
-    occasion = Occasion.of(Act.DEVICE, registration.client, scopes, secrets=(device.code, registration.secret))
+    occasion = Occasion.of(Act.DEVICE, registration.client, scopes)
     return fetch_token(
         registration,
         DeviceClient(registration.client.client_id),
-        {"device_code": device.code.reveal()},
+        {"device_code": device.code},
         occasion,
         timeout_seconds=min(_CALL_SECONDS, deadline.left_seconds()),
     )
@@ -102,7 +102,7 @@ def _poll(registration: Registration, scopes: Sequence[str], device: _Device, de
 def _request_device(registration: Registration, scopes: Sequence[str]) -> _Device:
     from mailctl.oauth.token_endpoint import post_form
 
-    occasion = Occasion.of(Act.DEVICE, registration.client, scopes, secrets=(registration.secret,))
+    occasion = Occasion.of(Act.DEVICE, registration.client, scopes)
     url = registration.client.endpoints.device or ""
     reply = post_form(url, registration, {"scope": " ".join(scopes)}, occasion, timeout_seconds=_CALL_SECONDS)
     if not isinstance(reply, dict):

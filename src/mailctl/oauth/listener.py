@@ -49,6 +49,9 @@ class Visit(Struct, frozen=True):
     query: str
     connection: socket.socket
 
+    def __repr__(self) -> str:
+        return "Visit(…)"
+
     def answer(self, page: str, *, status: int = 200) -> None:
         body = page.encode()
         head = "\r\n".join([f"HTTP/1.1 {status} {_STATUS[status]}", *_HEADERS, f"Content-Length: {len(body)}", "", ""])

@@ -21,5 +21,5 @@ def refresh_grant(
     """
     from mailctl.oauth import token_endpoint
 
-    occasion = Occasion.of(Act.REFRESH, registration.client, scopes, secrets=(refresh_token, registration.secret))
+    occasion = Occasion.of(Act.REFRESH, registration.client, scopes)
     return token_endpoint.refresh_token(registration, refresh_token, occasion, timeout_seconds=timeout_seconds)

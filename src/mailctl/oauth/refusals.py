@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Self
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mailctl.errors import AuthenticationError, MailError, TemporaryError
 from mailctl.model.oauth import OAuthClient
@@ -52,7 +53,6 @@ class Occasion(Struct, frozen=True, kw_only=True):
         *,
         client_id: str | None = None,
         redirect_uri: str | None = None,
-        secrets: Iterable[Secret | None] = (),
     ) -> Self:
         return cls(
             act=act,
@@ -60,8 +60,11 @@ class Occasion(Struct, frozen=True, kw_only=True):
             client_id=client_id or client.client_id,
             scopes=tuple(scopes),
             redirect_uri=redirect_uri,
-            secrets=tuple(secret for secret in secrets if secret),
         )
+
+    def guarding(self, secrets: Iterable[Secret]) -> Self:
+        """Return the occasion with what is sent on it."""
+        return replace(self, secrets=tuple(secrets))
 
     def cleaned(self, text: str) -> str:
         """Return what a provider said as it may be shown: no secret, no control characters, not endless."""

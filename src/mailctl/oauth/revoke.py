@@ -19,9 +19,9 @@ def revoke_token(registration: Registration, token: Secret, *, timeout_seconds: 
         return False
     from mailctl.oauth.token_endpoint import post_form
 
-    occasion = Occasion.of(Act.REVOKE, registration.client, secrets=(token, registration.secret))
+    occasion = Occasion.of(Act.REVOKE, registration.client)
     try:
-        post_form(url, registration, {"token": token.reveal()}, occasion, timeout_seconds=timeout_seconds)
+        post_form(url, registration, {"token": token}, occasion, timeout_seconds=timeout_seconds)
     except AuthenticationError as error:
         if error.details.get("error") != "invalid_token":  # Google's, for one that has ended already
             raise

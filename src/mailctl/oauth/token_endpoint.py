@@ -31,22 +31,45 @@ from mailctl.transport.limits import Deadline
 
 CLIENT_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-Form = Mapping[str, str]
+Form = Mapping[str, str | Secret]
 Auth = Callable[[PreparedRequest], PreparedRequest]
 
 
 class _Identity(Struct, frozen=True):
-    """How the client says who it is: in the form, or in the request's header."""
+    """How the client says who it is: in the form, or by id and secret in the request's header."""
 
-    form: dict[str, str]
-    auth: Auth
+    form: dict[str, str | Secret]
+    basic: tuple[str, Secret] | None = None
+
+    @property
+    def auth(self) -> Auth:
+        if self.basic is None:
+            return _unchanged  # None would have requests-oauthlib send HTTP Basic all the same
+        # Both are encoded before they are joined: RFC 6749, 2.3.1.
+        client_id, secret = self.basic
+        return HTTPBasicAuth(quote_plus(client_id), quote_plus(secret.reveal()))
 
 
 def _unchanged(request: PreparedRequest) -> PreparedRequest:
     return request
 
 
-_NOBODY = _Identity({}, _unchanged)
+def _secrets_in(identity: _Identity, *forms: Form) -> Iterator[Secret]:
+    """Yield what is sent and must not come back in an error."""
+    if identity.basic:
+        yield identity.basic[1]
+    for form in (identity.form, *forms):
+        yield from (value for value in form.values() if isinstance(value, Secret))
+
+
+def _revealed(*forms: Form) -> dict[str, str]:
+    """Return one form of several, to be sent: only where `speak` keeps what is raised apart."""
+    return {
+        name: value.reveal() if isinstance(value, Secret) else value for form in forms for name, value in form.items()
+    }
+
+
+_NOBODY = _Identity({})
 """For a request whose assertion says it all."""
 
 
@@ -57,20 +80,16 @@ def _identities(registration: Registration) -> Iterator[_Identity]:
     way, and the other is refused; that is tried in turn, as the client is checked before anything else is.
     """
     client, secret = registration.client, registration.secret
-    known = {"client_id": client.client_id}
+    known: dict[str, str | Secret] = {"client_id": client.client_id}
     if registration.certificate and registration.key:
         from mailctl.oauth.assertions import client_assertion
 
         assertion = client_assertion(client, registration.certificate, registration.key)
-        yield _Identity(
-            {**known, "client_assertion_type": CLIENT_ASSERTION_TYPE, "client_assertion": assertion.reveal()},
-            _unchanged,
-        )
+        yield _Identity({**known, "client_assertion_type": CLIENT_ASSERTION_TYPE, "client_assertion": assertion})
         return
     if secret and client.provider is Provider.CUSTOM:
-        # Both are encoded before they are joined: RFC 6749, 2.3.1.
-        yield _Identity({}, HTTPBasicAuth(quote_plus(client.client_id), quote_plus(secret.reveal())))
-    yield _Identity({**known, "client_secret": secret.reveal()} if secret else known, _unchanged)
+        yield _Identity({}, (client.client_id, secret))
+    yield _Identity({**known, "client_secret": secret} if secret else known)
 
 
 def fetch_token(
@@ -90,12 +109,17 @@ def fetch_token(
 
     def ask(session: Any, url: str, identity: _Identity, timeout: float) -> Mapping[str, Any]:
         token: Mapping[str, Any] = session.fetch_token(
-            url, auth=identity.auth, include_client_id=False, timeout=timeout, body=urlencode(identity.form), **form
+            url,
+            auth=identity.auth,
+            include_client_id=False,
+            timeout=timeout,
+            body=urlencode(_revealed(identity.form)),
+            **_revealed(form),
         )
         return token
 
     options = {"client": grant, "redirect_uri": redirect_uri}
-    return _ask_in_turn(registration, ask, options, occasion, timeout_seconds, anonymous=anonymous)
+    return _ask_in_turn(registration, ask, options, form, occasion, timeout_seconds, anonymous=anonymous)
 
 
 def refresh_token(
@@ -108,7 +132,7 @@ def refresh_token(
 
     def ask(session: Any, url: str, identity: _Identity, timeout: float) -> Mapping[str, Any]:
         renewed: Mapping[str, Any] = session.refresh_token(
-            url, token.reveal(), auth=identity.auth, timeout=timeout, body=urlencode({**identity.form, **asked})
+            url, token.reveal(), auth=identity.auth, timeout=timeout, body=urlencode(_revealed(identity.form, asked))
         )
         # requests-oauthlib puts the old one where the provider sent none.
         if renewed.get("refresh_token") == token.reveal():
@@ -116,7 +140,8 @@ def refresh_token(
         return renewed
 
     grant = WebApplicationClient(registration.client.client_id)
-    return _ask_in_turn(registration, ask, {"client": grant}, occasion, timeout_seconds)
+    sent = {"refresh_token": token}
+    return _ask_in_turn(registration, ask, {"client": grant}, sent, occasion, timeout_seconds)
 
 
 def post_form(url: str, registration: Registration, form: Form, occasion: Occasion, *, timeout_seconds: float) -> Any:
@@ -129,10 +154,10 @@ def post_form(url: str, registration: Registration, form: Form, occasion: Occasi
     def ask_as(identity: _Identity) -> Any:
         def ask() -> Any:
             with open_session(url, deadline, registration.ca_file) as (session, name):
-                reply = session.post(name, data={**identity.form, **form}, auth=identity.auth, withhold_token=True)
+                reply = session.post(name, data=_revealed(identity.form, form), auth=identity.auth, withhold_token=True)
                 if reply.ok and not reply.content:
                     return None
-                return _read(reply, occasion)
+                return _read(reply, occasion.guarding(_secrets_in(identity, form)))
 
         return speak(ask, _doing(url))
 
@@ -143,11 +168,13 @@ def _ask_in_turn(
     registration: Registration,
     ask: Callable[[Any, str, _Identity, float], Mapping[str, Any]],
     options: Mapping[str, Any],
+    sent: Form,
     occasion: Occasion,
     timeout_seconds: float,
     *,
     anonymous: bool = False,
 ) -> TokenReply:
+    """`ask` makes the request; `sent` holds the secrets in it, `options` are those of the session."""
     deadline = Deadline(timeout_seconds)
     url = registration.client.endpoints.token
 
@@ -156,7 +183,7 @@ def _ask_in_turn(
             with open_session(url, deadline, registration.ca_file, **options) as (session, name):
 
                 def check(reply: Response) -> Response:
-                    _read(reply, occasion)
+                    _read(reply, occasion.guarding(_secrets_in(identity, sent)))
                     return reply
 
                 for hook in ("access_token_response", "refresh_token_response"):
