@@ -26,6 +26,7 @@ _ENTRIES = {
         ),
         verbatim=True,
     ),
+    "oauth": Entry("Authorise mailboxes at Google, Microsoft or elsewhere.", group_of("mailctl.cli.oauth", "oauth")),
     "test": Entry("Prove that sending and receiving work, step by step.", group_of("mailctl.cli.testing", "test")),
     "secret": Entry("Where secrets live, and whether they are there.", group_of("mailctl.cli.secret", "secret")),
     "config": Entry("The settings file.", group_of("mailctl.cli.config", "config")),

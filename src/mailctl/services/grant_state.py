@@ -26,6 +26,7 @@ _DAY_SECONDS = 86_400.0
 _MICROSOFT_UNUSED_DAYS = 90
 _GOOGLE_UNUSED_DAYS = 180
 GOOGLE_TESTING_DAYS = 7
+NO_REFRESH_TOKEN = "the provider gave no refresh token"  # noqa: S105 - what is said of it
 
 
 class Condition(StrEnum):
@@ -129,7 +130,7 @@ def _find_end(grant: Grant, client: OAuthClient, secrets: Secrets) -> _End | Non
     if grant.flow in WITHOUT_PERSON:
         return _certificate_end(client, secrets)
     if grant.refresh_token is None:
-        return _End(grant.expires_at, "the provider gave no refresh token") if grant.expires_at else None
+        return _End(grant.expires_at, NO_REFRESH_TOKEN) if grant.expires_at else None
     if client.provider is Provider.MICROSOFT:
         ends = grant.used_at + _MICROSOFT_UNUSED_DAYS * _DAY_SECONDS
         return _End(ends, f"{_MICROSOFT_UNUSED_DAYS} days unused")

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mailctl.credentials import Secrets
-from mailctl.errors import MissingInputError, NotFoundError, SecretStoreError, UsageError
+from mailctl.errors import InvalidValueError, MissingInputError, NotFoundError, Problem, SecretStoreError, UsageError
 from mailctl.model.oauth import Flow, OAuthClient
 from mailctl.model.resolve import Sending, resolve_server, resolve_system_mail
 from mailctl.model.secret import Secret, SecretRef, parse_secret_ref
@@ -106,7 +106,10 @@ def authorise_command(name: str) -> str:
 
 
 def grant_name(target: str, username: str | None = None) -> str:
-    """Return the name of a target's grant: `server:CODE/USERNAME` for a server's code, else the target itself."""
+    """Return the name of a target's grant: `server:CODE/USERNAME` for a server's code, else the target itself.
+
+    Raises MissingInputError for a server without a user name, InvalidValueError for one that cannot be one.
+    """
     if ":" in target or "@" in target or target == SYSTEM_MAIL:
         return target
     if not username:
@@ -115,6 +118,8 @@ def grant_name(target: str, username: str | None = None) -> str:
             hint="name the mailbox",
             details={"missing": ["--username"]},
         )
+    if not username.isprintable():
+        raise InvalidValueError([Problem("--username", f"{shown(username)} has control characters")])
     return f"server:{target}/{username}"
 
 

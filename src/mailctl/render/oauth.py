@@ -1,0 +1,84 @@
+"""Grants for people, one line each or one in full, and as JSON."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mailctl.render.style import Style
+
+if TYPE_CHECKING:
+    from mailctl.services.grant_state import GrantState
+
+GRANT_HEADERS = ("TARGET", "STATE", "CLIENT", "FLOW", "ENDS")
+_MOMENTS = ("granted_at", "last_refresh", "token_expires_at", "ends_at")
+
+
+def grant_row(state: GrantState) -> Sequence[str]:
+    """Return the cells of a grant in a listing, in the order of GRANT_HEADERS."""
+    return state.target, _said(state), state.oauth_client or "", state.flow or "", _end(state)
+
+
+def render_grant(state: GrantState, style: Style) -> str:
+    """Return a grant in full, a fact a line."""
+    paint = style.green if state.ok else style.red
+    facts = list(_facts(state))
+    width = max((len(name) for name, _ in facts), default=0) + 2
+    lines = [f"{style.bold(state.target)}  {paint(_word(state))}"]
+    lines += [f"  {style.dim(name.ljust(width))}{fact}" for name, fact in facts]
+    return "\n".join(lines)
+
+
+def grant_as_json(state: GrantState) -> dict[str, Any]:
+    """Return a grant as plain values; moments in ISO 8601, UTC."""
+    import msgspec
+
+    fields = msgspec.to_builtins(state)
+    for name in _MOMENTS:
+        fields[name] = None if fields[name] is None else moment(fields[name]).isoformat(timespec="seconds")
+    return {**fields, "ok": state.ok}
+
+
+def moment(seconds: float) -> dt.datetime:
+    """Return Unix time as a moment in UTC."""
+    return dt.datetime.fromtimestamp(seconds, dt.UTC)
+
+
+def _facts(state: GrantState) -> Iterator[tuple[str, str]]:
+    if state.why:
+        yield "why", state.why
+    if state.oauth_client:
+        yield "oauth client", f"{state.oauth_client} ({state.provider})"
+    if state.flow:
+        yield "by", f"{state.flow}, as {state.username}" if state.username else str(state.flow)
+    if state.granted_at is not None:
+        yield "granted", _moment(state.granted_at)
+    if state.last_refresh is not None:
+        yield "refreshed", _moment(state.last_refresh)
+    if state.scopes:
+        yield "scopes", " ".join(state.scopes)
+    if state.missing_scopes:
+        yield "not granted", " ".join(state.missing_scopes)
+    if state.token_expires_at is not None:
+        yield "token until", f"{_moment(state.token_expires_at)}; the next one is had when it is needed"
+    if state.ends_at is not None:
+        yield "ends", _end(state)
+
+
+def _said(state: GrantState) -> str:
+    return f"{_word(state)}: {state.why}" if state.why else _word(state)
+
+
+def _word(state: GrantState) -> str:
+    return state.condition.replace("-", " ").capitalize()
+
+
+def _end(state: GrantState) -> str:
+    if state.ends_at is None:
+        return ""
+    return f"{moment(state.ends_at):%Y-%m-%d} ({state.ends_because})"
+
+
+def _moment(seconds: float) -> str:
+    return f"{moment(seconds):%Y-%m-%d %H:%M} UTC"
