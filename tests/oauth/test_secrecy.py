@@ -99,6 +99,7 @@ CALLS = {
         registration, Secret(CANARIES["refresh"]), timeout_seconds=seconds
     ),
 }
+DECLINED = Reply(400, {"error": "access_denied"})
 DEVICE = Reply(
     body={
         "device_code": CANARIES["device-code"],
@@ -148,7 +149,7 @@ def everything_said_by(error):
 @pytest.mark.parametrize("answer", REPLIES)
 @pytest.mark.parametrize("call", CALLS)
 def test_nothing_shows_a_secret(call, answer, log, capfd):
-    replies = [DEVICE] * (call == "device") + [REPLIES[answer]]
+    replies = [DEVICE, REPLIES[answer], DECLINED] if call == "device" else [REPLIES[answer]]
     with ScriptedProvider(*replies) as double:
         registration = double.registration(secret=Secret(CANARIES["client-secret"]))
         chained = None

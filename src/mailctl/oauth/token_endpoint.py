@@ -107,12 +107,11 @@ def fetch_token(
     Raises AuthenticationError or TemporaryError where the provider refuses, NetworkError, TLSError, ProtocolError.
     """
 
-    def ask(session: Any, url: str, identity: _Identity, timeout: float) -> Mapping[str, Any]:
+    def ask(session: Any, url: str, identity: _Identity) -> Mapping[str, Any]:
         token: Mapping[str, Any] = session.fetch_token(
             url,
             auth=identity.auth,
             include_client_id=False,
-            timeout=timeout,
             body=urlencode(_revealed(identity.form)),
             **_revealed(form),
         )
@@ -130,9 +129,9 @@ def refresh_token(
     scopes = occasion.scopes if registration.client.provider is Provider.MICROSOFT else ()
     asked = {"scope": " ".join(scopes)} if scopes else {}
 
-    def ask(session: Any, url: str, identity: _Identity, timeout: float) -> Mapping[str, Any]:
+    def ask(session: Any, url: str, identity: _Identity) -> Mapping[str, Any]:
         renewed: Mapping[str, Any] = session.refresh_token(
-            url, token.reveal(), auth=identity.auth, timeout=timeout, body=urlencode(_revealed(identity.form, asked))
+            url, token.reveal(), auth=identity.auth, body=urlencode(_revealed(identity.form, asked))
         )
         # requests-oauthlib puts the old one where the provider sent none.
         if renewed.get("refresh_token") == token.reveal():
@@ -166,7 +165,7 @@ def post_form(url: str, registration: Registration, form: Form, occasion: Occasi
 
 def _ask_in_turn(
     registration: Registration,
-    ask: Callable[[Any, str, _Identity, float], Mapping[str, Any]],
+    ask: Callable[[Any, str, _Identity], Mapping[str, Any]],
     options: Mapping[str, Any],
     sent: Form,
     occasion: Occasion,
@@ -188,7 +187,7 @@ def _ask_in_turn(
 
                 for hook in ("access_token_response", "refresh_token_response"):
                     session.register_compliance_hook(hook, check)
-                return _token_reply(ask(session, name, identity, deadline.left_seconds()), occasion)
+                return _token_reply(ask(session, name, identity), occasion)
 
         return speak(call, _doing(url))
 
