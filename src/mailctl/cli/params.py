@@ -23,6 +23,7 @@ from mailctl.model.decode import MISSING
 if TYPE_CHECKING:
     from mailctl.cli.session import Session
     from mailctl.model.secret import Secret, SecretRef
+    from mailctl.model.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -248,6 +249,10 @@ _OPTION_NAMES = {
     "pop_before_smtp.apop": "--apop",
     "password": "--password-stdin or --password-from",
     "pop_before_smtp.password": "--pop-password-stdin or --pop-password-from",
+    "client_secret": "--client-secret-stdin or --client-secret-from",
+    "key": "--key-from",
+    "service_account": "--service-account-from",
+    "scopes": "--scope",
 }
 
 
@@ -281,7 +286,7 @@ def as_options(
     return type(error)(renamed, hint=error.hint)
 
 
-_ENTRIES = ("servers[", "sysmail.")
+_ENTRIES = ("servers[", "oauth_clients[", "sysmail.")
 
 
 def missing_input(options: Sequence[str], *, hint: str | None = None) -> MissingInputError:
@@ -340,19 +345,33 @@ def require_one_stdin(wanted: Mapping[str, bool]) -> None:
 
 def complete_server_code(ctx: typer.Context, incomplete: str) -> Iterable[tuple[str, str]]:
     """Offer the codes of the catalogue; a settings file that cannot be read offers none."""
+    settings = _settings_of(ctx)
+    return [
+        (server.code, server.name.translate(_PLAIN))
+        for server in (settings.servers if settings else ())
+        if server.code.startswith(incomplete) and _SHELL_SYNTAX.isdisjoint(server.code)
+    ]
+
+
+def complete_oauth_client(ctx: typer.Context, incomplete: str) -> Iterable[tuple[str, str]]:
+    """Offer the names of the registered OAuth clients; a settings file that cannot be read offers none."""
+    settings = _settings_of(ctx)
+    return [
+        (client.name, str(client.provider))
+        for client in (settings.oauth_clients if settings else ())
+        if client.name.startswith(incomplete) and _SHELL_SYNTAX.isdisjoint(client.name)
+    ]
+
+
+def _settings_of(ctx: typer.Context) -> Settings | None:
     from mailctl.cli.session import Session as CallSession
     from mailctl.errors import MailctlError
 
     config = ctx.find_root().params.get("config")
     try:
-        settings = CallSession(config=config.expanduser() if config else None).settings_file.load()
+        return CallSession(config=config.expanduser() if config else None).settings_file.load()
     except (MailctlError, OSError):
-        return []
-    return [
-        (server.code, server.name.translate(_PLAIN))
-        for server in settings.servers
-        if server.code.startswith(incomplete) and _SHELL_SYNTAX.isdisjoint(server.code)
-    ]
+        return None
 
 
 def complete_target(ctx: typer.Context, incomplete: str) -> Iterable[tuple[str, str]]:

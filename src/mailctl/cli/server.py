@@ -17,6 +17,7 @@ from mailctl.cli.params import (
     TlsOptionGroup,
     Yes,
     as_options,
+    complete_oauth_client,
     complete_server_code,
     expand_options,
 )
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mailctl.model.secret import Secret
-    from mailctl.model.server import IncomingProtocol
+    from mailctl.model.server import Server
     from mailctl.model.settings import Settings
     from mailctl.services.secrets import References
     from mailctl.services.servers import Edit
@@ -55,7 +56,13 @@ Preset = Annotated[
 ]
 OAuthClient = Annotated[
     str | None,
-    typer.Option("--oauth-client", metavar="NAME", help="A registered OAuth client.", show_default=False),
+    typer.Option(
+        "--oauth-client",
+        metavar="NAME",
+        help="A registered OAuth client; hosts and login follow its provider.",
+        autocompletion=complete_oauth_client,
+        show_default=False,
+    ),
 ]
 Name = Annotated[str | None, typer.Option("--name", help="What people call it, in any script.", show_default=False)]
 
@@ -87,6 +94,8 @@ def add(
       --incoming-protocol imap --incoming-host mail.example.org
 
       mailctl server add g --name Gmail --preset gmail
+
+      mailctl server add g --name Gmail --oauth-client google
     """
     from mailctl.services.servers import add_server
 
@@ -97,12 +106,13 @@ def add(
             _name_missing(code, given)
         from mailctl.cli.server_wizard import run_wizard
 
-        given = run_wizard(session, code, given, preset)
+        given, preset = run_wizard(session, code, given, preset), None
     else:
-        given = _with_preset(session, {"code": code, **given}, preset)
+        given = {"code": code, **given}
+        _tell_preset(session, given, preset)
     _change(
         session,
-        lambda fields: add_server(fields, if_not_exists=if_not_exists),
+        lambda fields: add_server(fields, preset=preset, if_not_exists=if_not_exists),
         given,
         _passphrase(str(given["code"]), tls),
         dry_run=dry_run,
@@ -147,13 +157,12 @@ def edit(
     given = _given(outgoing, incoming, tls, name=name, oauth_client=oauth_client)
     if preset is not None:
         present = session.settings_file.load().get_server(code)
-        given.setdefault("incoming", {}).setdefault("protocol", present.incoming.protocol)
-        given = _with_preset(session, given, preset)
+        _tell_preset(session, {"incoming": {"protocol": present.incoming.protocol} | given.get("incoming", {})}, preset)
     if new_code is not None:
         given["code"] = new_code
     _change(
         session,
-        lambda fields: edit_server(code, fields, clear=clear or ()),
+        lambda fields: edit_server(code, fields, clear=clear or (), preset=preset),
         {"code": code, **given},
         _passphrase(code, tls),
         dry_run=dry_run,
@@ -388,25 +397,16 @@ def _given(outgoing: OutgoingOptions, incoming: IncomingOptions, tls: TlsOptionG
     }
 
 
-def _with_preset(session: Session, given: dict[str, Any], preset: str | None) -> dict[str, Any]:
-    """Lay what was given over what the preset says."""
-    from mailctl.model.preset import get_preset, preset_fields, preset_remarks
-    from mailctl.services.fields import merge_fields
+def _tell_preset(session: Session, given: dict[str, Any], preset: str | None) -> None:
+    """Say what should be said of a preset that is used; raises NotFoundError where there is none of that name."""
+    if preset is None:
+        return
+    from mailctl.model.preset import get_preset, preset_remarks
+    from mailctl.services.servers import protocol_of
 
-    found = get_preset(preset) if preset else None
-    if found is None:
-        return given
-    protocol = _protocol(given)
-    for remark in preset_remarks(found, protocol):
+    found = get_preset(preset)
+    for remark in preset_remarks(found, protocol_of(given)) if found else ():
         session.terminal.say(f"note: {remark}")
-    return merge_fields(preset_fields(found, protocol), given)
-
-
-def _protocol(given: dict[str, Any]) -> IncomingProtocol:
-    from mailctl.model.server import IncomingProtocol
-
-    protocol = given.get("incoming", {}).get("protocol", "imap")
-    return IncomingProtocol.POP3 if protocol == "pop3" else IncomingProtocol.IMAP
 
 
 def _passphrase(code: str, tls: TlsOptionGroup) -> dict[str, Secret]:
@@ -457,8 +457,21 @@ def _change(
     else:
         added = len(change.after.servers) > len(change.before.servers)
         change.tell(session, f"{'added' if added else 'changed'} '{server.code}'", f"'{server.code}' is so already")
+    lost = change.before.find_server(server.code)
+    if lost and lost.oauth_client and not server.oauth_client:
+        session.terminal.say(f"note: {_without_client(server, lost.oauth_client)}")
     for warning in server.warnings:
         session.terminal.warn(warning)
+
+
+def _without_client(server: Server, client: str) -> str:
+    """Return what is to be known of a server that has lost its OAuth client."""
+    from mailctl.model.oauth_use import TOKEN_AUTHS
+
+    said = f"'{server.code}' goes without the OAuth client '{client}' now; its hosts stay, and can be edited"
+    if server.smtp.auth not in TOKEN_AUTHS and server.incoming.auth not in TOKEN_AUTHS:
+        return said
+    return f"{said}; its authentication still wants tokens (--smtp-auth auto --incoming-auth auto takes passwords)"
 
 
 def _read_file(file: str) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import redirect_stdout
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,14 +15,16 @@ import typer
 from mailctl.cli.session import Session
 from mailctl.errors import MailctlError
 from mailctl.exits import Exit
-from mailctl.model.decode import decode_or_raise
+from mailctl.model.oauth_use import find_client_preset, incoming_fields, require_client_preset, smtp_fields
 from mailctl.model.preset import CUSTOM, PRESETS, Preset, get_preset, preset_fields, preset_remarks
 from mailctl.model.server import DEFAULT_PORTS, IncomingProtocol, Protocol, Security, Server, SmtpAuth, pairing_warning
 from mailctl.model.values import parse_code, parse_host, parse_name, parse_port
 from mailctl.render.servers import render_server
-from mailctl.services.fields import merge_fields
+from mailctl.services.fields import merge_fields, to_fields
+from mailctl.services.servers import build_server
 
 if TYPE_CHECKING:
+    from mailctl.model.oauth import OAuthClient
     from mailctl.services.check import Check, CheckOptions, LoginSource
 
 T = TypeVar("T")
@@ -44,6 +46,8 @@ class _Wizard:
         self._say = session.terminal.say
         self._given = given
         self._preset = preset
+        self._settings = session.settings_file.load()
+        self._client: OAuthClient | None = None
         self._username = ""
 
     def run(self, code: str | None) -> dict[str, Any]:
@@ -53,29 +57,32 @@ class _Wizard:
         self._say("")
         code = self._ask_code(code)
         name = self._given.get("name") or self._ask("Name", parse_name, default=code)
+        self._client = self._ask_client()
         fields = merge_fields(self._given, self._ask_sides(), {"code": code, "name": name})
-        self._show(fields)
+        server = self._shown(fields)
         proposed = _Step.TRY
         while True:
             match self._ask("Try it, save it, change it, or quit (t, s, c, q)", _parse_step, default=proposed):
                 case _Step.TRY:
-                    proposed = self._try(decode_or_raise(Server, fields))
+                    proposed = self._try(server)
                 case _Step.CHANGE:
-                    protocol = self._ask_protocol(None, fields)
-                    fields = merge_fields(fields, self._ask_endpoints(protocol, fields))
-                    self._show(fields)
+                    fields = merge_fields(to_fields(server), self._ask_changes(to_fields(server)))
+                    server = self._shown(fields)
                     proposed = _Step.TRY
                 case _Step.SAVE:
-                    return fields
+                    return to_fields(server)
                 case _:
                     self._say("nothing was saved")
                     raise typer.Exit(1)
 
-    def _show(self, fields: Mapping[str, Any]) -> None:
-        self._say(f"\n{render_server(decode_or_raise(Server, fields), self._session.terminal.err)}\n")
+    def _shown(self, fields: Mapping[str, Any]) -> Server:
+        """Show the server that fields describe, and return it."""
+        server = build_server(self._settings, fields)
+        self._say(f"\n{render_server(server, self._session.terminal.err)}\n")
+        return server
 
     def _ask_code(self, code: str | None) -> str:
-        taken = self._session.settings_file.load().find_server
+        taken = self._settings.find_server
 
         def free(text: str) -> str:
             parsed = parse_code(text)
@@ -90,7 +97,53 @@ class _Wizard:
                 self._remark(f"{error}.")
         return self._ask("Code, short and unique (such as hq)", free)
 
+    def _ask_client(self) -> OAuthClient | None:
+        """Return the OAuth client that was given, or that a person chooses where some are registered."""
+        given = self._given.get("oauth_client")
+        if given is not None:
+            return self._settings.get_oauth_client(given)
+        clients = self._settings.oauth_clients
+        if not clients or self._preset or self._given.get("smtp") or self._given.get("incoming"):
+            return None
+        names = ", ".join(client.name for client in clients)
+        question = f"OAuth client that people log in through ({names}), or {_NO_CLIENT}"
+        return self._ask(question, self._parse_client, default=_NO_CLIENT)
+
+    def _parse_client(self, text: str) -> OAuthClient | None:
+        return None if text == _NO_CLIENT else self._settings.get_oauth_client(text)
+
     def _ask_sides(self) -> dict[str, Any]:
+        """Ask for what neither an OAuth client nor a preset gives: the incoming protocol, and both endpoints."""
+        client = self._client
+        if client is not None and client.fixes_hosts:
+            return {"oauth_client": client.name, **self._ask_fixed(client)}
+        sides = self._ask_free_sides()
+        if client is not None:
+            sides["smtp"].pop("auth", None)  # a preset's: the client decides it
+            sides["oauth_client"] = client.name
+        return sides
+
+    def _ask_fixed(self, client: OAuthClient) -> dict[str, Any]:
+        """Ask which of the provider's presets it is, where there are several, and for the incoming protocol."""
+        names = [preset.name for preset in PRESETS if preset.oauth is client.provider]
+        if self._preset:
+            require_client_preset(client, get_preset(self._preset))
+        name = self._preset or names[0]
+        if len(names) > 1 and not self._preset:
+            name = self._ask(f"Servers ({', '.join(names)})", _one_of_names(names), default=name)
+        preset = get_preset(name)
+        protocol = self._ask_protocol(preset, self._given)
+        return {"smtp": smtp_fields({}, preset), "incoming": incoming_fields({"protocol": protocol}, preset)}
+
+    def _ask_changes(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask anew for what is not fixed."""
+        protocol = self._ask_protocol(None, fields)
+        if self._client is None or not self._client.fixes_hosts:
+            return self._ask_endpoints(protocol, fields)
+        preset = find_client_preset(self._client, fields["smtp"]["host"])
+        return {"incoming": incoming_fields({"protocol": protocol}, preset)}
+
+    def _ask_free_sides(self) -> dict[str, Any]:
         """Ask for a preset, the incoming protocol, and where no preset is taken, for both endpoints."""
         preset = get_preset(self._preset) if self._preset else None
         if not (self._preset or self._given.get("smtp") or self._given.get("incoming")):
@@ -112,13 +165,15 @@ class _Wizard:
 
     def _ask_endpoints(self, protocol: IncomingProtocol, known: Mapping[str, Any]) -> dict[str, Any]:
         smtp = self._ask_endpoint(Protocol.SMTP, known.get("smtp", {}))
-        needs_login = known.get("smtp", {}).get("auth") != SmtpAuth.NONE
-        if not self._session.terminal.confirm("Does sending need a login?", default=needs_login):
-            smtp["auth"] = SmtpAuth.NONE
-        elif known.get("smtp", {}).get("auth", SmtpAuth.NONE) == SmtpAuth.NONE:
-            smtp["auth"] = SmtpAuth.AUTO
+        if self._client is None:
+            smtp["auth"] = self._ask_auth(known.get("smtp", {}).get("auth"))
         incoming = self._ask_endpoint(Protocol(protocol), self._proposed_incoming(protocol, smtp["host"], known))
         return {"smtp": smtp, "incoming": {"protocol": protocol, **incoming}}
+
+    def _ask_auth(self, known: str | None) -> str:
+        if not self._session.terminal.confirm("Does sending need a login?", default=known != SmtpAuth.NONE):
+            return SmtpAuth.NONE
+        return SmtpAuth.AUTO if known in (None, SmtpAuth.NONE) else known
 
     def _proposed_incoming(self, protocol: IncomingProtocol, host: str, known: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return what is known of the incoming side; of another protocol, only its host."""
@@ -159,9 +214,10 @@ class _Wizard:
         """Try both sides and show the steps, with a login where the person gives one; return what to do next."""
         from mailctl.cli.testing import show_check
 
-        self._say("The login is used for this and not stored.")
-        no_login = " (Enter: connect without a login)" * (not self._username)
-        self._username = self._session.terminal.ask(f"User name{no_login}", self._username or " ").strip()
+        if self._client is not None:
+            self._say("Nobody is authorised yet: this connects without a login.")
+        else:
+            self._ask_username()
         # Standard output is for the command's result: all of this is talk.
         with redirect_stdout(sys.stderr):
             try:
@@ -174,6 +230,11 @@ class _Wizard:
         if codes == {Exit.AUTHENTICATION}:
             return _Step.TRY  # with another login: the server itself is right
         return _Step.CHANGE if codes else _Step.SAVE
+
+    def _ask_username(self) -> None:
+        self._say("The login is used for this and not stored.")
+        no_login = " (Enter: connect without a login)" * (not self._username)
+        self._username = self._session.terminal.ask(f"User name{no_login}", self._username or " ").strip()
 
     def _checks(self, server: Server, username: str) -> Iterator[Check]:
         from mailctl.model.secret import parse_secret_ref
@@ -196,6 +257,7 @@ class _Wizard:
 
 
 _WIDEST = 99
+_NO_CLIENT = "none"
 
 
 class _Step(StrEnum):
@@ -212,6 +274,17 @@ def _parse_step(text: str) -> _Step:
         if step.startswith(text.lower()):
             return step
     raise ValueError(f"'{text}' is none of: {', '.join(_Step)}")
+
+
+def _one_of_names(names: Collection[str]) -> Callable[[str], str]:
+    """Return a parser of one of some names."""
+
+    def parse(text: str) -> str:
+        if text not in names:
+            raise ValueError(f"'{text}' is none of: {', '.join(names)}")
+        return text
+
+    return parse
 
 
 def _one_of(choices: type[E]) -> Callable[[str], E]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from mailctl.model.resolve import Sending
 from mailctl.model.sending import SystemMail
 from mailctl.model.server import Security, SmtpAuth
+from mailctl.render.secrets import render_presence
 from mailctl.render.servers import address, tls_facts
 from mailctl.render.style import Style
 
@@ -77,10 +78,4 @@ def _logins(sending: Sending) -> Iterator[Fact]:
 
 
 def _secret(secret: SecretLine, style: Style) -> str:
-    if secret.present:
-        said = style.green("there")
-    elif secret.present is False:
-        said = style.red("missing")
-    else:
-        said = style.red(secret.problem) if secret.problem else "not looked at, commands are not run here"
-    return f"{secret.name} at {secret.reference}: {said}"
+    return f"{secret.name} at {secret.reference}: {render_presence(secret.present, secret.problem, style)}"

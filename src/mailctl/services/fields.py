@@ -12,12 +12,13 @@ from mailctl.errors import UsageError
 
 def to_fields(model: msgspec.Struct) -> dict[str, Any]:
     """Return a model as nested mappings of plain values, without what is not set."""
-    return _without_none(msgspec.to_builtins(model))
+    return without_none(msgspec.to_builtins(model))
 
 
-def _without_none(fields: Mapping[str, Any]) -> dict[str, Any]:
+def without_none(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested mappings without what is None."""
     return {
-        name: _without_none(value) if isinstance(value, Mapping) else value
+        name: without_none(value) if isinstance(value, Mapping) else value
         for name, value in fields.items()
         if value is not None
     }

@@ -13,16 +13,28 @@ from mailctl.errors import (
     AlreadyExistsError,
     ExclusiveSettingsError,
     InvalidValueError,
+    NotFoundError,
     Problem,
     UsageError,
+    raise_problems,
 )
 from mailctl.model.decode import decode_or_raise
-from mailctl.model.server import Server
+from mailctl.model.oauth import OAuthClient
+from mailctl.model.oauth_use import (
+    find_client_preset,
+    incoming_fields,
+    require_client_preset,
+    server_problems,
+    smtp_fields,
+)
+from mailctl.model.preset import Preset, get_preset, preset_fields
+from mailctl.model.server import IncomingProtocol, Server
 from mailctl.model.settings import Settings
-from mailctl.services.fields import changed_fields, clear_fields, merge_fields, to_fields
+from mailctl.services.fields import changed_fields, clear_fields, merge_fields, to_fields, without_none
 from mailctl.services.server_use import detach, follow_rename, require_unused
 
 Edit = Callable[[Settings], Settings]
+WITHOUT_CLIENT = "leave out what an OAuth client decides, or go without it (`--clear oauth_client`)"
 
 
 class Placement(NamedTuple):
@@ -32,22 +44,59 @@ class Placement(NamedTuple):
     anchor: str | None = None
 
 
-def build_server(settings: Settings, fields: Mapping[str, Any]) -> Server:
-    """Return the server that fields describe; raises InvalidValueError or ExclusiveSettingsError with all problems."""
-    server = decode_or_raise(Server, fields)
-    if server.oauth_client is not None:
-        settings.get_oauth_client(server.oauth_client)
+def build_server(
+    settings: Settings, given: Mapping[str, Any], *, base: Mapping[str, Any] | None = None, preset: str | None = None
+) -> Server:
+    """Return the server that given fields describe, laid over those of its OAuth client, of a preset and of a base.
+
+    A None takes a field of the base away. Raises InvalidValueError or ExclusiveSettingsError with all problems,
+    NotFoundError for a preset or an OAuth client that is not there.
+    """
+    fields = merge_fields(base or {}, given)
+    chosen = get_preset(preset) if preset else None
+    name = fields.get("oauth_client")
+    client = settings.get_oauth_client(name) if isinstance(name, str) else None
+    if client and preset:
+        require_client_preset(client, chosen)
+    if chosen:
+        fields = merge_fields(fields, preset_fields(chosen, protocol_of(fields)))
+    if client:
+        fields = merge_fields(fields, _client_fields(client, fields, given, chosen))
+    server = decode_or_raise(Server, merge_fields(fields, without_none(given)))
+    if client:
+        raise_problems(list(server_problems(client, server)), hint=WITHOUT_CLIENT)
     return server
 
 
-def add_server(fields: Mapping[str, Any], *, if_not_exists: bool = False) -> Edit:
-    """Return the edit that appends a server.
+def _client_fields(
+    client: OAuthClient, fields: Mapping[str, Any], given: Mapping[str, Any], preset: Preset | None
+) -> dict[str, Any]:
+    """Return what a client makes of a server. `preset`: None for the one that the SMTP host tells, or the usual one."""
+    smtp, incoming = (_table(fields, side) for side in ("smtp", "incoming"))
+    host = _table(given, "smtp").get("host") or (preset.smtp.host if preset else smtp.get("host"))
+    fixed = find_client_preset(client, host)
+    return {"smtp": smtp_fields(smtp, fixed), "incoming": incoming_fields(incoming, fixed)}
+
+
+def _table(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    table = fields.get(name)
+    return table if isinstance(table, Mapping) else {}
+
+
+def protocol_of(fields: Mapping[str, Any]) -> IncomingProtocol:
+    """Return the incoming protocol that a server's fields name, imap where they name none (or a wrong one)."""
+    is_pop3 = _table(fields, "incoming").get("protocol") == IncomingProtocol.POP3
+    return IncomingProtocol.POP3 if is_pop3 else IncomingProtocol.IMAP
+
+
+def add_server(fields: Mapping[str, Any], *, preset: str | None = None, if_not_exists: bool = False) -> Edit:
+    """Return the edit that appends a server; `preset` gives what the fields leave out.
 
     Raises AlreadyExistsError where the code is taken; with `if_not_exists` only if the fields differ, naming them.
     """
 
     def edit(settings: Settings) -> Settings:
-        server = build_server(settings, fields)
+        server = build_server(settings, fields, preset=preset)
         present = settings.find_server(server.code)
         if present is None:
             return msgspec.structs.replace(settings, servers=(*settings.servers, server))
@@ -69,12 +118,16 @@ def add_server(fields: Mapping[str, Any], *, if_not_exists: bool = False) -> Edi
     return edit
 
 
-def edit_server(code: str, fields: Mapping[str, Any], *, clear: Sequence[str] = ()) -> Edit:
-    """Return the edit that lays fields over a server; those named in `clear` go back to their defaults."""
+def edit_server(code: str, fields: Mapping[str, Any], *, clear: Sequence[str] = (), preset: str | None = None) -> Edit:
+    """Return the edit that lays fields, and a preset's below them, over a server; `clear`ed ones get their defaults.
+
+    Without its OAuth client a server keeps the hosts that this fixed.
+    """
 
     def edit(settings: Settings) -> Settings:
         present = settings.get_server(code)
-        changed = build_server(settings, merge_fields(clear_fields(Server, to_fields(present), clear), fields))
+        base = clear_fields(Server, to_fields(present), clear)
+        changed = build_server(settings, fields, base=base, preset=preset)
         taken = changed.code != present.code and settings.find_server(changed.code)
         if taken:
             raise AlreadyExistsError(
@@ -182,9 +235,12 @@ def import_servers(rows: Sequence[Row], outcome: Imported, *, new_only: bool = F
             present = servers.get(code)
             base = to_fields(present) if present else {}
             try:
-                server = build_server(settings, merge_fields(base, row.fields))
+                server = build_server(settings, row.fields, base=base)
             except (InvalidValueError, ExclusiveSettingsError) as error:
                 problems += [_placed(row.place, problem) for problem in error.problems]
+                continue
+            except NotFoundError as error:
+                problems.append(Problem(f"{row.place}, oauth_client", error.message))
                 continue
             if present and new_only:
                 clashes.append(code)

@@ -49,7 +49,7 @@ class Target:
 
 
 def server_target(server: Server, folder: Path, oauth_client: OAuthClient | None = None) -> Target:
-    """Return a server of the catalogue as a target. `folder`: that of the settings file. `oauth_client`: the server's."""
+    """Return a server of the catalogue, and its OAuth client, as a target; `folder`: that of the settings file."""
     return Target(
         name=server.code,
         title=f"{server.code} ({server.name})",

@@ -1,0 +1,112 @@
+"""Use cases of the registered OAuth clients: pure edits of the settings, and where a client's secrets are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from mailctl.credentials import Secrets
+from mailctl.errors import AlreadyExistsError, ConflictError
+from mailctl.model.decode import decode_or_raise
+from mailctl.model.oauth import OAuthClient, Provider
+from mailctl.model.settings import Settings
+from mailctl.services.fields import clear_fields, merge_fields, to_fields
+from mailctl.services.secret_slots import list_slots
+from mailctl.services.secret_state import SecretState, describe_secret
+from mailctl.services.servers import Edit
+
+
+def add_client(fields: Mapping[str, Any]) -> Edit:
+    """Return the edit that registers a client; raises AlreadyExistsError where its name is taken."""
+
+    def edit(settings: Settings) -> Settings:
+        client = decode_or_raise(OAuthClient, fields)
+        if settings.find_oauth_client(client.name):
+            raise AlreadyExistsError(
+                f"an OAuth client '{client.name}' is registered already",
+                hint=f"`mailctl oauth client edit {client.name}` changes it",
+                details={"oauth_client": client.name},
+            )
+        return replace(settings, oauth_clients=(*settings.oauth_clients, client))
+
+    return edit
+
+
+def edit_client(name: str, fields: Mapping[str, Any], *, clear: Sequence[str] = ()) -> Edit:
+    """Return the edit that lays fields over a client; those named in `clear` go back to their defaults."""
+
+    def edit(settings: Settings) -> Settings:
+        present = settings.get_oauth_client(name)
+        base = clear_fields(OAuthClient, to_fields(present), clear)
+        changed = decode_or_raise(OAuthClient, merge_fields(base, fields))
+        clients = (changed if client is present else client for client in settings.oauth_clients)
+        return replace(settings, oauth_clients=tuple(clients))
+
+    return edit
+
+
+def delete_client(name: str, *, force: bool = False) -> Edit:
+    """Return the edit that takes a client out of the settings.
+
+    Raises ConflictError, which names the users, for one in use. With `force` they lose it: hosts and authentication
+    stay as they are, to be edited. Who sends through Microsoft Graph cannot lose it: ConflictError then, too.
+    """
+
+    def edit(settings: Settings) -> Settings:
+        client = settings.get_oauth_client(name)
+        users = list_client_users(settings, client.name)
+        if users and not force:
+            raise ConflictError(
+                f"still in use: '{client.name}' is used by {', '.join(users)}; nothing was deleted",
+                hint="let them use another client first; or add --force, and they keep their hosts without it",
+                details={"users": {client.name: users}},
+            )
+        settings = _detach(settings, client)
+        return replace(settings, oauth_clients=tuple(kept for kept in settings.oauth_clients if kept is not client))
+
+    return edit
+
+
+def list_client_users(settings: Settings, name: str) -> list[str]:
+    """Return who uses a client by itself, each as a test's target names it."""
+    users = [server.code for server in settings.servers if server.oauth_client == name]
+    return users + ["sysmail"] * bool(settings.sysmail and settings.sysmail.oauth_client == name)
+
+
+def _detach(settings: Settings, client: OAuthClient) -> Settings:
+    account = settings.sysmail
+    if account and account.oauth_client == client.name:
+        if account.graph:
+            raise ConflictError(
+                f"sysmail sends through Microsoft Graph with '{client.name}', and cannot without it",
+                hint="give it another client or a server first: `mailctl sysmail set --oauth-client NAME`",
+                details={"users": {client.name: ["sysmail"]}},
+            )
+        account = replace(account, oauth_client=None)
+    servers = (
+        replace(server, oauth_client=None) if server.oauth_client == client.name else server
+        for server in settings.servers
+    )
+    return replace(settings, servers=tuple(servers), sysmail=account)
+
+
+def describe_client_secrets(settings: Settings, client: OAuthClient, secrets: Secrets) -> dict[str, SecretState]:
+    """Return the state of each secret of a client, by its field; no command is run."""
+    fields = {"secret": "client_secret", "key": "key", "service-account": "service_account"}
+    prefix = f"oauth-client:{client.name}/"
+    return {
+        fields[slot.name.removeprefix(prefix)]: describe_secret(slot, secrets)
+        for slot in list_slots(settings)
+        if slot.name.startswith(prefix)
+    }
+
+
+def client_warnings(client: OAuthClient) -> Iterator[str]:
+    """Yield what should be said whenever a client is shown or changed."""
+    if client.provider is Provider.GOOGLE and not (client.client_secret or client.service_account):
+        yield (
+            "Google wants the client's secret with every token request, a desktop app's too: "
+            f"`mailctl oauth client edit {client.name} --client-secret-stdin`"
+        )
