@@ -385,6 +385,106 @@ SAID = [
     ),
 ]
 
+GRAPH = "graph.microsoft.com"
+SAID += [
+    (GRAPH, "graph", stage, reason, reply, expected)
+    for stage, reason, reply, expected in (
+        (
+            Stage.AUTH,
+            REFUSED,
+            'HTTP 401 Unauthorized\n{"error":{"code":"InvalidAuthenticationToken","message":"Access token validation '
+            'failure. Invalid audience."}}',
+            r"made for somebody else.*Outlook.*graph\.microsoft\.com",
+        ),
+        (
+            Stage.AUTH,
+            REFUSED,
+            'HTTP 401 Unauthorized\n{"error":{"code":"InvalidAuthenticationToken","message":"Lifetime validation '
+            'failed, the token is expired."}}',
+            "expired.*authorise anew",
+        ),
+        (
+            Stage.MESSAGE,
+            Reason.MESSAGE_REFUSED,
+            'HTTP 400 Bad Request\n{"error":{"code":"BadRequest","message":"/me request is only valid with delegated '
+            'authentication flow."}}',
+            "application's own",
+        ),
+        (
+            Stage.MESSAGE,
+            REFUSED,
+            'HTTP 403 Forbidden\n{"error":{"code":"ErrorAccessDenied","message":"Access to OData is disabled: [RAOP] : '
+            'Blocked by tenant configured AppOnly AccessPolicy settings."}}',
+            "policy in Exchange.*Test-ApplicationAccessPolicy",
+        ),
+        (
+            Stage.MESSAGE,
+            REFUSED,
+            'HTTP 403 Forbidden\n{"error":{"code":"ErrorAccessDenied","message":"Access is denied. Check credentials '
+            'and try again."}}',
+            r"no right.*Mail\.Send",
+        ),
+        (
+            Stage.MESSAGE,
+            Reason.SENDER_REFUSED,
+            'HTTP 403 Forbidden\n{"error":{"code":"ErrorSendAsDenied","message":"The user account which was used to '
+            "submit this request does not have the right to send mail on behalf of the specified sending account., "
+            'Cannot submit message."}}',
+            "Add-RecipientPermission",
+        ),
+        (
+            Stage.MESSAGE,
+            Reason.RATE_LIMITED,
+            'HTTP 403 Forbidden\n{"error":{"code":"ErrorExceededMessageLimit","message":"Cannot send mail. Daily '
+            'Message/Recipient limit exceeded. Follow the instructions in your Inbox to verify your account."}}',
+            "as much as it may.*inbox",
+        ),
+        (
+            Stage.MESSAGE,
+            Reason.NOT_OFFERED,
+            'HTTP 404 Not Found\n{"error":{"code":"MailboxNotEnabledForRESTAPI","message":"The mailbox is either '
+            'inactive, soft-deleted, or is hosted on-premise."}}',
+            "licence",
+        ),
+        (
+            Stage.MESSAGE,
+            Reason.MAILBOX_REFUSED,
+            'HTTP 404 Not Found\n{"error":{"code":"ErrorInvalidUser","message":"The requested user '
+            "'nobody@contoso.com' is invalid.\"}}",
+            "no such user.*directory id",
+        ),
+        (
+            Stage.MESSAGE,
+            Reason.MESSAGE_REFUSED,
+            'HTTP 400 Bad Request\n{"error":{"code":"ErrorInvalidRecipients","message":"At least one recipient is not '
+            "valid., A message can't be sent because it contains no recipients.\"}}",
+            "nothing was sent",
+        ),
+        (
+            Stage.MESSAGE,
+            Reason.MESSAGE_REFUSED,
+            'HTTP 400 Bad Request\n{"error":{"code":"ErrorMimeContentInvalidBase64String","message":"Invalid base64 '
+            'string for MIME content."}}',
+            "cannot read the message as MIME",
+        ),
+        (
+            Stage.MESSAGE,
+            Reason.MESSAGE_TOO_LARGE,
+            'HTTP 400 Bad Request\n{"error":{"code":"ErrorMessageSizeExceeded","message":"The message exceeds the '
+            'maximum supported size."}}',
+            "larger than the mailbox may send",
+        ),
+        (
+            Stage.MESSAGE,
+            Reason.RATE_LIMITED,
+            'HTTP 429 Too Many Requests\n{"error":{"code":"ApplicationThrottled","message":"Application is over its '
+            'MailboxConcurrency limit."}}',
+            "30 messages a minute",
+        ),
+        (Stage.AUTH, REFUSED, "", r"permission Mail\.Send of Microsoft Graph"),
+    )
+]
+
 
 @pytest.mark.parametrize(
     ("host", "protocol", "stage", "reason", "reply", "expected"), SAID, ids=[case[4][:60] or case[3] for case in SAID]

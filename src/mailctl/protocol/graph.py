@@ -155,6 +155,11 @@ def judge(status: int, body: bytes) -> tuple[type[MailError], Reason, str]:
     return ProtocolError, Reason.PROTOCOL, "the answer is not one of Graph's"
 
 
+def is_too_long(status: int, body: bytes) -> bool:
+    """Tell whether a request was refused for its length, which another way of sending may avoid."""
+    return status == 413 or (status == 400 and "maximum request length" in parse_error(body).message.lower())
+
+
 def find_retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
     """Return the seconds that an answer asks to wait (RFC 9110, 10.2.3); None if it asks for nothing that is a time.
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from email import policy
-from email.headerregistry import Address as HeaderAddress
-from email.message import EmailMessage, Message, MIMEPart
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+from email.message import Message, MIMEPart
 from email.parser import BytesHeaderParser, BytesParser
+from email.utils import getaddresses
 from typing import Any
 
 from msgspec import Struct
 
 from mailctl.model.address import Address, parse_address
-from mailctl.protocol.address_list import Mailbox
+from mailctl.protocol.address_list import Mailbox, parse_mailboxes
 from mailctl.protocol.header_field import fold
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -42,9 +44,9 @@ class GraphMessage(Struct, frozen=True):
 def address_message(content: bytes, recipients: Sequence[Address]) -> GraphMessage:
     """Return a message that Graph sends to `recipients` alone; who stands in neither To nor Cc gets into Bcc."""
     content = _LINE_END.sub(b"\r\n", content)
-    header, rest = _split(content)
+    header, rest = _split(content if content.endswith(b"\n") else content + b"\r\n")
+    wanted = frozenset(map(_key, recipients))
     unseen = {_key(recipient): recipient for recipient in recipients}
-    wanted = frozenset(unseen)
     left_out: list[str] = []
     fields: list[bytes] = []
     for name, field in _fields(header):
@@ -53,65 +55,71 @@ def address_message(content: bytes, recipients: Sequence[Address]) -> GraphMessa
         if name not in _VISIBLE:
             fields.append(field)
             continue
-        named = _named(field)
-        kept = [mailbox for mailbox in named if _key_of(mailbox) in wanted]
-        left_out += [mailbox.addr_spec for mailbox in named if _key_of(mailbox) not in wanted]
+        named = _read_addresses(_value(field))
+        kept = [mailbox for mailbox in named.mailboxes if _key(mailbox.address) in wanted]
+        left_out += [str(mailbox.address) for mailbox in named.mailboxes if mailbox not in kept]
+        left_out += named.others
         for mailbox in kept:
-            unseen.pop(_key_of(mailbox), None)
-        if len(kept) == len(named):
+            unseen.pop(_key(mailbox.address), None)
+        if named.is_plain and len(kept) == len(named.mailboxes):
             fields.append(field)
         elif kept:
             fields.append(_written(name.title(), kept))
     if unseen:
-        value = ", ".join(_wire_form(recipient) for recipient in unseen.values())
-        fields.append(fold("Bcc", value).encode())
+        fields.append(_written("Bcc", [Mailbox(recipient) for recipient in unseen.values()]))
     return GraphMessage(b"".join(fields) + rest, tuple(left_out))
 
 
 def _split(content: bytes) -> tuple[bytes, bytes]:
-    """Return the header with its last line end, and the rest with the empty line that begins it."""
-    if content.startswith(b"\r\n"):
-        return b"", content
-    header, end, body = content.partition(b"\r\n\r\n")
-    return (header + b"\r\n", b"\r\n" + body) if end else (content.removesuffix(b"\r\n") + b"\r\n", b"\r\n")
+    """Return the header, which ends where a line is none of its own, and the rest with the empty line before it."""
+    at = 0
+    while found := _FIELD.match(content, at):
+        at = found.end()
+    header, rest = content[:at], content[at:]
+    return header, rest if rest.startswith(b"\r\n") else b"\r\n" + rest
 
 
 def _fields(header: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield the fields with their lower-case names; lines that are no field, without one."""
-    at = 0
-    while at < len(header):
-        found = _FIELD.match(header, at)
-        end = found.end() if found else header.index(b"\n", at) + 1
-        yield (found[1].decode("ascii").lower() if found else ""), header[at:end]
-        at = end
+    """Yield the fields with their lower-case names."""
+    for found in _FIELD.finditer(header):
+        yield found[1].decode("ascii").lower(), found[0]
 
 
-def _named(field: bytes) -> list[HeaderAddress]:
-    parsed = BytesHeaderParser(policy=policy.default).parsebytes(field)
-    return [address for value in parsed.values() for address in value.addresses]
+def _value(field: bytes) -> str:
+    """Return what follows the colon, on one line."""
+    return field.partition(b":")[2].replace(b"\r\n", b"").decode("utf-8", "replace").strip()
 
 
-def _written(name: str, mailboxes: Sequence[HeaderAddress]) -> bytes:
-    written = [
-        Mailbox(parse_address(mailbox.addr_spec), mailbox.display_name or None).written(international=True)
-        for mailbox in mailboxes
-    ]
+class _Named(Struct, frozen=True):
+    """Whom a field names. `others`: what stands there and is no address. `is_plain`: no reader takes it otherwise."""
+
+    mailboxes: tuple[Mailbox, ...]
+    others: tuple[str, ...] = ()
+    is_plain: bool = True
+
+
+def _read_addresses(value: str) -> _Named:
+    """Read an address field: strictly, or else (comments, groups, `root`) for what addresses can be found in it."""
+    try:
+        return _Named(parse_mailboxes(value))
+    except ValueError:
+        mailboxes: list[Mailbox] = []
+        others: list[str] = []
+        for name, text in getaddresses([value]):
+            try:
+                mailboxes.append(Mailbox(parse_address(text), name if name.isprintable() else None))
+            except ValueError:
+                others += [text] * bool(text)
+        return _Named(tuple(mailboxes), tuple(others), is_plain=False)
+
+
+def _written(name: str, mailboxes: Sequence[Mailbox]) -> bytes:
+    written = (mailbox.written(international=mailbox.address.needs_smtputf8) for mailbox in mailboxes)
     return fold(name, ", ".join(written)).encode()
 
 
 def _key(address: Address) -> str:
     return address.with_ascii_domain.lower()
-
-
-def _key_of(mailbox: HeaderAddress) -> str:
-    try:
-        return _key(parse_address(mailbox.addr_spec))
-    except ValueError:
-        return mailbox.addr_spec.lower()
-
-
-def _wire_form(recipient: Address) -> str:
-    return str(recipient) if recipient.needs_smtputf8 else recipient.with_ascii_domain
 
 
 class Attachment(Struct, frozen=True):
@@ -132,30 +140,37 @@ class Draft(Struct, frozen=True):
 
 def can_be_draft(content: bytes) -> bool:
     """Tell whether a message may be taken apart: not if it is signed or encrypted, which would be lost."""
-    message = BytesHeaderParser(policy=policy.default).parsebytes(content)
+    message = BytesHeaderParser(policy=policy.compat32).parsebytes(content)
     return message.get_content_type() not in _SIGNED_OR_ENCRYPTED
 
 
 def draft_of(content: bytes) -> Draft:
-    """Take a message apart. Of two texts the HTML one is kept: a draft has one. Other fields than X- are lost."""
-    message = BytesParser(policy=policy.default).parsebytes(content)
-    html, plain = message.get_body(("html",)), message.get_body(("plain",))
-    text = html or plain
+    """Take a message apart. Of two texts the HTML one is kept: a draft has one. Other fields than X- are lost.
+
+    Raises ValueError if its parts cannot be read.
+    """
+    header, _ = _split(content)
+    values = {name: _value(field) for name, field in reversed([*_fields(header)])}
+    try:
+        message = BytesParser(policy=policy.default).parsebytes(content)
+        html, plain = message.get_body(("html",)), message.get_body(("plain",))
+        others = [part for part in _leaves(message) if part is not html and part is not plain]
+        attachments = tuple(_attachment(part, number) for number, part in enumerate(others, 1))
+        text = html or plain
+        body = {"contentType": "html" if html else "text", "content": _text_of(text) if text else ""}
+    except (IndexError, AttributeError) as error:  # the library breaks on some malformed parameters
+        raise ValueError("the message's parts cannot be read as MIME") from error
     fields: dict[str, Any] = {
-        "subject": str(message.get("Subject", "")),
-        "body": {"contentType": "html" if html else "text", "content": _text_of(text) if text else ""},
-        "toRecipients": _recipients(message, "To"),
-        "ccRecipients": _recipients(message, "Cc"),
-        "bccRecipients": _recipients(message, "Bcc"),
-        "replyTo": _recipients(message, "Reply-To"),
-        "from": next(iter(_recipients(message, "From")), None),
-        "internetMessageId": str(message.get("Message-ID", "")),
-        "internetMessageHeaders": _own_headers(message),
+        "subject": _decoded(values.get("subject", "")),
+        "body": body,
+        "toRecipients": _recipients(values.get("to", "")),
+        "ccRecipients": _recipients(values.get("cc", "")),
+        "bccRecipients": _recipients(values.get("bcc", "")),
+        "replyTo": _recipients(values.get("reply-to", "")),
+        "from": next(iter(_recipients(values.get("from", ""))), None),
+        "internetMessageId": values.get("message-id"),
+        "internetMessageHeaders": _own_headers(header),
     }
-    attachments = tuple(
-        _attachment(part, number)
-        for number, part in enumerate((part for part in _leaves(message) if part not in (html, plain)), 1)
-    )
     return Draft({name: value for name, value in fields.items() if value}, attachments)
 
 
@@ -191,17 +206,28 @@ def _attachment(part: MIMEPart, number: int) -> Attachment:
     return Attachment(part.get_filename() or default_name, content_type, content, content_id or None)
 
 
-def _recipients(message: EmailMessage, name: str) -> list[dict[str, dict[str, str]]]:
+def _recipients(value: str) -> list[dict[str, dict[str, str]]]:
     return [
         {
-            "emailAddress": {"address": address.addr_spec}
-            | ({"name": address.display_name} if address.display_name else {})
+            "emailAddress": {"address": mailbox.address.with_ascii_domain}
+            | ({"name": _decoded(mailbox.name)} if mailbox.name else {})
         }
-        for value in message.get_all(name, [])
-        for address in value.addresses
+        for mailbox in _read_addresses(value).mailboxes
     ]
 
 
-def _own_headers(message: EmailMessage) -> list[dict[str, str]]:
-    own = [{"name": name, "value": str(value)} for name, value in message.items() if name.lower().startswith("x-")]
+def _own_headers(header: bytes) -> list[dict[str, str]]:
+    own = [
+        {"name": field.partition(b":")[0].strip().decode("ascii"), "value": _value(field)}
+        for name, field in _fields(header)
+        if name.startswith("x-")
+    ]
     return own[:_DRAFT_HEADERS_MAX]
+
+
+def _decoded(text: str) -> str:
+    """Return a text with its encoded words (RFC 2047) read; as it is where they cannot be."""
+    try:
+        return str(make_header(decode_header(text)))
+    except (LookupError, ValueError, HeaderParseError):
+        return text

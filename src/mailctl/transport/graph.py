@@ -32,7 +32,7 @@ from mailctl.model.report import Stage
 from mailctl.model.secret import Secret
 from mailctl.protocol import graph
 from mailctl.protocol.envelope import parse_address
-from mailctl.protocol.graph_message import GraphMessage, address_message, can_be_draft, draft_of
+from mailctl.protocol.graph_message import Draft, GraphMessage, address_message, can_be_draft, draft_of
 from mailctl.protocol.reasons import Reason
 from mailctl.protocol.redact import Redactor
 from mailctl.transport import dial
@@ -204,9 +204,9 @@ class GraphSession:
 
     def _deliver(self, message: GraphMessage, record: StageRecord) -> HttpReply:
         reply = self._send_whole(message, record) if len(message.content) <= graph.MIME_BYTES_MAX else None
-        if reply is None or reply.status == 413:
+        if reply is None or graph.is_too_long(reply.status, reply.body):
             record.evidence["way"] = "draft"
-            reply = send_draft(self._api, draft_of(self._check_divisible(message)))
+            reply = send_draft(self._api, self._take_apart(message))
         if reply.status != 202:
             raise self._api.refusal(reply, "sending")
         return reply
@@ -217,16 +217,21 @@ class GraphSession:
             "POST", "/sendMail", body=b64encode(message.content), content_type="text/plain", sends=True
         )
 
-    def _check_divisible(self, message: GraphMessage) -> bytes:
-        if can_be_draft(message.content):
-            return message.content
-        raise RefusedError(
-            f"the message has {len(message.content)} bytes and is signed or encrypted: Graph takes such a message in "
-            f"one request only, of {graph.MIME_BYTES_MAX} bytes at most",
-            reason=Reason.MESSAGE_TOO_LARGE,
-            hint="send it by SMTP",
-            details={"size": len(message.content), "size_max": graph.MIME_BYTES_MAX},
-        )
+    def _take_apart(self, message: GraphMessage) -> Draft:
+        if not can_be_draft(message.content):
+            raise RefusedError(
+                f"the message has {len(message.content)} bytes and is signed or encrypted: Graph takes such a message "
+                f"in one request only, of {graph.MIME_BYTES_MAX} bytes at most",
+                reason=Reason.MESSAGE_TOO_LARGE,
+                hint="send it by SMTP",
+                details={"size": len(message.content), "size_max": graph.MIME_BYTES_MAX},
+            )
+        try:
+            return draft_of(message.content)
+        except ValueError as error:
+            raise RefusedError(
+                f"{error}, as Graph needs it for a long message", reason=Reason.MESSAGE_REFUSED
+            ) from None
 
 
 def _ends_session(error: MailError) -> bool:

@@ -26,7 +26,7 @@ from mailctl.protocol.reasons import Reason
 from mailctl.protocol.redact import Redactor
 from mailctl.transport import dial
 from mailctl.transport.faults import find_mail_error
-from mailctl.transport.http_connection import Clock, Connector, TimedSocket, TimedTlsSocket
+from mailctl.transport.http_connection import Clock, Connector
 from mailctl.transport.limits import Deadline, Limits
 from mailctl.transport.trace import Speaker, Trace
 from mailctl.transport.watch import Watch
@@ -78,17 +78,19 @@ class HttpClient:
         self._trace = trace
         self._clock = Clock(deadline)
         self._connector = Connector(self._clock, protocol=protocol, ca_file=ca_file, trace=trace, resolve=resolve)
-        self._prepared: dict[tuple[str, int], TimedSocket | TimedTlsSocket] = {}
+        self._prepared: dict[tuple[str, int], socket.socket] = {}
+        self._connections: list[socket.socket] = []
         self._opened: requests.Session | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for connected in self._prepared.values():
-            connected.close()
         if self._opened is not None:
             self._opened.close()
+        # urllib3 closes what it keeps when its pools are collected, which an exception's traceback may put off.
+        for connected in self._connections:
+            connected.close()
 
     def connect(self, url: str, watch: Watch, *, secure: bool = True) -> bool:
         """Connect ahead of the first request (stages dns, tcp, tls, certificate); `secure`: TLS too, for https.
@@ -102,9 +104,9 @@ class HttpClient:
             return False
         host, port = _place(parts)
         self._clock.deadline = Deadline(self._timeout_seconds, within=self._deadline)
-        connected: TimedSocket | TimedTlsSocket = self._connector.dial(host, port, watch)
+        connected = self._dial(host, port, watch)
         if secure and parts.scheme == "https":
-            connected = self._connector.secure(connected, host, port, watch)
+            connected = self._secure(connected, host, port, watch)
         self._prepared[host, port] = connected
         return True
 
@@ -160,13 +162,23 @@ class HttpClient:
 
     def open_connection(self, host: str, port: int) -> socket.socket:
         """Return a connection for urllib3 to speak over: the one that was made ahead, or a new one."""
-        return self._prepared.pop((host, port), None) or self._connector.dial(host, port, Watch())
+        return self._prepared.pop((host, port), None) or self._dial(host, port, Watch())
 
     def secure_connection(self, connected: socket.socket, host: str, port: int) -> ssl.SSLSocket:
         """Return a connection secured, unless it is already."""
         if isinstance(connected, ssl.SSLSocket):
             return connected
-        return self._connector.secure(connected, host, port, Watch())
+        return self._secure(connected, host, port, Watch())
+
+    def _dial(self, host: str, port: int, watch: Watch) -> socket.socket:
+        connected = self._connector.dial(host, port, watch)
+        self._connections.append(connected)
+        return connected
+
+    def _secure(self, connected: socket.socket, host: str, port: int, watch: Watch) -> ssl.SSLSocket:
+        secured = self._connector.secure(connected, host, port, watch)
+        self._connections.append(secured)
+        return secured
 
     def _translate(self, error: Exception, doing: str) -> MailError:
         if self._clock.deadline.has_passed:
@@ -313,10 +325,13 @@ def _shown_url(parts: SplitResult) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and what caused it, down to the first cause."""
+    """Yield an exception and what caused it; urllib3 keeps causes among its arguments, too."""
+    waiting: list[BaseException] = [error]
     seen: set[int] = set()
-    current: BaseException | None = error
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
-        yield current
-        current = current.__cause__ or current.__context__
+    while waiting:
+        current = waiting.pop(0)
+        if id(current) not in seen:
+            seen.add(id(current))
+            yield current
+            linked = (*current.args, current.__cause__, current.__context__)
+            waiting += [other for other in linked if isinstance(other, BaseException)]

@@ -51,7 +51,11 @@ class TimedTlsSocket(ssl.SSLSocket):
 
     def send(self, data: Any, flags: int = 0) -> int:
         self.settimeout(self.clock.deadline.left_seconds())  # sendall is made of these
-        return super().send(data, flags)
+        try:
+            return super().send(data, flags)
+        except ssl.SSLEOFError as error:
+            # What urllib3 takes for a server that has answered early: it then reads the answer.
+            raise BrokenPipeError from error
 
 
 class Connector:

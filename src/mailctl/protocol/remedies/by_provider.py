@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mailctl.model.report import Stage
 from mailctl.protocol.reasons import Reason
+from mailctl.protocol.remedies.by_graph import GRAPH_ROWS
 from mailctl.protocol.remedies.remedy import Remedy, Row
 
 _MICROSOFT = r"(^|\.)(office365\.com|outlook\.com|office\.com|hotmail\.com|live\.com)$|\.outlook\."
@@ -274,4 +275,4 @@ _OTHER_ROWS = (
     ),
 )
 
-PROVIDER_ROWS = (*_MICROSOFT_ROWS, *_GOOGLE_ROWS, *_OTHER_ROWS)
+PROVIDER_ROWS = (*GRAPH_ROWS, *_MICROSOFT_ROWS, *_GOOGLE_ROWS, *_OTHER_ROWS)
