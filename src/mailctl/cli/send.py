@@ -156,6 +156,7 @@ def _outbox(session: Session) -> Outbox:
     outbox = Outbox(
         sending=resolve_sending(session.settings_file.load()),
         read_secret=lambda reference: session.secrets.get(parse_secret_ref(reference)),
+        open_tokens=session.open_tokens,
         folder=session.settings_file.path.parent,
     )
     for warning in outbox.warnings:

@@ -14,6 +14,7 @@ from mailctl.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from mailctl.credentials import Secrets
+    from mailctl.services.tokens import Tokens
     from mailctl.store import SettingsFile
 
 
@@ -56,6 +57,12 @@ class Session:
         if self.verbose:
             self.terminal.say(f"new secrets are stored in: {secrets.backend}")
         return secrets
+
+    def open_tokens(self) -> Tokens:
+        """Return what access tokens come from."""
+        from mailctl.services.tokens import Tokens
+
+        return Tokens(self.settings_file, self.secrets)
 
 
 def get_session(context: typer.Context) -> Session:

@@ -18,7 +18,7 @@ from mailctl.services.targets import SYSTEM_MAIL
 
 if TYPE_CHECKING:
     from mailctl.model.report import Step, TargetReport
-    from mailctl.services.check import Check, CheckOptions, LoginSource
+    from mailctl.services.check import Check, CheckOptions, GrantSource, LoginSource
     from mailctl.services.targets import Target
     from mailctl.transport.trace import Trace
 
@@ -177,7 +177,8 @@ def _prepared(
     trace = _trace(session, options)
     checking = CheckOptions(
         read_secret=lambda reference: session.secrets.get(parse_secret_ref(reference)),
-        login=_login(session, options) if depth not in (Depth.CONNECT, Depth.TLS) else None,
+        open_tokens=session.open_tokens,
+        login=_login(session, found, options) if depth not in (Depth.CONNECT, Depth.TLS) else None,
         certificate_days_min=options.min_cert_days,
         timeout_seconds=options.timeout,
         trace=trace,
@@ -203,15 +204,19 @@ def _trace(session: Session, options: TestOptions) -> Trace | None:
     return Trace(on_line=lambda line: session.terminal.say(render_line(line, session.terminal.err)))
 
 
-def _login(session: Session, options: TestOptions) -> LoginSource | None:
+def _login(session: Session, target: Target, options: TestOptions) -> LoginSource | GrantSource | None:
+    """Return the login that is given; without a password, that of an OAuth client's server is by its grant."""
     from mailctl.cli.params import given_reference, read_secret
     from mailctl.model.secret import SecretKind
-    from mailctl.services.check import LoginSource
+    from mailctl.services.check import GrantSource, LoginSource
+    from mailctl.services.grants import grant_name
 
     if options.username is None:
         if options.password_stdin or options.password_from is not None:
             raise MissingInputError("missing: --username, whose password was given")
         return None
+    if target.sending.oauth_client and not options.password_stdin and options.password_from is None:
+        return GrantSource(username=options.username, grant=grant_name(target.name, options.username))
     if options.password_from is not None and not options.password_stdin:
         reference = given_reference(options.password_from, "--password-from")
         # A command's words may say more than a report should.

@@ -136,7 +136,10 @@ def _message(evidence: Mapping[str, Any]) -> str:
 
 
 def _secret(evidence: Mapping[str, Any]) -> str:
-    return f"from {evidence.get('source', '')}"
+    said = f"from {evidence.get('source', '')}"
+    if evidence.get("token_expires_at"):
+        said += f", {'new ' * bool(evidence.get('token_renewed'))}token until {evidence['token_expires_at']}"
+    return said
 
 
 def _pop_before_smtp(evidence: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from mailctl.credentials import Secrets
 from mailctl.errors import MissingInputError, NotFoundError, RefusedError, SettingsError
@@ -25,6 +25,9 @@ from mailctl.store.location import settings_path
 from mailctl.store.settings_file import SettingsFile
 from mailctl.transport.submission import SendOutcome
 from mailctl.transport.watch import Watch
+
+if TYPE_CHECKING:
+    from mailctl.services.tokens import Tokens
 
 _LOCAL_HOSTS = frozenset({"localhost", "localhost.localdomain"})
 
@@ -66,16 +69,25 @@ def submit(options: Options, message: BinaryIO, config: Path | None) -> SendOutc
     if not named:
         raise MissingInputError("no recipients: neither the command line nor To, Cc or Bcc names any")
     path = settings_path(options.config or config, os.environ)
-    sending, secrets = _open(path, options.tenant or os.environ.get("MAILCTL_TENANT"))
+    sending, settings_file, secrets = _open(path, options.tenant or os.environ.get("MAILCTL_TENANT"))
     recipients = _resolved(named, sending)
 
     def read_secret(reference: str) -> Secret:
         return secrets.get(parse_secret_ref(reference))
 
+    def open_tokens() -> Tokens:
+        from mailctl.services.tokens import Tokens  # nobody else is to wait for it
+
+        return Tokens(settings_file, secrets)
+
     with (
         read.spooled(header.completed(sending, options.sender_name)) as spool,
         open_delivery(
-            sending, login_of(sending, read_secret), read_secret=read_secret, folder=path.parent, watch=Watch()
+            sending,
+            login_of(sending, read_secret, open_tokens),
+            read_secret=read_secret,
+            folder=path.parent,
+            watch=Watch(),
         ) as session,
     ):
         try:
@@ -87,8 +99,11 @@ def submit(options: Options, message: BinaryIO, config: Path | None) -> SendOutc
             raise
 
 
-def _open(path: Path, tenant: str | None) -> tuple[Sending, Secrets]:
-    """Return who sends, and what reads the secrets; raises SettingsError, SendingDisabledError, NotFoundError."""
+def _open(path: Path, tenant: str | None) -> tuple[Sending, SettingsFile, Secrets]:
+    """Return who sends, the settings, and what reads the secrets.
+
+    Raises SettingsError, SendingDisabledError, NotFoundError.
+    """
     if tenant:
         raise NotFoundError(f"there is no tenant with the code '{tenant}'")
     settings_file = SettingsFile(path)
@@ -99,7 +114,7 @@ def _open(path: Path, tenant: str | None) -> tuple[Sending, Secrets]:
             hint="-C FILE or MAILCTL_CONFIG names one, `mailctl sysmail set` makes it",
         )
     secrets = Secrets(settings.secrets, path.parent, vault_path=path.with_suffix(".vault"))
-    return resolve_sending(settings), secrets
+    return resolve_sending(settings), settings_file, secrets
 
 
 def _resolved(named: Iterable[Mailbox], sending: Sending) -> list[str]:

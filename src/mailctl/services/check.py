@@ -15,6 +15,7 @@ from mailctl.model.report import Report, Stage, Status, TargetReport
 from mailctl.model.secret import Secret
 from mailctl.model.server import IncomingEndpoint, SmtpAuth, SmtpEndpoint, TlsOptions
 from mailctl.protocol.envelope import parse_address
+from mailctl.services.delivery import OpenTokens, no_tokens
 from mailctl.services.targets import Target
 from mailctl.transport.trace import Trace
 
@@ -48,14 +49,24 @@ class LoginSource:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GrantSource:
+    """A login by the token of a grant."""
+
+    username: str
+    grant: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class CheckOptions:
     """What applies to every check of a run.
 
-    `read_secret` resolves a reference in the settings. `timeout_seconds` bounds a target as a whole.
+    `read_secret` resolves a reference in the settings, `open_tokens` has the tokens of grants. `timeout_seconds` bounds
+    a target as a whole.
     """
 
     read_secret: Callable[[str], Secret]
-    login: LoginSource | None = None
+    open_tokens: OpenTokens = no_tokens
+    login: LoginSource | GrantSource | None = None
     certificate_days_min: int = CERTIFICATE_DAYS_MIN
     timeout_seconds: float | None = None
     trace: Trace | None = None

@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mailctl.errors import CapabilityError, SecretMissingError
+from mailctl.errors import AuthenticationError, BugError, CapabilityError, SecretMissingError
 from mailctl.model.address import Address
 from mailctl.model.report import Stage
 from mailctl.model.resolve import Sending
@@ -26,15 +27,50 @@ from mailctl.transport.submission import SmtpSession
 from mailctl.transport.trace import Trace
 from mailctl.transport.watch import Watch
 
+if TYPE_CHECKING:
+    from mailctl.services.tokens import AccessToken, Tokens
+
 ReadSecret = Callable[[str], Secret]
 """Returns the secret that a reference in the settings points at."""
 
+OpenTokens = Callable[[], "Tokens"]
+"""Returns what access tokens come from; most who send need none, and what makes them is not loaded for them."""
 
-def login_of(sending: Sending, read_secret: ReadSecret) -> Login | None:
+
+class TokenLogin(Login, frozen=True, kw_only=True):
+    """A login by the access token of a grant."""
+
+    token: AccessToken
+    tokens: Tokens
+
+    def renewed(self) -> TokenLogin:
+        """Return the login for another session, some time later."""
+        return token_login(self.tokens, self.token.grant, self.username)
+
+    def forget(self) -> None:
+        """Let the token not be used again, which the server refused."""
+        self.tokens.forget(self.token)
+
+
+def token_login(tokens: Tokens, grant: str, username: str) -> TokenLogin:
+    """Return the login of a user by the token of a grant; raises as `Tokens.get`."""
+    token = tokens.get(grant)
+    return TokenLogin(username=username, secret=token.secret, token=token, tokens=tokens)
+
+
+def no_tokens() -> Tokens:
+    """Stand in for OpenTokens where no login is by token."""
+    raise BugError("a login by token where none was to be expected")
+
+
+def login_of(sending: Sending, read_secret: ReadSecret, open_tokens: OpenTokens) -> Login | None:
     """Return the login for sending, its secret read; None where the server wants none, or POP before SMTP.
 
-    Raises SecretMissingError where the server wants one and the settings have none.
+    Raises SecretMissingError where the server wants one and the settings have none, and what `Tokens.get` raises where
+    an OAuth client's token logs in.
     """
+    if sending.oauth_client is not None and sending.username is not None:
+        return token_login(open_tokens(), sending.origin, sending.username)
     auth = sending.endpoint.auth
     if auth is SmtpAuth.NONE:
         return None
@@ -108,8 +144,19 @@ def open_delivery(
     if sending.pop_before_smtp is not None and until is Stage.AUTH:
         pop_login = pop_login_of(sending, read_secret)
         _open_gate(sending.pop_before_smtp, pop_login, folder, watch, trace, deadline)
-    with open_smtp(route, watch, until=until, trace=trace) as session:
+    with forgetting_refused(login), open_smtp(route, watch, until=until, trace=trace) as session:
         yield session
+
+
+@contextmanager
+def forgetting_refused(login: Login | None) -> Iterator[None]:
+    """Let a token that the server refuses in the body not be used again: why, the provider tells with the next one."""
+    try:
+        yield
+    except AuthenticationError as error:
+        if isinstance(login, TokenLogin) and error.stage is Stage.AUTH:
+            login.forget()
+        raise
 
 
 def _open_gate(

@@ -97,12 +97,17 @@ def _conceal(kind: type, value: Any) -> Secret:
 
 def authorise_command(name: str) -> str:
     """Return the command that authorises a target."""
+    return oauth_command("authorize", name)
+
+
+def oauth_command(verb: str, name: str) -> str:
+    """Return a command of `mailctl oauth` for a grant."""
     from shlex import quote
 
     server, username = _split(name)
     if server is None:
-        return f"mailctl oauth authorize {quote(name)}"
-    return f"mailctl oauth authorize {quote(server)} --username {quote(username)}"
+        return f"mailctl oauth {verb} {quote(name)}"
+    return f"mailctl oauth {verb} {quote(server)} --username {quote(username)}"
 
 
 def grant_name(target: str, username: str | None = None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
@@ -19,8 +21,17 @@ from mailctl.model.server import (
     pairing_warning,
 )
 from mailctl.protocol.sasl import Login
-from mailctl.services.check import LOGGED_IN, Check, Depth
-from mailctl.services.delivery import ReadSecret, login_of, open_delivery, pop_login_of
+from mailctl.services.check import LOGGED_IN, Check, Depth, GrantSource
+from mailctl.services.delivery import (
+    ReadSecret,
+    TokenLogin,
+    forgetting_refused,
+    login_of,
+    open_delivery,
+    pop_login_of,
+    token_login,
+)
+from mailctl.services.grants import oauth_command
 from mailctl.services.steps import OnStep, Planned, StepRecorder, Subject
 from mailctl.transport.limits import Deadline
 from mailctl.transport.route import Route
@@ -82,13 +93,19 @@ def _observe(check: Check, login: Login | None, read_secret: ReadSecret, watch: 
     if check.endpoint.protocol is IncomingProtocol.IMAP:
         from mailctl.transport.imap import open_imap
 
-        with open_imap(route, watch, until=until, trace=check.options.trace) as imap:
+        with (
+            forgetting_refused(login),
+            open_imap(route, watch, until=until, trace=check.options.trace) as imap,
+        ):
             if check.depth is Depth.MAILBOX:
                 imap.survey()
     else:
         from mailctl.transport.pop3 import open_pop3
 
-        with open_pop3(route, watch, until=until, trace=check.options.trace) as pop3:
+        with (
+            forgetting_refused(login),
+            open_pop3(route, watch, until=until, trace=check.options.trace) as pop3,
+        ):
             if check.depth is Depth.MAILBOX:
                 pop3.survey()
 
@@ -125,7 +142,16 @@ def _subject(check: Check) -> Subject:
         edit_command=check.target.edit_command,
         hosts=hosts,
         sides=check.target.sides,
+        refresh_command=_refresh_command(check),
     )
+
+
+def _refresh_command(check: Check) -> str | None:
+    login = check.options.login
+    if isinstance(login, GrantSource):
+        return oauth_command("refresh", login.grant)
+    by_token = login is None and check.target.stores_login and check.target.sending.oauth_client
+    return oauth_command("refresh", check.target.sending.origin) if by_token else None
 
 
 def _plan(check: Check) -> Iterator[Planned]:
@@ -209,14 +235,38 @@ def _read_login(check: Check, read_secret: ReadSecret, recorder: StepRecorder) -
     wanted = _find_login(check, read_secret)
     if wanted is None:
         return None
-    evidence = {"source": wanted.source, "username": wanted.username}
+    evidence: dict[str, Any] = {"source": wanted.source, "username": wanted.username}
+    began = time.monotonic()
     try:
         login = wanted.read()
     except MailctlError as error:
-        recorder.fail(Stage.SECRET, wanted.protocol, error, evidence={**evidence, "present": False})
+        seconds = time.monotonic() - began
+        next_command = error.details.get("authorise")
+        recorder.fail(
+            Stage.SECRET,
+            wanted.protocol,
+            error,
+            evidence={**evidence, "present": False},
+            duration_seconds=seconds,
+            next_command=str(next_command) if next_command else None,
+        )
         raise _SecretUnavailableError from error
-    recorder.add(Stage.SECRET, wanted.protocol, evidence={**evidence, "present": True})
+    evidence |= {"present": True, **_token_evidence(login)}
+    recorder.add(Stage.SECRET, wanted.protocol, evidence=evidence, duration_seconds=time.monotonic() - began)
     return None if check.opens_gate else login
+
+
+def _token_evidence(login: Login | None) -> dict[str, Any]:
+    """Return what may be said of the token that logs in."""
+    if not isinstance(login, TokenLogin):
+        return {}
+    token = login.token
+    ends = None if token.expires_at is None else dt.datetime.fromtimestamp(token.expires_at, dt.UTC)
+    return {
+        "token_expires_at": ends and ends.isoformat(timespec="seconds"),
+        "token_renewed": token.renewed,
+        "scopes": list(token.scopes),
+    }
 
 
 def _find_login(check: Check, read_secret: ReadSecret) -> _StoredLogin | None:
@@ -228,14 +278,21 @@ def _find_login(check: Check, read_secret: ReadSecret) -> _StoredLogin | None:
         return _StoredLogin(Protocol.POP3, source, pop.username, lambda: pop_login_of(sending, read_secret))
     if not check.logs_in:
         return None
+    open_tokens = check.options.open_tokens
+    if isinstance(given, GrantSource):
+        source = _described_grant(given.grant)
+        username, grant = given.username, given.grant
+        return _StoredLogin(check.protocol, source, username, lambda: token_login(open_tokens(), grant, username))
     if given is not None:
         return _StoredLogin(check.protocol, given.source, given.username, lambda: Login(given.username, given.read()))
     if isinstance(check.endpoint, SmtpEndpoint):
-        source = _described(sending.password)
-        return _StoredLogin(check.protocol, source, sending.username, lambda: login_of(sending, read_secret))
+        source = _described_grant(sending.origin) if sending.oauth_client else _described(sending.password)
+        return _StoredLogin(
+            check.protocol, source, sending.username, lambda: login_of(sending, read_secret, open_tokens)
+        )
     if receiving is None:
         return None
-    source = _described(receiving.password)
+    source = _described_grant(sending.origin) if receiving.oauth_client else _described(receiving.password)
     return _StoredLogin(check.protocol, source, receiving.username, lambda: _incoming_login(check, read_secret))
 
 
@@ -247,12 +304,18 @@ def _incoming_login(check: Check, read_secret: ReadSecret) -> Login:
             f"{check.target.name} has no login to receive with",
             hint="give one by --username and --password-stdin, or stop at --depth tls",
         )
+    if receiving.oauth_client is not None:
+        return token_login(check.options.open_tokens(), check.target.sending.origin, receiving.username)
     if receiving.password is None and receiving.endpoint.auth is not IncomingAuth.EXTERNAL:
         raise SecretMissingError(
             f"{check.target.name} has the user name {receiving.username}, but no password",
             hint="`mailctl sysmail set --password-stdin` gives it one",
         )
     return Login(receiving.username, read_secret(receiving.password) if receiving.password else None)
+
+
+def _described_grant(name: str) -> str:
+    return f"the grant of {name}"
 
 
 def _described(reference: str | None) -> str | None:

@@ -26,7 +26,14 @@ from mailctl.model.resolve import Sending
 from mailctl.protocol.reasons import Reason
 from mailctl.protocol.sasl import Login
 from mailctl.services.compose import Draft, Message, Roles, compose, find_international, roles_of
-from mailctl.services.delivery import ReadSecret, check_international, login_of, open_delivery
+from mailctl.services.delivery import (
+    OpenTokens,
+    ReadSecret,
+    TokenLogin,
+    check_international,
+    login_of,
+    open_delivery,
+)
 from mailctl.transport.submission import Refusal, SmtpSession
 from mailctl.transport.trace import Trace
 from mailctl.transport.watch import Watch
@@ -72,6 +79,7 @@ class Outbox:
 
     sending: Sending
     read_secret: ReadSecret
+    open_tokens: OpenTokens
     folder: Path
     trace: Trace | None = None
 
@@ -102,7 +110,7 @@ class Outbox:
         server may have taken the message. Refused recipients are in the result.
         """
         message = self.prepare(draft)
-        with self._open(login_of(self.sending, self.read_secret), Watch()) as session:
+        with self._open(self._login(), Watch()) as session:
             return submit(session, message)
 
     def send_all(self, drafts: Iterable[Draft]) -> Iterator[Sent | MailctlError]:
@@ -112,8 +120,13 @@ class Outbox:
         the server had taken it. Where no connection can be had, nothing more is tried: every message that is left
         gets that error. Raises SecretError before anything is contacted.
         """
-        login = login_of(self.sending, self.read_secret)
-        with _Sessions(lambda watch: self._open(login, watch)) as sessions:
+        login = self._login()
+
+        def open_session(watch: Watch) -> AbstractContextManager[SmtpSession]:
+            # A batch may outlast the token that it began with.
+            return self._open(login.renewed() if isinstance(login, TokenLogin) else login, watch)
+
+        with _Sessions(open_session) as sessions:
             for draft in drafts:
                 result: Sent | MailctlError
                 if sessions.unavailable:
@@ -124,6 +137,9 @@ class Outbox:
                     except MailctlError as error:
                         result = error
                 yield result
+
+    def _login(self) -> Login | None:
+        return login_of(self.sending, self.read_secret, self.open_tokens)
 
     def _open(self, login: Login | None, watch: Watch) -> AbstractContextManager[SmtpSession]:
         return open_delivery(

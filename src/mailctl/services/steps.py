@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 from mailctl.errors import MailctlError, MailError
 from mailctl.exits import Exit, exit_for
 from mailctl.model.report import Stage, Status, Step, TargetReport
+from mailctl.protocol.reasons import Reason
 from mailctl.protocol.remedies import find_remedy
 from mailctl.protocol.replies import printable
 from mailctl.transport.watch import StageRecord
@@ -32,6 +34,7 @@ class Subject:
 
     `target`: as the command line names it. `test_command`: what runs this test. `edit_command`: what changes the
     settings; `sides`: by protocol, the prefix of that command's options. `hosts`: the servers, by protocol.
+    `refresh_command`: where a token logs in, what tells whether its grant still holds.
     """
 
     target: str
@@ -39,6 +42,7 @@ class Subject:
     edit_command: str
     hosts: Mapping[str, str]
     sides: Mapping[str, str]
+    refresh_command: str | None = None
 
 
 class StepRecorder:
@@ -68,6 +72,7 @@ class StepRecorder:
         evidence: dict[str, Any],
         warnings: Iterable[str] = (),
         remedy: str | None = None,
+        duration_seconds: float = 0.0,
     ) -> None:
         """Add a step of our own, ahead of the connection: passed, or passed with warnings."""
         self._pass_over_until(stage, protocol)
@@ -77,14 +82,23 @@ class StepRecorder:
                 name=stage,
                 protocol=protocol,
                 status=Status.WARN if said else Status.PASS,
-                duration_ms=0,
+                duration_ms=round(duration_seconds * 1000),
                 evidence=evidence,
                 cause="; ".join(said) or None,
                 remedy=remedy if said else None,
             )
         )
 
-    def fail(self, stage: Stage, protocol: str, error: MailctlError, *, evidence: dict[str, Any]) -> None:
+    def fail(
+        self,
+        stage: Stage,
+        protocol: str,
+        error: MailctlError,
+        *,
+        evidence: dict[str, Any],
+        duration_seconds: float = 0.0,
+        next_command: str | None = None,
+    ) -> None:
         """Add a step of our own that could not be tested."""
         self._pass_over_until(stage, protocol)
         self._failure = exit_for(error)
@@ -93,10 +107,12 @@ class StepRecorder:
                 name=stage,
                 protocol=protocol,
                 status=Status.ERROR,
-                duration_ms=0,
+                duration_ms=round(duration_seconds * 1000),
                 evidence=evidence,
+                reply=printable(error.reply) if isinstance(error, MailError) and error.reply else None,
                 cause=error.message,
                 remedy=error.hint,
+                next=next_command,
             )
         )
 
@@ -115,6 +131,9 @@ class StepRecorder:
         if record.error is not None:
             self._failure = self._failure or exit_for(record.error)
             common["evidence"] |= {"problem": record.error.message, "reason": record.error.reason}
+            challenge = record.error.details.get("challenge")
+            if challenge is not None:
+                common["evidence"]["challenge"] = challenge
             if record.error.stage is not record.stage:
                 common["evidence"]["stage"] = record.error.stage  # a stage of a session that is a step as a whole
             self._emit(
@@ -144,14 +163,17 @@ class StepRecorder:
 
     def _explained(self, error: MailError, stage: Stage, protocol: str, reply: str | None) -> dict[str, Any]:
         subject = self._subject
+        said = "\n".join(filter(None, (reply, _challenge_text(error))))
         remedy = find_remedy(
-            host=subject.hosts[protocol], protocol=protocol, stage=stage, reason=error.reason, reply=reply or ""
+            host=subject.hosts[protocol], protocol=protocol, stage=stage, reason=error.reason, reply=said
         )
         # The error's own hint knows the case at hand; the table knows what such a case means in general.
         cause = error.message if remedy.cause in error.message else f"{error.message}: {remedy.cause}"
         see = f"see {remedy.document}" if remedy.document else None
         action = "\n".join(dict.fromkeys(text for text in (error.hint, remedy.remedy, see) if text))
         command = remedy.command(test=subject.test_command, edit=subject.edit_command, side=subject.sides[protocol])
+        if subject.refresh_command and error.reason == Reason.LOGIN_REFUSED:
+            command = subject.refresh_command
         return {"cause": cause, "remedy": action, "next": command}
 
     def _certificate_warning(self, record: StageRecord) -> Iterable[str]:
@@ -175,3 +197,9 @@ class StepRecorder:
         self._steps.append(step)
         if self._on_step:
             self._on_step(step)
+
+
+def _challenge_text(error: MailError) -> str:
+    """Return what a server put into a challenge to say why it refuses a login, as one line."""
+    challenge = error.details.get("challenge")
+    return "" if challenge is None else f"challenge: {json.dumps(challenge)}"

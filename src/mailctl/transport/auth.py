@@ -28,6 +28,10 @@ _TURNS_MAX = 12
 """More challenges than any mechanism needs."""
 
 
+BY_TOKEN = frozenset({"xoauth2", "oauthbearer"})
+"""Methods after whose success a test sends one more command: Exchange says yes, then knows no mailbox for the token."""
+
+
 class Challenge(Struct, frozen=True):
     """The server asks for a response; `text` is its base64."""
 
@@ -175,6 +179,16 @@ def refusal(verdict: Verdict, redactor: Redactor, *, mechanism: str, challenge_e
         )
     return AuthenticationError(
         f"the server refused the login by {mechanism}", reason=Reason.LOGIN_REFUSED, reply=reply, details=details
+    )
+
+
+def hollow_success(reply: bytes, method: str) -> AuthenticationError:
+    """Return the error of a login that was accepted, and then was good for nothing. `reply`: redacted."""
+    return AuthenticationError(
+        f"the server accepted the login by {method.upper()}, and then refused the first command",
+        reason=Reason.LOGIN_REFUSED,
+        reply=reply,
+        details={"mechanism": method.upper()},
     )
 
 

@@ -171,6 +171,14 @@ class _Opening:
         transport.state = "AUTH"
         # What may be done is told anew after the login, by good servers unasked.
         self.capabilities = self._find_told(transport) or self._list_capabilities(transport)
+        if self._watch.thorough and method in auth.BY_TOKEN:
+            self._require_mailbox(method)
+
+    def _require_mailbox(self, method: str) -> None:
+        completion = self.transport.command("LIST", '""', '""')
+        self.transport.take("LIST")
+        if not completion.ok:
+            raise auth.hollow_success(self.transport.said(completion), method)
 
     def _choose(self) -> str:
         offered = list(self.capabilities.mechanisms)

@@ -136,6 +136,10 @@ class _Opening:
         mechanism = auth.mechanism_for(self._route, method, "pop")
         verdict = auth.authenticate(mechanism, _Pop3Dialogue(self.transport), self.transport.wire.redactor)
         record.reply = self.transport.wire.redacted(verdict.reply)
+        if self._watch.thorough and method in auth.BY_TOKEN:
+            answer = self.transport.command("STAT")
+            if not answer.ok:
+                raise auth.hollow_success(self.transport.said(answer), method)
 
     def _offered_methods(self) -> list[str]:
         # A server without CAPA, or whose CAPA does not speak of logins at all, has USER and PASS (RFC 1939).

@@ -151,6 +151,10 @@ class _Opening:
         record.evidence["attempts"] = 1
         verdict = auth.authenticate(mechanism, _SmtpDialogue(self.transport), self.transport.wire.redactor)
         record.reply = self.transport.wire.redacted(verdict.reply)
+        if self._watch.thorough and method in auth.BY_TOKEN:
+            reply = self.transport.command("NOOP")
+            if not reply.succeeded:
+                raise auth.hollow_success(self.transport.said(reply), method)
 
 
 class _SmtpDialogue:

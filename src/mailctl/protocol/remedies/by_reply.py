@@ -27,6 +27,25 @@ REPLY_ROWS = (
         ),
     ),
     Row(
+        reply=r"^challenge: .*(\"status\": \"?(400|401|invalid_token|expired_token)|invalid_token)",
+        stages=(Stage.AUTH,),
+        remedy=Remedy(
+            cause="the server does not take the access token: it was revoked, has expired, or is another mailbox's",
+            remedy="a new one tells: if the provider gives it and the server refuses it too, the user name is not the "
+            "one that was authorised, or the server asks another provider; if the provider refuses, authorise again",
+            next="mailctl oauth status",
+        ),
+    ),
+    Row(
+        reply=r"^challenge: .*\"(insufficient_scope|403)\"",
+        stages=(Stage.AUTH,),
+        remedy=Remedy(
+            cause="the access token is good, but lacks the scope that the server wants",
+            remedy="give the OAuth client the scopes for mail, then authorise again",
+            next="mailctl oauth status",
+        ),
+    ),
+    Row(
         reply=r"Must issue a STARTTLS|\[PRIVACYREQUIRED\]|encryption required|STARTTLS (is )?required|SSL/TLS required"
         r"|(plaintext|cleartext) authentication (is )?(disallowed|disabled)|^530[ -]5\.7\.0.*TLS",
         remedy=Remedy(
