@@ -22,7 +22,7 @@ from tests.servers.proxy import DelayProxy
 
 SENDMAIL = "mailctl-sendmail"
 ROUNDS = 15
-FAR_ROUNDS = 5
+FAR_ROUNDS = 9
 ROUND_TRIP_SECONDS = 0.1
 
 SETTINGS = """\
