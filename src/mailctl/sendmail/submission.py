@@ -93,10 +93,15 @@ def submit(options: Options, message: BinaryIO, config: Path | None) -> SendOutc
         try:
             return session.send(_envelope_sender(options.sender, sending), recipients, spool)
         except RefusedError as error:
-            sender = header.sender()
-            if error.hint is None and sender and not sender.is_local and sender.address != sending.address:
-                error.hint = f"the message is from {sender.address}; the account's address is {sending.address}"
+            error.hint = error.hint or _foreign_sender_hint(header, sending)
             raise
+
+
+def _foreign_sender_hint(header: Header, sending: Sending) -> str | None:
+    sender = header.sender()
+    if sender is None or sender.is_local or sender.address == sending.address:
+        return None
+    return f"the message is from {sender.address}; the account's address is {sending.address}"
 
 
 def _open(path: Path, tenant: str | None) -> tuple[Sending, SettingsFile, Secrets]:
