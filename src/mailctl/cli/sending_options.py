@@ -15,6 +15,7 @@ from mailctl.cli.params import (
     SECURITIES,
     TlsOptionGroup,
     choice_option,
+    complete_oauth_client,
     complete_server_code,
     existing_file,
     given_fields,
@@ -63,7 +64,7 @@ class SenderOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class ServerChoiceOptions:
-    """Which server: one of the catalogue, or what an OAuth client brings."""
+    """Which way: a server of the catalogue, the one that an OAuth client brings, or Microsoft Graph."""
 
     server: Annotated[
         str | None,
@@ -77,20 +78,28 @@ class ServerChoiceOptions:
         ),
     ] = None
     oauth_client: Annotated[
-        str | None, text_option("--oauth-client", "NAME", "A registered OAuth client.", _SERVER)
+        str | None,
+        typer.Option(
+            "--oauth-client",
+            metavar="NAME",
+            help="A registered OAuth client; a dedicated server and its login follow its provider.",
+            autocompletion=complete_oauth_client,
+            rich_help_panel=_SERVER,
+            show_default=False,
+        ),
     ] = None
     graph: Annotated[
         bool | None,
         typer.Option(
             "--graph/--no-graph",
-            help="Send through Microsoft Graph, with an OAuth client.",
+            help="Send through Microsoft Graph with the OAuth client, and no SMTP server.",
             rich_help_panel=_SERVER,
             show_default=False,
         ),
     ] = None
 
     def given(self) -> dict[str, Any]:
-        return {} if self.server is None else {"server": self.server}
+        return given_fields(self, "")
 
 
 @dataclass(frozen=True, kw_only=True)

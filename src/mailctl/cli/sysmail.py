@@ -30,7 +30,7 @@ from mailctl.cli.sending_options import (
     read_given_secret,
 )
 from mailctl.cli.session import Session, get_session
-from mailctl.errors import ExclusiveSettingsError, InvalidValueError, NotFoundError
+from mailctl.errors import ExclusiveSettingsError, InvalidValueError
 
 if TYPE_CHECKING:
     from mailctl.model.secret import Secret, SecretRef
@@ -66,14 +66,17 @@ def set_(
 ) -> None:
     """Set the account, whole or in part; what is not named stays as it is.
 
-    It sends through a server of the catalogue (--server) or through a dedicated one (--smtp-host); naming one replaces
-    the other. A password is asked for, hidden, or comes from standard input, or stays where it is.
+    It sends through a server of the catalogue (--server), through a dedicated one (--smtp-host, or what an OAuth client
+    brings) or through Microsoft Graph (--graph); naming one replaces the others. A password is asked for, hidden, or
+    comes from standard input, or stays where it is.
 
     Examples:
 
       mailctl sysmail set --address noreply@example.org --server hq --username noreply@example.org
 
       mailctl sysmail set --address noreply@example.org --smtp-host relay.example.org --smtp-security starttls
+
+      mailctl sysmail set --address noreply@example.org --oauth-client google
 
       mailctl sysmail set --reply-to help@example.org --clear sender-name
     """
@@ -87,7 +90,6 @@ def set_(
         **pop.given(is_on=bool(present.sysmail and present.sysmail.pop_before_smtp)),
         **({} if active is None else {"active": active}),
     }
-    oauth_client = _wanted_oauth_client(choice)
     secrets = {f"sysmail/{name}": secret for name, secret in read_given_secret(login, pop, tls).items()}
 
     def edit_with(references: Mapping[str, SecretRef]) -> Edit:
@@ -95,7 +97,7 @@ def set_(
         from mailctl.services.sysmail import set_sysmail
 
         stored = (_placed(name.removeprefix("sysmail/"), str(reference)) for name, reference in references.items())
-        return set_sysmail(merge_fields(fields, *stored), clear=clear or (), oauth_client=oauth_client)
+        return set_sysmail(merge_fields(fields, *stored), clear=clear or ())
 
     try:
         draft = edit_with({name: session.secrets.reference(name) for name in secrets})(present)
@@ -119,10 +121,16 @@ def show(context: typer.Context, output: Output = OutputFormat.TABLE) -> None:
     if output is OutputFormat.JSON:
         session.terminal.data(sysmail=_as_json(state))
         return
-    from mailctl.render.sysmail import SecretLine, render_sysmail
+    from mailctl.render.sysmail import GrantLine, SecretLine, render_sysmail
 
     secrets = [SecretLine(secret.name, secret.reference, secret.present, secret.problem) for secret in state.secrets]
-    session.terminal.result(render_sysmail(state.state, state.account, state.sending, secrets, session.terminal.out))
+    grant = None
+    if state.grant:
+        condition = state.grant.condition.replace("-", " ").capitalize()
+        grant = GrantLine(condition, state.grant.why, state.grant.authorise_command)
+    session.terminal.result(
+        render_sysmail(state.state, state.account, state.sending, grant, secrets, session.terminal.out)
+    )
     for warning in state.warnings:
         session.terminal.warn(warning)
 
@@ -176,6 +184,9 @@ def _tell(session: Session, change: Outcome, done: str, output: OutputFormat) ->
         change.tell(session, done, "the account is so already" if state.account else "the account was never set")
     for remark in login_remarks(change.before, change.after):
         session.terminal.say(f"note: {remark}")
+    if state.grant and not state.grant.ok:
+        said = state.grant.condition.replace("-", " ")
+        session.terminal.say(f"note: OAuth: {said}; `{state.grant.authorise_command}` authorises it")
     for warning in state.warnings:
         session.terminal.warn(warning)
 
@@ -187,8 +198,9 @@ def _as_json(state: SystemMailState) -> dict[str, Any]:
     from mailctl.model.sending import SystemMail
 
     if state.account is None:
-        return {"state": state.state, **dict.fromkeys(SystemMail.__struct_fields__)}
+        return {"state": state.state, **dict.fromkeys(SystemMail.__struct_fields__), "grant": None}
     fields: dict[str, Any] = {"state": state.state, **msgspec.to_builtins(state.account)}
+    fields["grant"] = msgspec.to_builtins(state.grant)
     if state.account.server:
         fields["tls"] = None  # that of the catalogue server holds
     for secret in state.secrets:
@@ -205,16 +217,6 @@ def _placed(secret: str, value: object) -> dict[str, Any]:
     for section in sections:
         placed = {section: placed}
     return placed
-
-
-def _wanted_oauth_client(choice: ServerChoiceOptions) -> str | None:
-    """Return the OAuth client that is asked for; Graph without one asks for any."""
-    if choice.graph and choice.oauth_client is None:
-        raise NotFoundError(
-            "Microsoft Graph sends with an OAuth client, and none is registered",
-            hint="add one with `mailctl oauth client add NAME --provider microsoft --client-id ID`",
-        )
-    return choice.oauth_client
 
 
 def _ask_missing(session: Session, before: Settings, after: Settings) -> dict[str, Secret]:

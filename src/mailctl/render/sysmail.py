@@ -24,14 +24,29 @@ class SecretLine(NamedTuple):
     problem: str | None
 
 
+class GrantLine(NamedTuple):
+    """Whether the account is authorised. `why`: None where it is granted; `command`: what authorises it."""
+
+    condition: str
+    why: str | None
+    command: str
+
+
 def render_sysmail(
-    state: str, account: SystemMail | None, sending: Sending | None, secrets: Iterable[SecretLine], style: Style
+    state: str,
+    account: SystemMail | None,
+    sending: Sending | None,
+    grant: GrantLine | None,
+    secrets: Iterable[SecretLine],
+    style: Style,
 ) -> str:
     """Return the account in full, a fact a line; without one, that it was never set."""
     paint = {"active": style.green, "inactive": style.yellow}.get(state, style.yellow)
     if account is None or sending is None:
         return f"{style.bold('sysmail')}  {paint('never set')}"
     facts: list[Fact] = [*_sender(account, sending), *_server(account, sending, style), *_logins(sending)]
+    if grant:
+        facts.append(("oauth", _grant(grant, style)))
     facts += [("secret", _secret(secret, style)) for secret in secrets]
     width = max(len(name) for name, _ in facts) + 2
     lines = [f"{style.bold('sysmail')}  {paint(state)}"]
@@ -53,6 +68,11 @@ def _sender(account: SystemMail, sending: Sending) -> Iterator[Fact]:
 
 
 def _server(account: SystemMail, sending: Sending, style: Style) -> Iterator[Fact]:
+    if sending.smtp is None:
+        yield "server", "Microsoft Graph, no SMTP server"
+        if sending.tls.ca_file:
+            yield "tls", f"trusts only {sending.tls.ca_file}"
+        return
     where = f"smtp {address(sending.endpoint)}"
     if account.server:
         yield "server", f"'{account.server}' of the catalogue: {where}"
@@ -65,6 +85,10 @@ def _server(account: SystemMail, sending: Sending, style: Style) -> Iterator[Fac
 
 
 def _logins(sending: Sending) -> Iterator[Fact]:
+    if sending.oauth_client:
+        how = "Microsoft Graph" if sending.smtp is None else sending.smtp.auth
+        yield "login", f"{sending.username} by {how}, with the OAuth client '{sending.oauth_client.name}'"
+        return
     if sending.endpoint.auth is not SmtpAuth.NONE:
         yield "login", f"{sending.username or 'no user name'} by {sending.endpoint.auth}"
         return
@@ -75,6 +99,12 @@ def _logins(sending: Sending) -> Iterator[Fact]:
     method = "apop" if pop.apop else "pop3"
     yield "pop before smtp", f"{method} {address(pop.endpoint)}, as {pop.username or 'nobody'}"
     yield "pop before smtp", f"waits {pop.wait} s before sending, time-out {pop.timeout} s"
+
+
+def _grant(grant: GrantLine, style: Style) -> str:
+    if grant.why is None:
+        return style.green(grant.condition)
+    return f"{style.yellow(grant.condition)}: {grant.why}; `{grant.command}`"
 
 
 def _secret(secret: SecretLine, style: Style) -> str:

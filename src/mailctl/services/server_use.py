@@ -31,13 +31,24 @@ def require_unused(settings: Settings, codes: Sequence[str]) -> None:
 
 
 def detach(settings: Settings, server: Server) -> Settings:
-    """Return the settings in which each user of a server has a copy of its settings in the place of its code."""
+    """Return the settings in which each user of a server has a copy of its settings in the place of its code.
+
+    A password that was not used, since the server logs in by OAuth, is not taken along.
+    """
     account = settings.sysmail
     if account is None or account.server != server.code:
         return settings
     sides = msgspec.to_builtins(server.smtp)
     smtp = msgspec.convert({name: sides[name] for name in SmtpEndpoint.__struct_fields__}, SmtpEndpoint)
-    copy = replace(account, server=None, smtp=smtp, tls=server.tls, detached_from=server.code)
+    copy = replace(
+        account,
+        server=None,
+        smtp=smtp,
+        tls=server.tls,
+        oauth_client=server.oauth_client,
+        password=None if server.oauth_client else account.password,
+        detached_from=server.code,
+    )
     return replace(settings, sysmail=copy)
 
 

@@ -10,16 +10,19 @@ from typing import Any
 from msgspec.structs import replace
 
 from mailctl.credentials import Secrets
-from mailctl.errors import NotFoundError, Problem, raise_problems
+from mailctl.errors import NotFoundError, Problem, SecretError, raise_problems
 from mailctl.model.decode import MISSING, decode_or_raise
+from mailctl.model.oauth import OAuthClient
+from mailctl.model.oauth_use import find_client_preset, smtp_fields, smtp_problems
 from mailctl.model.resolve import Sending, resolve_system_mail
 from mailctl.model.sending import SystemMail, exclusions
-from mailctl.model.server import SmtpAuth, connection_warnings
-from mailctl.model.settings import Settings
-from mailctl.services.fields import clear_fields, merge_fields, to_fields
+from mailctl.model.server import Server, SmtpAuth, connection_warnings
+from mailctl.model.settings import ADD_OAUTH_CLIENT, Settings
+from mailctl.services.fields import clear_fields, merge_fields, to_fields, without_none
+from mailctl.services.grant_state import GrantState, describe_grant
 from mailctl.services.secret_slots import list_slots
 from mailctl.services.secret_state import SecretState, describe_secret
-from mailctl.services.servers import Edit
+from mailctl.services.servers import WITHOUT_CLIENT, Edit
 
 _WITHOUT_PASSWORD = (SmtpAuth.NONE, SmtpAuth.EXTERNAL)
 
@@ -32,25 +35,30 @@ class State(StrEnum):
     INACTIVE = "inactive"
 
 
-def set_sysmail(fields: Mapping[str, Any], *, clear: Sequence[str] = (), oauth_client: str | None = None) -> Edit:
+def set_sysmail(fields: Mapping[str, Any], *, clear: Sequence[str] = ()) -> Edit:
     """Return the edit that lays fields over the account, which is made if there is none.
 
-    `fields`: nested, None for what is taken away. A catalogue server replaces a dedicated one, and the reverse. Fields
-    in `clear` go back to their defaults. Raises ExclusiveSettingsError, InvalidValueError, NotFoundError for a server
-    or an OAuth client that is not there, UsageError for what cannot be cleared.
+    `fields`: nested, None for what is taken away. A catalogue server, a dedicated one and Microsoft Graph replace each
+    other. An OAuth client gives the dedicated server that it fixes. Fields in `clear` go back to their defaults.
+    Raises ExclusiveSettingsError, InvalidValueError, NotFoundError for a server or an OAuth client that is not there,
+    UsageError for what cannot be cleared.
     """
 
     def edit(settings: Settings) -> Settings:
         base = to_fields(settings.sysmail) if settings.sysmail else {}
         base = _without_replaced(settings, clear_fields(SystemMail, base, clear), fields)
         wanted = merge_fields(base, fields)
-        _require_compatible(wanted, fields, oauth_client)
-        if oauth_client is not None:
-            settings.get_oauth_client(oauth_client)
+        raise_problems([_placed(problem, fields) for problem in exclusions(wanted)], hint=_way_out(wanted, fields))
         if wanted.get("server"):
-            settings.get_server(str(wanted["server"]))
+            _require_no_password(settings.get_server(str(wanted["server"])), fields)
+        client = _find_client(settings, wanted)
+        if client and not (wanted.get("server") or wanted.get("graph")):
+            wanted = merge_fields(wanted, _client_fields(client, wanted), without_none(fields))
         _require_whole(wanted)
-        changed = replace(settings, sysmail=decode_or_raise(SystemMail, wanted))
+        account = decode_or_raise(SystemMail, wanted)
+        if client and account.smtp:
+            raise_problems(list(smtp_problems(client, account.smtp)), hint=WITHOUT_CLIENT)
+        changed = replace(settings, sysmail=account)
         raise_problems(list(changed.conflicts()))
         return changed
 
@@ -58,30 +66,78 @@ def set_sysmail(fields: Mapping[str, Any], *, clear: Sequence[str] = (), oauth_c
 
 
 def _without_replaced(settings: Settings, base: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields without those of a server that is replaced by the given one.
+    """Return the fields without those of a way to send that is replaced by the given one.
 
-    The login stays, unless the new server wants none.
+    The login stays, unless the new way wants none, or another kind of it: a password or a token.
     """
     smtp = fields.get("smtp", {})
+    gone: list[str] = []
     if fields.get("server") and fields["server"] != base.get("server"):
-        server = settings.find_server(str(fields["server"]))
-        wants_login = server is not None and server.smtp.auth is not SmtpAuth.NONE
-        gone = ["smtp", "tls", "pop_before_smtp", "detached_from"]
+        gone = ["smtp", "tls", "pop_before_smtp", "detached_from", "oauth_client", "graph"]
+    elif fields.get("graph") and not base.get("graph"):
+        gone = ["server", "smtp", "tls", "pop_before_smtp", "detached_from"]
     elif "host" in smtp and base.get("server"):
-        wants_login = smtp.get("auth", SmtpAuth.NONE) != SmtpAuth.NONE
         gone = ["server"]
-    else:
-        return merge_fields(base, {"detached_from": None}) if smtp or "tls" in fields else dict(base)
-    return merge_fields(base, dict.fromkeys(gone + ["username", "password"] * (not wants_login)))
+    elif "host" in smtp and base.get("graph"):
+        gone = ["graph", "oauth_client", "tls"]
+    elif fields.get("graph") is False and base.get("graph"):
+        gone = ["tls"]
+    elif smtp or "tls" in fields or "oauth_client" in fields:
+        gone = ["detached_from"]
+    kept = merge_fields(base, dict.fromkeys(gone))
+    wanted, had = _wanted_login(settings, merge_fields(kept, fields)), _wanted_login(settings, base)
+    if wanted is not had and (wanted is _LoginKind.NONE or _LoginKind.TOKEN in (wanted, had)):
+        return merge_fields(kept, {"username": None, "password": None}) if gone else kept
+    return kept
 
 
-def _require_compatible(wanted: Mapping[str, Any], given: Mapping[str, Any], oauth_client: str | None) -> None:
-    """Raise ExclusiveSettingsError for what excludes each other, before anything that is missing is named."""
-    problems = [_placed(problem, given) for problem in exclusions(wanted)]
-    if oauth_client is not None and wanted.get("pop_before_smtp") is not None:
-        message = "POP before SMTP and OAuth (oauth_client) exclude each other"
-        problems.append(Problem("pop_before_smtp", message, conflict=True))
-    raise_problems(problems)
+class _LoginKind(StrEnum):
+    """What a way to send wants of who sends."""
+
+    NONE = "none"
+    PASSWORD = "password"  # noqa: S105 - a word
+    TOKEN = "token"  # noqa: S105 - a word
+
+
+def _wanted_login(settings: Settings, account: Mapping[str, Any]) -> _LoginKind:
+    code = account.get("server")
+    server = settings.find_server(str(code)) if code else None
+    if account.get("oauth_client") or (server and server.oauth_client):
+        return _LoginKind.TOKEN
+    auth = server.smtp.auth if server else (account.get("smtp") or {}).get("auth", SmtpAuth.NONE)
+    return _LoginKind.NONE if auth == SmtpAuth.NONE else _LoginKind.PASSWORD
+
+
+def _way_out(wanted: Mapping[str, Any], given: Mapping[str, Any]) -> str | None:
+    """Return what to do where an OAuth client is given for an account that has a server of the catalogue."""
+    if wanted.get("server") and "oauth_client" in given and "server" not in given:
+        return "`--clear server` leaves the catalogue; or let the server itself use the client"
+    return None
+
+
+def _require_no_password(server: Server, given: Mapping[str, Any]) -> None:
+    """Raise ExclusiveSettingsError for a password that is given for a server which logs in by OAuth."""
+    if server.oauth_client and given.get("password"):
+        message = f"a password and the OAuth client '{server.oauth_client}' of '{server.code}' exclude each other"
+        raise_problems([Problem("password", message, conflict=True)])
+
+
+def _find_client(settings: Settings, wanted: Mapping[str, Any]) -> OAuthClient | None:
+    """Return the account's own OAuth client; raises NotFoundError for one that is not registered."""
+    if wanted.get("oauth_client"):
+        return settings.get_oauth_client(str(wanted["oauth_client"]))
+    if wanted.get("graph") and not settings.oauth_clients:
+        raise NotFoundError(
+            "Microsoft Graph sends with an OAuth client, and none is registered", hint=f"{ADD_OAUTH_CLIENT} adds one"
+        )
+    return None
+
+
+def _client_fields(client: OAuthClient, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the outgoing side that a client makes of the wanted one; none where it fixes no hosts and has none."""
+    smtp = wanted.get("smtp") or {}
+    preset = find_client_preset(client, smtp.get("host"))
+    return {"smtp": smtp_fields(smtp, preset)} if preset or smtp else {}
 
 
 def _placed(problem: Problem, given: Mapping[str, Any]) -> Problem:
@@ -95,8 +151,10 @@ def _placed(problem: Problem, given: Mapping[str, Any]) -> Problem:
 def _require_whole(wanted: Mapping[str, Any]) -> None:
     """Raise InvalidValueError, which names all that an account cannot be without."""
     missing = [name for name in ("address", "server") if not wanted.get(name)]
-    if wanted.get("smtp") and "server" in missing:
+    if "server" in missing and (wanted.get("smtp") or wanted.get("graph")):
         missing.remove("server")
+    if wanted.get("graph") and not wanted.get("oauth_client"):
+        missing.append("oauth_client")
     raise_problems(
         [Problem(name, MISSING) for name in missing],
         hint="a server is given by --server CODE or by --smtp-host HOST" if "server" in missing else None,
@@ -117,10 +175,17 @@ def login_remarks(before: Settings, after: Settings) -> Iterator[str]:
     if before.sysmail is None or after.sysmail is None or not before.sysmail.username:
         return
     old, new = resolve_system_mail(before), resolve_system_mail(after)
-    if new.username is None:
+    if new.oauth_client:
+        if before.sysmail.password and not after.sysmail.password:
+            yield f"the password of {old.username} is gone: the login is by OAuth"
+    elif new.username is None:
         yield f"the login of {old.username} is gone: the server wants none"
-    elif (old.endpoint.host, old.username) != (new.endpoint.host, new.username) and new.password == old.password:
+    elif _hosts(old) != _hosts(new) and new.password and new.password == old.password:
         yield f"{new.endpoint.host} gets the password that is known already"
+
+
+def _hosts(sending: Sending) -> tuple[str | None, str | None]:
+    return sending.smtp.host if sending.smtp else None, sending.username
 
 
 def missing_login(sending: Sending) -> list[str]:
@@ -129,10 +194,11 @@ def missing_login(sending: Sending) -> list[str]:
 
 
 def _missing_login(sending: Sending) -> Iterator[str]:
-    if sending.endpoint.auth is not SmtpAuth.NONE and not sending.username:
-        yield "username"
-    if sending.endpoint.auth not in _WITHOUT_PASSWORD and not sending.password:
-        yield "password"
+    if sending.oauth_client is None:
+        if sending.endpoint.auth is not SmtpAuth.NONE and not sending.username:
+            yield "username"
+        if sending.endpoint.auth not in _WITHOUT_PASSWORD and not sending.password:
+            yield "password"
     pop = sending.pop_before_smtp
     if pop is not None:
         if not pop.username:
@@ -172,11 +238,16 @@ def unset_sysmail(settings: Settings) -> Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class SystemMailState:
-    """The account as it is shown. `account`, `sending`: None if it was never set. `secrets`: its own, by slot."""
+    """The account as it is shown.
+
+    `account`, `sending`: None if it was never set. `grant`: None unless it logs in by OAuth. `secrets`: its own, by
+    slot.
+    """
 
     state: State
     account: SystemMail | None
     sending: Sending | None
+    grant: GrantState | None = None
     secrets: tuple[SecretState, ...]
     warnings: tuple[str, ...]
 
@@ -187,13 +258,21 @@ def describe_sysmail(settings: Settings, secrets: Secrets) -> SystemMailState:
     if account is None:
         return SystemMailState(state=State.NEVER_SET, account=None, sending=None, secrets=(), warnings=())
     sending = resolve_system_mail(settings)
+    warnings = list(list_warnings(account, sending))
+    grant = None
+    if sending.oauth_client:
+        try:
+            grant = describe_grant(settings, secrets, "sysmail")
+        except SecretError as error:
+            warnings.append(f"whether it is authorised cannot be told: {error.message}")
     slots = [slot for slot in list_slots(settings) if slot.name.startswith("sysmail/")]
     return SystemMailState(
         state=State.ACTIVE if account.active else State.INACTIVE,
         account=account,
         sending=sending,
+        grant=grant,
         secrets=tuple(describe_secret(slot, secrets) for slot in slots),
-        warnings=tuple(list_warnings(account, sending)),
+        warnings=tuple(warnings),
     )
 
 
@@ -201,9 +280,11 @@ def list_warnings(account: SystemMail, sending: Sending) -> Iterator[str]:
     """Yield what should be said whenever the account is shown or changed."""
     if account.detached_from:
         yield f"the server is a copy of '{account.detached_from}', which was deleted from the catalogue"
-    yield from connection_warnings([sending.endpoint], sending.tls)
+    yield from connection_warnings([sending.smtp] if sending.smtp else [], sending.tls)
     if sending.pop_before_smtp:
         yield from connection_warnings([sending.pop_before_smtp.endpoint], sending.pop_before_smtp.tls)
+    if sending.oauth_client and account.password:
+        yield f"the password is not used: '{account.server}' logs in by OAuth (`--clear password` forgets it)"
     missing = missing_login(sending)
     if missing:
         yield f"the server wants a login, and the settings lack: {', '.join(missing)}"
