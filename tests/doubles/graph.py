@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import ssl
 import threading
 from base64 import b64decode, urlsafe_b64encode
@@ -240,6 +241,11 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], graph: GraphServer) -> None:
         self.graph = graph
         super().__init__(address, _Handler)
+
+    def server_bind(self) -> None:
+        # A small window: a client that is told to be `Closed` is then still sending.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+        super().server_bind()
 
     def handle_error(self, *_: object) -> None:
         """Nothing: a client that leaves in the middle is what some tests are about."""

@@ -401,7 +401,7 @@ def test_limits_without_end_are_given_up(opening, server):
 )
 def test_a_message_of_unknown_fate_is_never_sent_again(opening, server, answer):
     server.script("POST", "/sendMail", answer)
-    with opening(server, timeout_seconds=0.5) as session:
+    with opening(server, timeout_seconds=2) as session:
         with pytest.raises(FateUnknownError) as caught:
             session.send(MAILBOX, ["anna@example.org"], MESSAGE)
         assert not session.is_usable
@@ -420,7 +420,7 @@ def test_a_message_that_was_not_handed_over_has_no_unknown_fate(opening, server)
 def test_an_answer_that_drips_ends_with_its_time(opening, server):
     server.script("GET", "/me", Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"))
     opening.watch = Watch(thorough=True)
-    with pytest.raises(NetworkError) as caught, opening(server, timeout_seconds=0.5):
+    with pytest.raises(NetworkError) as caught, opening(server, timeout_seconds=2):
         pass
     assert caught.value.reason == "timed-out"
 

@@ -5,7 +5,7 @@
 
 Plain http is for loopback addresses alone. The system's proxies are used (`HTTPS_PROXY`, `NO_PROXY`); credentials of
 `.netrc` and authorities of `REQUESTS_CA_BUNDLE` are not. requests and urllib3 write whole URLs, in which secrets may
-stand, into their log and exceptions: their log is shut, and their exceptions end here.
+stand, into their exceptions and logs: the exceptions end here, and the logs are shut, whatever the root's level.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import http.client
 import logging
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from mailctl.errors import MailError, NetworkError, ProtocolError
-from mailctl.model.values import ascii_host
 from mailctl.protocol.reasons import Reason
 from mailctl.protocol.redact import Redactor
 from mailctl.transport import dial
 from mailctl.transport.faults import find_mail_error
 from mailctl.transport.http_connection import Clock, Connector
+from mailctl.transport.http_url import LOOPBACK_HOSTS, parse_url, place_of, shown_url
 from mailctl.transport.limits import Deadline, Limits
 from mailctl.transport.trace import Speaker, Trace
 from mailctl.transport.watch import Watch
@@ -34,10 +34,9 @@ from mailctl.transport.watch import Watch
 if TYPE_CHECKING:
     import requests
 
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _READ_BYTES = 64 * 1024
 _SHOWN_BYTES = 32 * 1024
-_LONGER_THAN_ANY_LEVEL = logging.CRITICAL + 1
+_ABOVE_ALL_LEVELS = logging.CRITICAL + 1
 
 
 class HttpReply(Struct, frozen=True):
@@ -98,11 +97,11 @@ class HttpClient:
         Returns False, without stages, where a proxy of the system's stands in between: then the name is not resolved
         here, nor is it known whether the server answers, before the first request. Raises NetworkError, TLSError.
         """
-        parts = _parse_url(url)
+        parts = parse_url(url)
         if _find_proxy(url):
             self.note(f"through the system's proxy to {parts.hostname}")
             return False
-        host, port = _place(parts)
+        host, port = place_of(parts)
         self._clock.deadline = Deadline(self._timeout_seconds, within=self._deadline)
         connected = self._dial(host, port, watch)
         if secure and parts.scheme == "https":
@@ -118,11 +117,11 @@ class HttpClient:
         """
         from urllib3.exceptions import HTTPError
 
-        parts = _parse_url(url)
+        parts = parse_url(url)
         seconds = self._timeout_seconds + len(body) / self._limits.bulk_bytes_per_second
         self._clock.deadline = Deadline(seconds, within=self._deadline)
         self.has_sent_request = False
-        self._say(Speaker.CLIENT, f"{method} {_shown_url(parts)}" + f" ({len(body)} bytes)" * bool(body))
+        self._say(Speaker.CLIENT, f"{method} {shown_url(parts)}" + f" ({len(body)} bytes)" * bool(body))
         proxy = _find_proxy(url)
         failure: MailError
         try:
@@ -157,14 +156,17 @@ class HttpClient:
     @property
     def _session(self) -> requests.Session:
         if self._opened is None:
-            self._opened = _open_session(self)
+            self._opened = _open_session(self._open_connection, self._secure_connection, self._note_sent)
         return self._opened
 
-    def open_connection(self, host: str, port: int) -> socket.socket:
+    def _note_sent(self) -> None:
+        self.has_sent_request = True
+
+    def _open_connection(self, host: str, port: int) -> socket.socket:
         """Return a connection for urllib3 to speak over: the one that was made ahead, or a new one."""
         return self._prepared.pop((host, port), None) or self._dial(host, port, Watch())
 
-    def secure_connection(self, connected: socket.socket, host: str, port: int) -> ssl.SSLSocket:
+    def _secure_connection(self, connected: socket.socket, host: str, port: int) -> ssl.SSLSocket:
         """Return a connection secured, unless it is already."""
         if isinstance(connected, ssl.SSLSocket):
             return connected
@@ -214,8 +216,16 @@ class HttpClient:
             self._trace.note(self._protocol, self._redacted(text.encode()).decode("utf-8", "replace"))
 
 
-def _open_session(client: HttpClient) -> requests.Session:
-    """Return a session whose connections are the client's. requests and urllib3 take long to load: not before."""
+def _open_session(
+    connect: Callable[[str, int], socket.socket],
+    secure: Callable[[socket.socket, str, int], ssl.SSLSocket],
+    on_sent: Callable[[], None],
+) -> requests.Session:
+    """Return a session that speaks over connections of ours.
+
+    `connect` makes a connection to a host and port, `secure` begins TLS on one. `on_sent` is told when a request was
+    handed over whole. requests and urllib3, which take long to load, are loaded here.
+    """
     from http.cookiejar import DefaultCookiePolicy
 
     import requests
@@ -223,30 +233,30 @@ def _open_session(client: HttpClient) -> requests.Session:
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-    logging.getLogger("urllib3").setLevel(_LONGER_THAN_ANY_LEVEL)
+    logging.getLogger("urllib3").setLevel(_ABOVE_ALL_LEVELS)
 
     class PlainConnection(HTTPConnection):
         def _new_conn(self) -> socket.socket:
-            return client.open_connection(self.host, self.port)
+            return connect(self.host, self.port)
 
         def request(self, *args: Any, **kwargs: Any) -> None:
             super().request(*args, **kwargs)
-            client.has_sent_request = True
+            on_sent()
 
     class SecureConnection(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
-            return client.open_connection(self.host, self.port)
+            return connect(self.host, self.port)
 
         def connect(self) -> None:
             HTTPConnection.connect(self)  # through a proxy, if there is one
             assert self.sock
             host, port = self._tunnel_host or self.host, self._tunnel_port or self.port
-            self.sock = client.secure_connection(self.sock, host, port)
+            self.sock = secure(self.sock, host, port)
             self.is_verified = True
 
         def request(self, *args: Any, **kwargs: Any) -> None:
             super().request(*args, **kwargs)
-            client.has_sent_request = True
+            on_sent()
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = PlainConnection
@@ -277,32 +287,11 @@ def _open_session(client: HttpClient) -> requests.Session:
     return session
 
 
-def _parse_url(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        parts, port = SplitResult("", "", "", "", ""), None
-    allowed = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
-    if not allowed or not parts.hostname or port == 0 or parts.username is not None:
-        raise ProtocolError("not an https URL; http is for loopback addresses alone", reason=Reason.PROTOCOL)
-    return parts
-
-
-def _place(parts: SplitResult) -> tuple[str, int]:
-    assert parts.hostname
-    try:
-        host = ascii_host(parts.hostname)
-    except ValueError:
-        raise ProtocolError("the URL's host is no host", reason=Reason.PROTOCOL) from None
-    return host, parts.port or (443 if parts.scheme == "https" else 80)
-
-
 def _find_proxy(url: str) -> str | None:
     """Return the system's proxy for a URL; raises NetworkError if it is of a kind that cannot be used."""
     from requests.utils import get_environ_proxies, select_proxy
 
-    if urlsplit(url).hostname in _LOOPBACK:
+    if urlsplit(url).hostname in LOOPBACK_HOSTS:
         return None
     proxy = select_proxy(url, get_environ_proxies(url))
     scheme, colon, _ = (proxy or "").partition("://")
@@ -313,15 +302,6 @@ def _find_proxy(url: str) -> str | None:
             hint="set HTTPS_PROXY to a proxy that is written http://HOST:PORT, or name the host in NO_PROXY",
         )
     return proxy
-
-
-def _shown_url(parts: SplitResult) -> str:
-    """Return the URL with the values of its parameters left out, but for OData's own (`$select`)."""
-    query = "&".join(
-        f"{name}={quote(value, safe=',')}" if name.startswith("$") else f"{name}=[...]"
-        for name, value in parse_qsl(parts.query, keep_blank_values=True)
-    )
-    return parts._replace(query=query, fragment="").geturl()
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -1,0 +1,43 @@
+"""The URLs that are spoken to: https, or http on a loopback address; and how they are shown, without secrets."""
+
+from __future__ import annotations
+
+from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
+
+from mailctl.errors import ProtocolError
+from mailctl.model.values import ascii_host
+from mailctl.protocol.reasons import Reason
+
+LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
+
+
+def parse_url(url: str) -> SplitResult:
+    """Return the parts of a URL; raises ProtocolError if it is none that may be spoken to."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = SplitResult("", "", "", "", ""), None
+    allowed = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS)
+    if not allowed or not parts.hostname or port == 0 or parts.username is not None:
+        raise ProtocolError("not an https URL; http is for loopback addresses alone", reason=Reason.PROTOCOL)
+    return parts
+
+
+def place_of(parts: SplitResult) -> tuple[str, int]:
+    """Return the host, in A-labels or as an IP address, and the port."""
+    assert parts.hostname
+    try:
+        host = ascii_host(parts.hostname)
+    except ValueError:
+        raise ProtocolError("the URL's host is no host", reason=Reason.PROTOCOL) from None
+    return host, parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def shown_url(parts: SplitResult) -> str:
+    """Return the URL with the values of its parameters left out, but for OData's own (`$select`)."""
+    query = "&".join(
+        f"{name}={quote(value, safe=',')}" if name.startswith("$") else f"{name}=[...]"
+        for name, value in parse_qsl(parts.query, keep_blank_values=True)
+    )
+    return parts._replace(query=query, fragment="").geturl()
