@@ -8,10 +8,10 @@ import importlib
 import inspect
 import pkgutil
 import poplib
+import smtplib
 import socket
 import ssl
 
-import imapclient.exceptions
 import pytest
 
 from mailctl.errors import (
@@ -48,14 +48,24 @@ def exception_classes():
     return sorted(found, key=lambda kind: kind.__qualname__)
 
 
+def make(kind):
+    if issubclass(kind, smtplib.SMTPSenderRefused):
+        return kind(550, b"no", "a@example.org")
+    if issubclass(kind, smtplib.SMTPRecipientsRefused):
+        return kind({})
+    if issubclass(kind, smtplib.SMTPResponseException):
+        return kind(550, b"no")
+    return kind("what the library says")
+
+
 def test_the_libraries_have_the_exceptions_that_are_known():
     names = {kind.__qualname__ for kind in exception_classes()}
-    assert {"error_proto", "IMAP4.abort", "LoginError"} <= names
+    assert {"SMTPServerDisconnected", "error_proto", "IMAP4.abort", "LoginError"} <= names
 
 
 @pytest.mark.parametrize("kind", exception_classes(), ids=lambda kind: kind.__qualname__)
 def test_every_exception_of_the_libraries_is_translated(kind):
-    translation = find_mail_error(kind("what the library says"), "reading")
+    translation = find_mail_error(make(kind), "reading")
     assert isinstance(translation, MailError)
     assert translation.reason
     assert "what the library says" not in translation.message
@@ -75,11 +85,11 @@ def test_every_exception_of_the_libraries_is_translated(kind):
         (socket.gaierror(socket.EAI_AGAIN, ""), NetworkError, "dns"),
         (ssl.SSLEOFError(ssl.SSL_ERROR_EOF, ""), NetworkError, "closed"),
         (ssl.SSLError(1, "of another kind"), TLSError, "tls"),
+        (smtplib.SMTPAuthenticationError(535, b"no"), AuthenticationError, "login-refused"),
+        (smtplib.SMTPDataError(554, b"no"), RefusedError, "refused"),
         (poplib.error_proto("-ERR EOF"), ProtocolError, "protocol"),
         (imaplib.IMAP4.abort("unexpected"), ProtocolError, "protocol"),
-        (imaplib.IMAP4.readonly("EXAMINE"), RefusedError, "refused"),
-        (imapclient.exceptions.LoginError("no"), AuthenticationError, "login-refused"),
-        (imapclient.exceptions.CapabilityError("no IDLE"), CapabilityError, "not-offered"),
+        (smtplib.SMTPNotSupportedError("no SMTPUTF8"), CapabilityError, "not-offered"),
     ],
 )
 def test_reasons_are_told_apart(error, kind, reason):

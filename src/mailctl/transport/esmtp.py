@@ -1,10 +1,11 @@
-"""SMTP on a wire: commands, replies read strictly, and what refusals mean. RFC 5321.
+"""smtplib on a wire: commands, replies read strictly, and what refusals mean. RFC 5321.
 
-smtplib is not used: of it only the writing of a command would be left, for an import of all of `email`.
+Its commands are smtplib's; time-outs, caps and TLS are the wire's, which smtplib is not trusted with.
 """
 
 from __future__ import annotations
 
+import smtplib
 import socket
 
 from mailctl.errors import (
@@ -16,20 +17,23 @@ from mailctl.errors import (
     TLSError,
 )
 from mailctl.model.values import ascii_host
-from mailctl.protocol.envelope import check_command_text
 from mailctl.protocol.reasons import Reason
 from mailctl.protocol.replies import SmtpReply, parse_smtp_reply
+from mailctl.transport.faults import translated
 from mailctl.transport.wire import Wire
 
 _REPLY_BYTES_MAX = 64 * 1024
 
 
-class SmtpTransport:
-    """Commands and replies over a wire; `name` goes into EHLO."""
+class SmtpTransport(smtplib.SMTP):
+    """smtplib's commands over a wire; `name` goes into EHLO."""
 
     def __init__(self, wire: Wire, name: str) -> None:
+        super().__init__(local_hostname=name)  # without a host it connects nowhere
         self.name = name
         self.wire = wire
+        self.command_encoding = "utf-8"  # what may be beyond ASCII is decided before (RFC 6531)
+        self.sock = wire  # type: ignore[assignment]  # of its socket it uses sendall and close alone
 
     def read_reply(self) -> SmtpReply:
         """Read one reply, within the deadline of its command; raise ProtocolError if it is malformed or too long."""
@@ -48,11 +52,15 @@ class SmtpTransport:
         except ProtocolError as error:
             raise self._malformed(error.reason, "is no SMTP reply", lines) from None
 
+    def getreply(self) -> tuple[int, bytes]:
+        """Return a reply in smtplib's form, for its own methods."""
+        reply = self.read_reply()
+        return reply.code, b"\n".join(reply.lines)
+
     def command(self, verb: str, arguments: str = "") -> SmtpReply:
         """Send a command and return its reply."""
-        command = f"{verb} {arguments}".rstrip(" ")
-        check_command_text("command", command)
-        self.wire.send(f"{command}\r\n".encode())
+        with translated(self.wire.peer):
+            self.putcmd(verb, arguments)
         return self.read_reply()
 
     def said(self, reply: SmtpReply) -> bytes:

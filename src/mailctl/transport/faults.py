@@ -25,7 +25,7 @@ from mailctl.errors import (
 )
 from mailctl.protocol.reasons import Reason
 
-LIBRARIES = ("poplib", "imaplib", "imapclient")
+LIBRARIES = ("smtplib", "poplib", "imaplib", "imapclient")
 """Packages whose exceptions are translated, besides the socket's and TLS' own."""
 
 _UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN, errno.EHOSTDOWN}
@@ -115,16 +115,28 @@ def _network_error(error: OSError, doing: str) -> MailError:
     return NetworkError(f"the network failed with {name} ({doing})", reason=Reason.NETWORK, details={"errno": name})
 
 
+def _reply_of(error: BaseException) -> bytes | None:
+    reply = getattr(error, "smtp_error", None)
+    return reply if isinstance(reply, bytes) else None
+
+
 def _fault(kind: type[MailError], reason: str, said: str) -> Callable[[BaseException, str], MailError]:
-    return lambda _error, doing: kind(f"{said} ({doing})", reason=reason)
+    return lambda error, doing: kind(f"{said} ({doing})", reason=reason, reply=_reply_of(error))
 
 
 _refused = _fault(RefusedError, Reason.REFUSED, "the server refused")
 _broken = _fault(ProtocolError, Reason.PROTOCOL, "the server breaks the protocol")
+_closed = _fault(NetworkError, Reason.CLOSED, "the server closed the connection")
 _login = _fault(AuthenticationError, Reason.LOGIN_REFUSED, "the server refused the login")
 _lacking = _fault(CapabilityError, Reason.NOT_OFFERED, "the server lacks a capability that is needed")
 # By module and name, so that a library which is not in use need not be loaded; a subclass has its parent's fault.
 _LIBRARY_FAULTS: dict[str, Callable[[BaseException, str], MailError]] = {
+    "smtplib.SMTPServerDisconnected": _closed,
+    "smtplib.SMTPAuthenticationError": _login,
+    "smtplib.SMTPNotSupportedError": _lacking,
+    "smtplib.SMTPRecipientsRefused": _refused,
+    "smtplib.SMTPResponseException": _refused,
+    "smtplib.SMTPException": _broken,
     "poplib.error_proto": _broken,
     "imaplib.IMAP4.abort": _broken,
     "imaplib.IMAP4.readonly": _refused,
