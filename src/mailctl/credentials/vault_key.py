@@ -17,7 +17,6 @@ from mailctl.durable import cause_of, lock_file, replace_file
 from mailctl.errors import SecretStoreError, SettingsLockedError, SettingsWriteError
 from mailctl.model.secret import Secret
 
-
 _FORBIDDEN_RIGHTS = stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO
 """A group may be let in to read: programs of several users send through the vault of a machine."""
 

@@ -26,6 +26,9 @@ _PLAIN_HOST = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}", re.ASCII)
 _PIN = re.compile(r"sha256:([0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2}", re.ASCII)
 
 
+_BIDIRECTIONAL = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
 def shown(value: object) -> str:
     """Return a value as it may be quoted in a message: on one line, control characters escaped, not endless."""
     text = value if isinstance(value, str) else repr(value)
@@ -40,10 +43,7 @@ def has_control_characters(text: str) -> bool:
     """
     if text.isascii() and text.isprintable():
         return False
-    return any(
-        unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-        for c in text
-    )
+    return any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in _BIDIRECTIONAL for c in text)
 
 
 def parse_code(text: str) -> str:
