@@ -20,8 +20,8 @@ from mailctl.cli.boundary import run
 
 HEAVY = {
     "typer", "click", "rich", "pydantic", "tomlkit", "keyring", "cryptography", "pyrage", "dns", "requests", "idna",
-    "imapclient", "platformdirs", "poplib", "asyncio", "dataclasses", "inspect", "tempfile", "json", "getopt", "gettext",
-    "shlex",
+    "imapclient", "platformdirs", "poplib", "asyncio", "dataclasses", "inspect", "tempfile", "json", "getopt",
+    "gettext", "shlex",
 }  # fmt: skip
 """What a delivery does without, each of which would take as long as a good part of it."""
 
