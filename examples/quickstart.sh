@@ -44,10 +44,11 @@ is_recent "$bin/python" || fail "the Python in $venv is older than 3.11; remove 
 stamp=$venv/quickstart.stamp
 if [ ! -f "$stamp" ] || [ "$root/pyproject.toml" -nt "$stamp" ] ||
     ! "$bin/python" -c 'import mailctl, aiosmtpd, twisted' 2>/dev/null; then
-    printf 'Installing mailctl and the packages that it uses\n' >&2
+    printf 'Installing mailctl and the packages that it uses (about a minute)\n' >&2
     "$bin/python" -m pip install --quiet --disable-pip-version-check --editable "$root[sandbox]" ||
         fail "the packages could not be installed; what pip says stands above"
     : >"$stamp"
 fi
 
-exec "$bin/python" -m mailctl demo
+"$bin/python" -m mailctl demo
+printf '(mailctl is %s)\n' "$bin/mailctl" >&2
