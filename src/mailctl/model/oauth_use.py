@@ -71,7 +71,11 @@ def server_problems(client: OAuthClient, server: Server) -> Iterator[Problem]:
     fixed = preset.incoming(server.incoming.protocol) if preset else None
     yield from _side_problems(client, "incoming", server.incoming, fixed)
     if server.incoming.apop:
-        yield Problem("incoming.apop", f"APOP and the OAuth client '{client.name}' exclude each other", conflict=True)
+        yield apop_problem(client)
+
+
+def apop_problem(client: OAuthClient) -> Problem:
+    return Problem("incoming.apop", f"APOP and the OAuth client '{client.name}' exclude each other", conflict=True)
 
 
 def smtp_problems(client: OAuthClient, smtp: SmtpEndpoint) -> Iterator[Problem]:

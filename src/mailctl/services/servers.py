@@ -21,6 +21,7 @@ from mailctl.errors import (
 from mailctl.model.decode import decode_or_raise
 from mailctl.model.oauth import OAuthClient
 from mailctl.model.oauth_use import (
+    apop_problem,
     find_client_preset,
     incoming_fields,
     require_client_preset,
@@ -58,6 +59,8 @@ def build_server(
     client = settings.get_oauth_client(name) if isinstance(name, str) else None
     if client and preset:
         require_client_preset(client, chosen)
+    if client and _table(given, "incoming").get("apop") in (True, "true"):
+        raise_problems([apop_problem(client)], hint=WITHOUT_CLIENT)
     if chosen:
         fields = merge_fields(fields, preset_fields(chosen, protocol_of(fields)))
     if client:
