@@ -124,9 +124,10 @@ class Authoriser:
     def begin(self, subject: Subject) -> PendingAuthorisation:
         """Begin the paste flow, to be ended by `resume` in another call within some minutes.
 
-        The store has to hold the attempt, so it is tried out by that.
+        Raises SecretError where the attempt, or later the grant, could not be kept.
         """
         require_flow(subject.client, Flow.PASTE)
+        self.secrets.probe()
         pending = self._begin(subject)
         secrets = bind_namespace(self.file, self.secrets)
         secrets.store(pending_name(subject.name), pending.to_secret())
