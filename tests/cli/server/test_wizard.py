@@ -183,6 +183,61 @@ def test_the_result_alone_goes_to_standard_output(mailctl: Mailctl, wizard: Wiza
 
 
 @pytest.fixture
+def clients(mailctl: Mailctl) -> Mailctl:
+    """OAuth clients `google`, `ms` and `own` are registered."""
+    own = ("--authorize-url", "https://login.example.org/a", "--token-url", "https://login.example.org/t")
+    for name, provider, *options in (("google", "google"), ("ms", "microsoft"), ("own", "custom", *own)):
+        mailctl.must("oauth", "client", "add", name, "--provider", provider, "--client-id", "id", *options)
+    return mailctl
+
+
+def test_a_registered_client_is_offered_and_brings_its_hosts(clients: Mailctl, wizard: Wizard) -> None:
+    child = wizard("g")
+    answer(
+        child, (r"Name", ""), (r"OAuth client.*\(google, ms, own\), or none \[none\]: ", "gogle"),
+        (r"no OAuth client 'gogle'.*\[none\]: ", "google"), (r"\[imap\]: ", "pop3"), (NEXT.format("try"), "c"),
+        (r"\[pop3\]: ", "imap"), (NEXT.format("try"), "s"),
+    )  # fmt: skip
+    assert finish(child)[0] == 0
+    server = shown(clients, "g")
+    assert (server["oauth_client"], server["smtp"]["host"]) == ("google", "smtp.gmail.com")
+    assert (server["incoming"]["host"], server["incoming"]["auth"]) == ("imap.gmail.com", "xoauth2")
+
+
+def test_a_provider_with_several_presets_asks_which(clients: Mailctl, wizard: Wizard) -> None:
+    child = wizard("--oauth-client", "ms")
+    answer(
+        child, (r"Code", "o"), (r"Name", ""), (r"Servers \(microsoft365, outlook.com\) \[microsoft365\]: ", "yahoo"),
+        (r"none of: microsoft365, outlook.com.*: ", "outlook.com"), (r"\[imap\]: ", ""), (NEXT.format("try"), "s"),
+    )  # fmt: skip
+    assert finish(child)[0] == 0
+    assert shown(clients, "o")["smtp"]["host"] == "smtp-mail.outlook.com"
+
+
+def test_a_client_without_hosts_asks_for_them_and_for_no_login(clients: Mailctl, wizard: Wizard) -> None:
+    child = wizard("w")
+    answer(
+        child, (r"Name", ""), (r"\[none\]: ", "own"), (r"\[custom\]: ", ""), (r"\[imap\]: ", ""),
+        (r"SMTP host: ", "127.0.0.1"), (r"\[tls\]: ", ""), (r"\[465\]: ", "1"), (r"^(?!.*login)[^?]*IMAP host", ""),
+        (r"\[tls\]: ", ""), (r"\[993\]: ", "1"), (NEXT.format("try"), ""),
+        (r"Nobody is authorised yet.*refused.*" + NEXT.format("change"), "s"),
+    )  # fmt: skip
+    assert finish(child)[0] == 0
+    server = shown(clients, "w")
+    assert (server["oauth_client"], server["smtp"]["auth"], server["incoming"]["auth"]) == ("own", "xoauth2", "xoauth2")
+
+
+def test_with_clients_registered_none_is_the_proposal(clients: Mailctl, wizard: Wizard) -> None:
+    child = wizard("g")
+    answer(
+        child, (r"Name", ""), (r"\[none\]: ", ""), (r"\[custom\]: ", "gmail"), (r"\[imap\]: ", ""),
+        (NEXT.format("try"), "s"),
+    )  # fmt: skip
+    assert finish(child)[0] == 0
+    assert (shown(clients, "g")["oauth_client"], shown(clients, "g")["smtp"]["auth"]) == (None, "auto")
+
+
+@pytest.fixture
 def described(wizard: Wizard, dovecot: Dovecot, postfix: Postfix) -> pexpect.spawn[str]:
     """A wizard that knows the real Postfix and Dovecot, and asks what to do."""
     child = wizard("hq", "--ca-file", str(postfix.ca_file))
