@@ -122,3 +122,15 @@ def use_client(site: Site) -> Callable[..., None]:
         site.mailctl.must("server", "edit", "office", "--oauth-client", name)
 
     return use
+
+
+@pytest.fixture
+def account_file(site: Site, tmp_path: Path) -> Path:
+    """The JSON of the server's service account, as Google hands it out."""
+    account = site.server.clients.service_account
+    assert account.pair is not None
+    path = tmp_path / "account.json"
+    path.touch(mode=0o600)
+    described = {"client_email": account.id, "client_id": "1234567890", "private_key": account.pair.key.read_text()}
+    path.write_text(json.dumps(described))
+    return path

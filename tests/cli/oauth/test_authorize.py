@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from tests.cli.oauth.conftest import MAIL
 from tests.credentials.keyring_doubles import MODULE, Memory
 from tests.servers.people import ALICE, BOB
@@ -161,22 +160,11 @@ def test_a_certificate_in_the_place_of_a_secret(site: Site, use_client: Callable
     assert grant["ends_at"] is not None
 
 
-def service_account(site: Site, folder: Path) -> Path:
-    """Write the JSON of the server's service account, as Google hands it out."""
+def test_a_service_account_acts_for_the_mailbox(
+    site: Site, use_client: Callable[..., None], account_file: Path
+) -> None:
     account = site.server.clients.service_account
-    assert account.pair is not None
-    key = account.pair.key.read_text()
-    load_pem_private_key(key.encode(), None)
-    path = folder / "account.json"
-    path.write_text(json.dumps({"client_email": account.id, "client_id": "1234567890", "private_key": key}))
-    path.chmod(0o600)
-    return path
-
-
-def test_a_service_account_acts_for_the_mailbox(site: Site, use_client: Callable[..., None], tmp_path: Path) -> None:
-    account = site.server.clients.service_account
-    source = f"file:{service_account(site, tmp_path)}"
-    use_client("workspace", account, "--service-account-from", source, scopes=(MAIL,))
+    use_client("workspace", account, "--service-account-from", f"file:{account_file}", scopes=(MAIL,))
     granted = site.mailctl.must("oauth", "authorize", "sysmail", "--flow", "service-account", "-o", "json").json
     assert granted["grant"]["username"] == ALICE.address
     other = site.mailctl.must(
