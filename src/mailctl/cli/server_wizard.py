@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import textwrap
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import redirect_stdout
 from enum import StrEnum
@@ -206,9 +204,8 @@ class _Wizard:
                 self._remark(f"{error.message}.")
 
     def _remark(self, text: str) -> None:
-        """Say something beside the questions, wrapped and indented."""
-        width = min(shutil.get_terminal_size().columns - 1, _WIDEST)
-        self._say(textwrap.fill(text, width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False))
+        """Say something beside the questions, indented."""
+        self._say(f"  {text}")
 
     def _try(self, server: Server) -> _Step:
         """Try both sides and show the steps, with a login where the person gives one; return what to do next."""
@@ -256,7 +253,6 @@ class _Wizard:
         yield plan_receive(target, options(login), depth=depth)
 
 
-_WIDEST = 99
 _NO_CLIENT = "none"
 
 

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from mailctl.errors import MailctlError, MissingInputError
 from mailctl.render.style import Style, visible
+from mailctl.render.wrap import wrap
 
 if TYPE_CHECKING:
     from mailctl.exits import Exit
     from mailctl.model.secret import Secret
 
 SCHEMA_VERSION = 1
+_USUAL_WIDTH = 80
+"""Columns of a screen that does not tell them."""
 
 
 class Terminal:
@@ -50,11 +53,7 @@ class Terminal:
     @property
     def width(self) -> int | None:
         """Columns of the screen that standard output is, or None where it is none: nothing is cut there."""
-        if not sys.stdout.isatty():
-            return None
-        import shutil
-
-        return shutil.get_terminal_size().columns
+        return _screen_width(sys.stdout)
 
     def result(self, text: str) -> None:
         """Write a result to standard output; raises MailctlError where that is full or broken."""
@@ -80,20 +79,20 @@ class Terminal:
     def say(self, text: str) -> None:
         """Tell a person something, unless they asked for quiet."""
         if not self.quiet:
-            _write(sys.stderr, text)
+            _talk(text)
 
     def warn(self, text: str) -> None:
         """Tell a person something that needs attention; quiet does not silence it."""
-        _write(sys.stderr, f"{self.err.yellow('warning:')} {_visible_lines(text)}")
+        _talk(f"{self.err.yellow('warning:')} {_visible_lines(text)}")
 
     def error(self, error: MailctlError, exit_code: Exit) -> None:
         """Tell what went wrong and what to do, as text or as one JSON object."""
         if self.json_errors:
             self._json_error(error.code, exit_code, error.message, error.hint, error.details)
             return
-        _write(sys.stderr, f"{self.err.red('error:')} {_visible_lines(error.message)}")
+        _talk(f"{self.err.red('error:')} {_visible_lines(error.message)}")
         if error.hint:
-            _write(sys.stderr, f"{self.err.dim('hint:')} {_visible_lines(error.hint)}")
+            _talk(f"{self.err.dim('hint:')} {_visible_lines(error.hint)}")
 
     def interrupted(self) -> None:
         """Tell that a person, or a signal, ended the command."""
@@ -113,7 +112,7 @@ class Terminal:
         """Ask a person for a line; an empty answer takes the default, and is asked again where there is none."""
         shown = f"{question} [{default}]: " if default and default.strip() else f"{question}: "
         while True:
-            sys.stderr.write(shown)
+            sys.stderr.write(wrap(shown, _screen_width(sys.stderr)))
             sys.stderr.flush()
             try:
                 line = sys.stdin.readline()
@@ -134,7 +133,8 @@ class Terminal:
 
         forbid_core_dumps()
 
-        return Secret(getpass.getpass(f"{question}: ", stream=sys.stderr))
+        shown = wrap(f"{question}: ", _screen_width(sys.stderr))
+        return Secret(getpass.getpass(shown, stream=sys.stderr))
 
     def confirm(self, question: str, *, default: bool = False) -> bool:
         """Ask a person to agree; a plain Enter is the default."""
@@ -184,6 +184,22 @@ def _writing_to_stdout() -> Iterator[None]:
 
 def _visible_lines(text: str) -> str:
     return visible(text, keep="\n")
+
+
+def _screen_width(stream: TextIO) -> int | None:
+    """Return the columns of the screen that a stream is, or None where it is none."""
+    if not stream.isatty():
+        return None
+    if (told := os.environ.get("COLUMNS", "")).isdecimal() and int(told):
+        return int(told)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _USUAL_WIDTH
+    except OSError:
+        return _USUAL_WIDTH
+
+
+def _talk(text: str) -> None:
+    _write(sys.stderr, wrap(text, _screen_width(sys.stderr)))
 
 
 def _write(stream: TextIO, text: str) -> None:

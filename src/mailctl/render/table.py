@@ -5,6 +5,7 @@ Rich's tables take 0.4 ms a row and its console 60 ms to import: too much for a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len, chop_cells, set_cell_size
@@ -13,6 +14,8 @@ from mailctl.render.style import Style, visible
 
 _GAP = 2
 _NARROWEST = 6
+_WORDS = re.compile(r"\S+\s*|\s+")
+_PARTS = re.compile(r"[^\s:.,@/_-]*[:.,@/_-]+\s*|[^\s:.,@/_-]+\s*|\s+")
 
 
 def render_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, width: int | None, style: Style) -> str:
@@ -23,7 +26,7 @@ def render_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, width
         for index, header in enumerate(headers)
     ]
     if width is not None:
-        widths = _fit(widths, width)
+        widths = _fit(widths, [headers, *body], width)
     lines = [style.bold(_line([[header] for header in headers], widths)[0])]
     for row in body:
         lines.extend(_line([_fold(cell, size) for cell, size in zip(row, widths, strict=True)], widths))
@@ -34,21 +37,42 @@ def _length(text: str) -> int:
     return len(text) if text.isascii() else cell_len(text)
 
 
-def _fit(widths: Sequence[int], screen: int) -> list[int]:
-    """Take columns from the widest until the table fits, or until none can give more."""
+def _fit(widths: Sequence[int], rows: Sequence[Sequence[str]], screen: int) -> list[int]:
+    """Take columns from the widest until the table fits: first where words stay whole, then where parts of them do."""
     fitted = list(widths)
     excess = sum(fitted) + _GAP * (len(fitted) - 1) - screen
-    while excess > 0:
-        widest = max(range(len(fitted)), key=fitted.__getitem__)
-        if fitted[widest] <= _NARROWEST:
+    for break_ in (_WORDS, _PARTS, None):
+        if excess <= 0:
             break
-        fitted[widest] -= 1
-        excess -= 1
+        floors = [_floor([row[index] for row in rows], break_) for index in range(len(fitted))]
+        while excess > 0:
+            spare = [index for index, size in enumerate(fitted) if size > floors[index]]
+            if not spare:
+                break
+            fitted[max(spare, key=fitted.__getitem__)] -= 1
+            excess -= 1
     return fitted
 
 
+def _floor(cells: Iterable[str], break_: re.Pattern[str] | None) -> int:
+    """Return how narrow a column can be without breaking what a pattern keeps whole."""
+    pieces = (piece for cell in cells for piece in (break_.findall(cell) if break_ else ()))
+    return max((_length(piece.rstrip()) for piece in pieces), default=0) if break_ else _NARROWEST
+
+
 def _fold(text: str, size: int) -> list[str]:
-    return [text] if _length(text) <= size else chop_cells(text, size)
+    """Break a cell at blanks; a word that is too long after signs such as colons, and in the middle if it must be."""
+    if _length(text) <= size:
+        return [text]
+    lines = [""]
+    for word in _WORDS.findall(text):
+        parts = [word] if _length(word.rstrip()) <= size else _PARTS.findall(word)
+        for part in parts:
+            if _length(lines[-1] + part.rstrip()) <= size:
+                lines[-1] += part
+            else:
+                lines += chop_cells(part.rstrip(), size) if _length(part.rstrip()) > size else [part]
+    return [line.rstrip() for line in lines if line.strip()]
 
 
 def _line(cells: Sequence[Sequence[str]], widths: Sequence[int]) -> list[str]:
