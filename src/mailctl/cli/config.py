@@ -14,6 +14,8 @@ from mailctl.exits import Exit
 if TYPE_CHECKING:
     from mailctl.store import Change
 
+_MOST_LINES = 20
+
 app = typer.Typer(help="The settings file: where it is, whether it is valid, and its last change taken back.")
 
 
@@ -91,6 +93,8 @@ def undo(context: typer.Context, dry_run: DryRun = False, output: Output = Outpu
     change = session.settings_file.undo(dry_run=dry_run)
     gone = _missing_secrets(session, change)
     _tell(session, change, "took the last change back", dry_run, output, secrets_missing=gone)
+    if change.changed and not dry_run and output is OutputFormat.TABLE:
+        _tell_lines(session, change)
     for name in gone:
         session.terminal.warn(f"the secret {name} is named again, but is gone: `mailctl secret set {name}` sets it")
 
@@ -103,6 +107,16 @@ def _tell(session: Session, change: Change, done: str, dry_run: bool, output: Ou
         session.terminal.data(**outcome.as_json(), **fields)
     else:
         outcome.tell(session, f"{done}: {session.config_path}", "")
+
+
+def _tell_lines(session: Session, change: Change) -> None:
+    """Say which lines an undo, which may itself be the change taken back, has exchanged."""
+    lines = [line for line in change.diff.splitlines() if line[:1] in ("+", "-") and line[:3] not in ("+++", "---")]
+    for line in lines[:_MOST_LINES]:
+        session.terminal.say(f"  {line}")
+    if len(lines) > _MOST_LINES:
+        session.terminal.say(f"  and {len(lines) - _MOST_LINES} lines more")
+    session.terminal.say("`mailctl config undo` once more exchanges them again")
 
 
 def _missing_secrets(session: Session, change: Change) -> list[str]:

@@ -85,6 +85,17 @@ def test_undo_takes_the_last_change_back_and_brings_it_again(mailctl):
     assert mailctl.settings() == two
 
 
+def test_undo_shows_the_lines_that_it_exchanged_and_how_they_come_again(mailctl):
+    mailctl.add_server("a")
+    mailctl.add_server("b")
+    undone = mailctl.must("config", "undo")
+    assert '  -code = "b"' in undone.err
+    assert "`mailctl config undo` once more" in undone.err
+    again = mailctl.must("config", "undo")
+    assert '  +code = "b"' in again.err
+    assert '-code = "b"' not in again.err
+
+
 @pytest.mark.parametrize("output", ["table", "json"])
 def test_a_rehearsed_undo_shows_the_difference_and_writes_nothing(mailctl, output):
     mailctl.add_server("a")
