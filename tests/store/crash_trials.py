@@ -23,7 +23,9 @@ from mailctl import durable
 from mailctl.durable import System
 from mailctl.model.decode import decode_or_raise
 from mailctl.model.server import Server
-from mailctl.store import SettingsFile
+from mailctl.store import SettingsFile, editing
+
+assert editing  # loaded here, so that no child spends its short life on imports
 
 NAME = "Number {}"
 
