@@ -308,7 +308,7 @@ def read_secret(
     if reference is not None:
         return session.secrets.get(given_reference(reference, f"{option}-from"))
     if ask and session.terminal.interactive:
-        return session.terminal.ask_secret(prompt)
+        return session.terminal.ask_secret(f"{prompt} (not shown)")
     return None
 
 

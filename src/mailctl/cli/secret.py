@@ -128,7 +128,9 @@ def delete(
 @app.command()
 def migrate(
     context: typer.Context,
-    to: Annotated[SecretBackend, typer.Option("--to", help="Where they are to live.", show_default=False)],
+    to: Annotated[
+        SecretBackend | None, typer.Option("--to", help="Where they are to live; required.", show_default=False)
+    ] = None,
     dry_run: DryRun = False,
     output: Output = OutputFormat.TABLE,
 ) -> None:
@@ -139,6 +141,10 @@ def migrate(
     """
     from mailctl.services.secrets import migrate_secrets
 
+    if to is None:
+        raise MissingInputError(
+            "missing: --to", hint="name where they are to live: --to keyring, or --to vault", details={"missing": ["--to"]}
+        )
     session = get_session(context)
     change = migrate_secrets(session.settings_file, session.secrets, to, dry_run=dry_run)
     if output is OutputFormat.JSON:
@@ -175,7 +181,7 @@ def backend(
 
     Examples:
 
-      mailctl secret backend vault --key-file ~/.config/mailctl/vault.key
+      mailctl secret backend vault --key-file ~/keys/mailctl.key
 
       mailctl secret backend vault --passphrase-from env:MAILCTL_PASSPHRASE
     """
@@ -193,6 +199,7 @@ def backend(
             session.terminal.result(_backend_text(state))
         _tell_problem(session, state)
         return
+    is_new_key = key_file is not None and not key_file.expanduser().exists()
     change = choose_backend(
         session.settings_file,
         session.secrets,
@@ -212,6 +219,9 @@ def backend(
         session.terminal.result(change.diff)
         session.terminal.say("dry run, nothing was written")
     else:
+        if is_new_key:
+            key = change.after.secrets.key_file
+            session.terminal.say(f"made the key {key}: back it up, apart from the vault, which nothing else opens")
         session.terminal.say(f"new secrets are stored in the {backend_}")
 
 
@@ -231,9 +241,10 @@ def _read(session: Session, name: str, *, stdin: bool, source: str | None) -> Se
         raise MissingInputError(
             "missing: the secret, and nobody can be asked here", hint="give it by --stdin or --from REF"
         )
-    secret = session.terminal.ask_secret(f"Secret '{name}'")
-    if secret != session.terminal.ask_secret("Once more"):
-        raise UsageError("the two differ; nothing was stored")
+    session.secrets.open_store().check()
+    question = f"Secret '{name}' (not shown)"
+    while (secret := session.terminal.ask_secret(question)) != session.terminal.ask_secret("Once more"):
+        session.terminal.say("the two differ; type it twice again, or leave with Ctrl-C")
     return secret
 
 

@@ -228,6 +228,8 @@ def _ask_missing(session: Session, before: Settings, after: Settings) -> dict[st
     askable = session.terminal.interactive and all(field in slots for field in missing)
     if not askable and missing:
         raise missing_input([option_name(field) for field in missing])
+    if missing:
+        session.secrets.open_store().check()
     return {f"sysmail/{slots[field]}": session.terminal.ask_secret(_question(after, field)) for field in missing}
 
 

@@ -25,6 +25,14 @@ def test_a_vault_is_made_with_its_key_file_and_takes_secrets(mailctl, headless: 
         assert [path.stat().st_mode & 0o777 for path in (key, tmp_path / "mailctl.vault")] == [0o600, 0o600]
 
 
+def test_a_key_that_was_made_is_named_and_one_that_was_there_is_not(mailctl, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    assert f"made the key {key}: back it up" in mailctl.must("secret", "backend", "vault", "--key-file", key).err
+    mailctl.must("secret", "backend", "keyring", "--dry-run")
+    mailctl.must("secret", "backend", "vault", "--passphrase-from", "env:HOME", "--dry-run")
+    assert "made" not in mailctl.must("secret", "backend", "vault", "--key-file", key).err
+
+
 def test_the_same_choice_again_changes_nothing(mailctl, tmp_path: Path) -> None:
     mailctl.must("secret", "backend", "vault", "--key-file", tmp_path / "key")
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in tmp_path.iterdir() if path.is_file()}

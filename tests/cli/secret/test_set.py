@@ -143,9 +143,9 @@ def test_a_keyring_that_dies_while_it_is_written_costs_no_settings(mailctl, keyr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-@pytest.mark.parametrize(("again", "code"), [(CANARY, 0), ("another", 2)])
-def test_on_a_terminal_the_secret_is_asked_for_twice_and_never_shown(
-    mailctl, tmp_path: Path, monkeypatch, again: str, code: int
+@pytest.mark.parametrize("answers", [(CANARY, CANARY), ("a-slip", "another", CANARY, CANARY)])
+def test_on_a_terminal_the_secret_is_asked_for_until_both_entries_agree_and_never_shown(
+    mailctl, tmp_path: Path, answers: tuple[str, ...]
 ) -> None:
     import pexpect
 
@@ -156,17 +156,36 @@ def test_on_a_terminal_the_secret_is_asked_for_twice_and_never_shown(
         encoding="utf-8",
         timeout=30,
     )
+    shown = ""
     with child:
-        for answer in (CANARY, again):
-            child.expect("(Secret 'relay'|Once more): ")
+        for answer in answers:
+            child.expect(r"(Secret 'relay' \(not shown\)|Once more): ")
+            shown += child.before
             child.waitnoecho()
             child.sendline(answer)
         child.expect(pexpect.EOF)
-        shown = child.before
-    assert child.exitstatus == code
-    assert CANARY not in shown
-    assert mailctl.must("secret", "status", "-o", "json").json["secrets"] == (
-        [{"name": "relay", "reference": "vault:relay", "kind": "vault", "stored": True, "present": True,
-          "problem": None}]
-        if code == 0 else []
-    )  # fmt: skip
+        shown += child.before
+    assert child.exitstatus == 0
+    assert not any(answer in shown for answer in answers)
+    assert ("the two differ" in shown) is (len(answers) > 2)
+    assert mailctl.must("secret", "status", "-o", "json").json["secrets"] == [
+        {"name": "relay", "reference": "vault:relay", "kind": "vault", "stored": True, "present": True,
+         "problem": None}
+    ]  # fmt: skip
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_without_a_place_for_it_no_secret_is_asked_for(mailctl, headless: Path) -> None:
+    import pexpect
+
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "mailctl", "--config", str(mailctl.config), "secret", "set", "relay"],
+        encoding="utf-8",
+        timeout=30,
+    )
+    with child:
+        child.expect(pexpect.EOF)
+    assert child.exitstatus == 6
+    assert "Secret 'relay'" not in child.before
+    assert "no keyring" in child.before

@@ -123,7 +123,7 @@ def test_an_editor_that_is_interrupted_leaves_no_lock(mailctl: Mailctl, spawn: S
 def test_a_password_is_not_shown_while_it_is_typed(mailctl: Mailctl, spawn: Spawn) -> None:
     mailctl.add_server("hq", "--incoming-host", "127.0.0.1", "--incoming-port", "1", "--incoming-security", "none")
     child = spawn("test", "receive", "hq", "--username", "ann")
-    child.expect("Password of ann: ")
+    child.expect(r"Password of ann \(not shown\): ")
     child.waitnoecho()
     child.sendline("canary-4711")
     code, said = finish(child)

@@ -63,7 +63,7 @@ def test_a_user_name_that_is_missing_is_named(site: Mailctl, spawn: Spawn) -> No
 def test_unset_asks(site: Mailctl, spawn: Spawn) -> None:
     site.must(*ACCOUNT)
     child = spawn("sysmail", "unset")
-    child.expect(r"Forget the system mail account \(noreply@example.org\) and its stored secrets\? \[y/N\]: ")
+    child.expect(r"Forget the system mail account \(noreply@example.org\) and its stored secrets\?\s+\[y/N\]: ")
     child.sendline("n")
     assert finish(child)[0] == 1
     assert "[sysmail]" in site.settings()
