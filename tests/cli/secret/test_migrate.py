@@ -138,3 +138,10 @@ def test_a_dry_run_moves_nothing(mailctl, keyring) -> None:
     assert '+relay = "vault:relay"' in result.out
     assert mailctl.settings() == before
     assert len(keyring) == len(SECRETS)
+
+
+def test_where_to_is_asked_in_one_line_with_both_answers(mailctl) -> None:
+    result = mailctl("secret", "migrate")
+    assert result.code == 2
+    assert result.err.startswith("error: missing: --to\n")
+    assert "--to keyring, or --to vault" in result.err
