@@ -336,14 +336,16 @@ def import_(
     from mailctl.services.servers import Imported, import_servers
 
     session = get_session(context)
-    rows = read_rows(_read_file(file), format_of(file, format_), source=file)
+    source = "standard input" if file == "-" else file
+    rows = read_rows(_read_file(file), format_of(file, format_), source)
     outcome = Imported([], [], [])
-    change = apply_change(session, plain(import_servers(rows, outcome, new_only=new_only)), dry_run=dry_run)
+    edit_ = import_servers(rows, outcome, source=source, new_only=new_only)
+    change = apply_change(session, plain(edit_), dry_run=dry_run)
     if output is OutputFormat.JSON:
         session.terminal.data(**change.as_json(), **outcome._asdict())
         return
     counts = ", ".join(f"{len(codes)} {fate}" for fate, codes in outcome._asdict().items() if codes) or "no servers"
-    change.tell(session, f"imported {file}: {counts}", f"{file}: {counts}")
+    change.tell(session, f"imported {source}: {counts}", f"{source}: {counts}")
 
 
 @app.command()

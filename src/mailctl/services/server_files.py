@@ -1,6 +1,7 @@
 """The catalogue as a file for import and export: CSV, JSON and TOML, with the same field names in each.
 
-CSV: UTF-8 with or without BOM, a header row of dotted field names (`smtp.host`), one server a row, blanks between pins.
+CSV: UTF-8 with or without BOM, a header row of dotted field names (`smtp.host`), one server a row, blanks between pins;
+cells are separated by commas, semicolons or tabs, as the header is.
 A column that is absent leaves its field alone; an empty cell clears it. JSON and TOML: `{"servers": [ … ]}`, as
 `server list -o json` prints them and the settings file holds them; a null clears. An export is a valid import.
 """
@@ -41,7 +42,8 @@ def read_rows(content: bytes, format_: FileFormat, source: str) -> list[Row]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise InvalidValueError([Problem("", "this is not UTF-8 text", line)], source=source) from None
+        hint = "save it as UTF-8 (spreadsheets: `CSV UTF-8`, or the character set UTF-8); nothing was imported"
+        raise InvalidValueError([Problem("", "this is not UTF-8 text", line)], source=source, hint=hint) from None
     if format_ is FileFormat.CSV:
         return _read_csv(text, source)
     return _read_entries(_load(text, format_, source), source)
@@ -69,31 +71,37 @@ def _read_entries(content: Any, source: str) -> list[Row]:
 
 
 def _read_csv(text: str, source: str) -> list[Row]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     rows: list[Row] = []
-    problems: list[Problem] = []
     try:
         header = [name.strip() for name in next(reader, [])]
-        problems += _header_problems(header)
+        if problems := _header_problems(header):
+            hint = f"nothing was imported; the columns can be: {', '.join(csv_columns())}"
+            raise InvalidValueError(problems, source=source, hint=hint)
         for cells in reader:
             if not any(cells):
                 continue
-            line = reader.line_num
-            if len(cells) != len(header):
-                problems.append(Problem("", f"{len(cells)} cells where the header has {len(header)}", line))
-                continue
-            rows.append(Row(f"line {line}", _nested(zip(header, cells, strict=True))))
+            place = f"line {reader.line_num}"
+            if len(cells) == len(header):
+                rows.append(Row(place, _nested(zip(header, cells, strict=True))))
+            else:
+                rows.append(Row(place, {}, f"{len(cells)} cells where the header has {len(header)}"))
     except csv.Error as error:
-        problems.append(Problem("", f"this is not CSV: {error}", reader.line_num))
-    if problems:
-        raise InvalidValueError(problems, source=source, hint="nothing was imported")
+        problem = Problem("", f"this is not CSV: {error}", reader.line_num)
+        raise InvalidValueError([problem], source=source, hint="nothing was imported") from None
     return rows
+
+
+def _delimiter(text: str) -> str:
+    """Return what separates the cells: spreadsheets write semicolons where the comma is the decimal sign."""
+    header = text.partition("\n")[0]
+    return max(",;\t", key=header.count)
 
 
 def _header_problems(header: Sequence[str]) -> list[Problem]:
     known = csv_columns()
     problems = [
-        Problem(f"column {index + 1}", f"'{name}' is no field of a server; the fields are: {', '.join(known)}", 1)
+        Problem(f"column {index + 1}", f"'{name}' is no field of a server{_nearest(name, known)}", 1)
         for index, name in enumerate(header)
         if name not in known
     ]
@@ -102,6 +110,13 @@ def _header_problems(header: Sequence[str]) -> list[Problem]:
     doubled = sorted({name for name in header if header.count(name) > 1})
     problems += [Problem("", f"the column '{name}' stands twice", 1) for name in doubled]
     return problems
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, n=1)
+    return f" (did you mean '{near[0]}'?)" if near else ""
 
 
 def _nested(cells: Iterable[tuple[str, str]]) -> dict[str, Any]:

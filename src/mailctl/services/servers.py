@@ -202,10 +202,14 @@ def delete_servers(codes: Sequence[str], *, force: bool = False) -> Edit:
 
 
 class Row(NamedTuple):
-    """An imported entry: its fields, None for what it clears, and its place (`row 4`, `servers[2]`)."""
+    """An imported entry: its fields, None for what it clears, and its place (`line 4`, `servers[2]`).
+
+    `problem`: why it could not be read.
+    """
 
     place: str
     fields: Mapping[str, Any]
+    problem: str | None = None
 
 
 class Imported(NamedTuple):
@@ -216,10 +220,11 @@ class Imported(NamedTuple):
     unchanged: list[str]
 
 
-def import_servers(rows: Sequence[Row], outcome: Imported, *, new_only: bool = False) -> Edit:
+def import_servers(rows: Sequence[Row], outcome: Imported, *, source: str, new_only: bool = False) -> Edit:
     """Return the edit that adds new codes and updates present ones, all or nothing; it fills in `outcome`.
 
     Raises InvalidValueError with the problems of all rows, AlreadyExistsError under `new_only` for present codes.
+    `source`: what the rows were read from.
     """
 
     def edit(settings: Settings) -> Settings:
@@ -238,12 +243,9 @@ def import_servers(rows: Sequence[Row], outcome: Imported, *, new_only: bool = F
             present = servers.get(code)
             base = to_fields(present) if present else {}
             try:
-                server = build_server(settings, row.fields, base=base)
+                server = _build_row(settings, row, base)
             except (InvalidValueError, ExclusiveSettingsError) as error:
                 problems += [_placed(row.place, problem) for problem in error.problems]
-                continue
-            except NotFoundError as error:
-                problems.append(Problem(f"{row.place}, oauth_client", error.message))
                 continue
             if present and new_only:
                 clashes.append(code)
@@ -251,7 +253,7 @@ def import_servers(rows: Sequence[Row], outcome: Imported, *, new_only: bool = F
             fate = outcome.added if present is None else outcome.unchanged if present == server else outcome.updated
             fate.append(server.code)
         if problems:
-            raise InvalidValueError(problems, source="import", hint="nothing was imported")
+            raise InvalidValueError(problems, source=source, hint="nothing was imported")
         if clashes:
             raise AlreadyExistsError(
                 f"these codes exist already: {', '.join(clashes)}",
@@ -263,5 +265,15 @@ def import_servers(rows: Sequence[Row], outcome: Imported, *, new_only: bool = F
     return edit
 
 
+def _build_row(settings: Settings, row: Row, base: Mapping[str, Any]) -> Server:
+    if row.problem:
+        raise InvalidValueError([Problem("", row.problem)])
+    try:
+        return build_server(settings, row.fields, base=base)
+    except NotFoundError as error:
+        raise InvalidValueError([Problem("oauth_client", error.message)]) from None
+
+
 def _placed(place: str, problem: Problem) -> Problem:
-    return Problem(f"{place}, {problem.where}", problem.message, conflict=problem.conflict)
+    where = f"{place}, {problem.where}" if problem.where else place
+    return Problem(where, problem.message, conflict=problem.conflict)

@@ -13,6 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.cli.conftest import Mailctl
 
+EXAMPLE = Path(__file__).parents[3] / "examples/servers.csv"
 HEADER = "code,name,smtp.host,smtp.port,smtp.security,incoming.protocol,incoming.host\n"
 
 
@@ -97,6 +98,46 @@ def test_csv_that_is_none_is_refused(mailctl: Mailctl, tmp_path: Path, content: 
     assert result.code == 2
     assert said in result.err
     assert not mailctl.config.exists()
+
+
+def test_the_example_is_imported(mailctl: Mailctl) -> None:
+    mailctl.must("server", "import", EXAMPLE)
+    assert mailctl.codes == ["hq", "branch", "relay"]
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_what_other_spreadsheets_write_between_cells_is_understood(
+    mailctl: Mailctl, tmp_path: Path, delimiter: str
+) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text(EXAMPLE.read_text(encoding="utf-8").replace(",", delimiter), encoding="utf-8")
+    mailctl.must("server", "import", file)
+    assert mailctl.codes == ["hq", "branch", "relay"]
+
+
+def test_columns_are_listed_once_however_many_are_wrong(mailctl: Mailctl, tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text("code,nmae,smtp.hots\n")
+    result = mailctl("server", "import", file)
+    assert "did you mean 'name'?" in result.err
+    assert "did you mean 'smtp.host'?" in result.err
+    assert result.err.count("incoming.protocol") == 1
+
+
+def test_a_short_row_hides_no_problem_of_the_others(mailctl: Mailctl, tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text(HEADER + "short,Short\nbad,Bad,h.org,0,tls,imap,i.org\n")
+    result = mailctl("server", "import", file, "-o", "json")
+    assert [problem["where"] for problem in result.error["problems"]] == ["line 2", "line 3, smtp.port"]
+    assert result.error["message"].startswith(f"{file} has 2 problems")
+
+
+def test_another_character_set_is_refused_with_a_way_out(mailctl: Mailctl, tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    file.write_bytes("code,name\na,Zürich\n".encode("latin-1"))
+    result = mailctl("server", "import", file)
+    assert result.code == 2
+    assert "save it as UTF-8" in result.err
 
 
 @pytest.mark.parametrize(
