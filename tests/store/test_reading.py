@@ -189,3 +189,17 @@ def test_only_reading_imports_nothing_that_only_writing_needs(settings_file, wri
     modules = set(listed.stdout.split())
     assert "mailctl.store.reading" in modules
     assert not modules & {"mailctl.store.editing", "tomlkit", "filelock", "asyncio", "tempfile", "keyring", "typer"}
+
+
+def test_a_problem_names_its_server_by_its_code(settings_file, write):
+    write(SERVER.replace('{ host = "h" }', '{ host = "h", security = "ssl3" }', 1))
+    ((_, where, message),) = problems_of(settings_file)
+    assert where == "servers[0].smtp.security"
+    assert message.endswith("(server 'a')")
+
+
+def test_a_missing_setting_names_what_it_may_be_misspelt_as(settings_file, write):
+    write('[sysmail]\nadress = "a@b.org"\nsmtp = { host = "h" }\n')
+    ((_, where, message),) = problems_of(settings_file)
+    assert where == "sysmail.address"
+    assert message == "is missing (did you mean it by 'adress'?)"

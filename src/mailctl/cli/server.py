@@ -22,7 +22,7 @@ from mailctl.cli.params import (
     expand_options,
 )
 from mailctl.cli.session import Session, get_session
-from mailctl.errors import ExclusiveSettingsError, InvalidValueError, UsageError
+from mailctl.errors import ExclusiveSettingsError, InvalidValueError, MissingInputError, UsageError
 from mailctl.model.file_format import FileFormat
 
 if TYPE_CHECKING:
@@ -155,6 +155,10 @@ def edit(
 
     session = get_session(context)
     given = _given(outgoing, incoming, tls, name=name, oauth_client=oauth_client)
+    if not (given or new_code or preset or clear or tls.client_key_passphrase_stdin):
+        session.settings_file.load().get_server(code)
+        hint = f"such as `mailctl server edit {code} --smtp-port 587`; `mailctl server edit --help` shows them all"
+        raise MissingInputError("name an option: what is to change", hint=hint)
     if preset is not None:
         present = session.settings_file.load().get_server(code)
         _tell_preset(session, {"incoming": {"protocol": present.incoming.protocol} | given.get("incoming", {})}, preset)
@@ -190,6 +194,8 @@ def list_(context: typer.Context, output: Output = OutputFormat.TABLE) -> None:
     """List the servers in the catalogue's order."""
     session = get_session(context)
     servers = session.settings_file.load().servers
+    if session.config is not None and not session.config_path.exists():
+        session.terminal.say(f"note: the settings file {session.config_path} does not exist")
     if output is OutputFormat.JSON:
         session.terminal.data(servers=servers)
     elif servers:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import tomllib
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from mailctl.errors import Problem, SettingsInvalidError
-from mailctl.model.decode import Findings, decode
+from mailctl.model.decode import MISSING, Findings, decode
 from mailctl.model.settings import SCHEMA_VERSION, Settings
 from mailctl.model.values import shown
 
@@ -47,8 +47,28 @@ def parse_settings(content: bytes, path: Path) -> Parsed:
     findings = Findings()
     settings = decode(Settings, raw, "", findings)
     if settings is None:
-        raise SettingsInvalidError(str(path), with_lines(findings.problems, text))
+        problems = [_explained(problem, raw, findings.unknown) for problem in findings.problems]
+        raise SettingsInvalidError(str(path), with_lines(problems, text))
     return Parsed(content, settings, with_lines(findings.unknown, text))
+
+
+def _explained(problem: Problem, raw: Mapping[str, Any], unknown: Iterable[Problem]) -> Problem:
+    """Return a problem that names its entry by more than a number, and what a missing setting may be written as."""
+    message = problem.message
+    if message == MISSING:
+        from difflib import get_close_matches
+
+        table, _, name = problem.where.rpartition(".")
+        beside = [odd.where.rpartition(".")[2] for odd in unknown if odd.where.rpartition(".")[0] == table]
+        if near := get_close_matches(name, beside, n=1):
+            message += f" (did you mean it by '{near[0]}'?)"
+    if entry := re.match(r"(servers|oauth_clients)\[(\d+)\]", problem.where):
+        kind, identity = {"servers": ("server", "code"), "oauth_clients": ("OAuth client", "name")}[entry[1]]
+        fields = raw[entry[1]][int(entry[2])]
+        known = fields.get(identity) if isinstance(fields, dict) else None
+        if isinstance(known, str):
+            message += f" ({kind} {shown(known)})"
+    return replace(problem, message=message)
 
 
 def parse_text(content: bytes, path: Path) -> str:

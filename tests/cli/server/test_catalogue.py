@@ -112,3 +112,10 @@ def test_presets_are_listed_with_their_sources(mailctl: Mailctl) -> None:
     }
     assert all(preset["source"].startswith("https://") for preset in listed)
     assert "imap.gmail.com:993 tls" in mailctl.must("server", "presets").out
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_a_settings_file_that_is_named_and_not_there_is_said(mailctl, output):
+    assert f"{mailctl.config} does not exist" in mailctl.must("server", "list", "-o", output).err
+    mailctl.add_server("hq")
+    assert mailctl.must("server", "list", "-o", output).err == ""

@@ -76,3 +76,11 @@ def test_a_preset_replaces_hosts_and_ports(mailctl: Mailctl) -> None:
     server = mailctl.must("server", "edit", "hq", "--preset", "gmail", "-o", "json").json["server"]
     assert (server["smtp"]["host"], server["incoming"]["host"]) == ("smtp.gmail.com", "imap.gmail.com")
     assert server["smtp"]["timeout"] == 30
+
+
+def test_an_edit_that_names_nothing_asks_for_an_option(mailctl):
+    mailctl.add_server("hq")
+    result = mailctl("server", "edit", "hq")
+    assert result.code == 2
+    assert "name an option" in result.err
+    assert mailctl("server", "edit", "nobody").code == 3
