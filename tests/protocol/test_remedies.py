@@ -385,6 +385,18 @@ SAID = [
     ),
 ]
 
+SAID += [
+    ("mail.example.com", protocol, Stage.AUTH, REFUSED, f"{reply}\nchallenge: {challenge}", expected)
+    for protocol, reply in (("smtp", "535 5.7.8 no"), ("imap", "NO no"), ("pop3", "-ERR [AUTH] no"))
+    for challenge, expected in (
+        ('{"status": "400", "schemes": "Bearer", "scope": "https://mail.google.com/"}', "does not take the access"),
+        ('{"status": "401", "schemes": "bearer", "scope": "mail"}', "does not take the access token"),
+        ('{"status": "invalid_token", "openid-configuration": ""}', "does not take the access token"),
+        ('{"status": "insufficient_scope", "scope": "mail"}', "lacks the scope"),
+        ('{"status": "403"}', "lacks the scope"),
+    )
+]
+
 GRAPH = "graph.microsoft.com"
 SAID += [
     (GRAPH, "graph", stage, reason, reply, expected)

@@ -222,15 +222,14 @@ def setup_script(
 
       mailctl oauth setup-script sysmail > exchange.ps1
     """
-    from mailctl.services.grants import find_grant
+    from mailctl.services.grant_state import describe_grant
     from mailctl.services.setup_script import write_setup_script
 
     session = get_session(context)
     subject = _subject(session, target, username)
     wanted = _flow(flow)
     if wanted is None:
-        grant = find_grant(session.settings_file.load(), session.secrets, subject.name)
-        wanted = grant.flow if grant else None
+        wanted = describe_grant(session.settings_file.load(), session.secrets, subject.name).flow
     script = write_setup_script(subject, wanted, session.secrets)
     if output is OutputFormat.JSON:
         session.terminal.data(target=subject.name, script=script)

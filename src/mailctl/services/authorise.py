@@ -180,7 +180,10 @@ class Authoriser:
         from mailctl.oauth.revoke import revoke_token
 
         settings = self.file.load()
-        grant = find_grant(settings, self.secrets, name)
+        try:
+            grant = find_grant(settings, self.secrets, name)
+        except AuthenticationError:  # whatever is kept there, it ends nothing at a provider
+            return False
         client = settings.find_oauth_client(grant.client) if grant else None
         if grant is None or client is None or client.client_id != grant.client_id:
             return False

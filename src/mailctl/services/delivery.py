@@ -42,20 +42,21 @@ class TokenLogin(Login, frozen=True, kw_only=True):
 
     token: AccessToken
     tokens: Tokens
+    graph: bool
 
     def renewed(self) -> TokenLogin:
         """Return the login for another session, some time later."""
-        return token_login(self.tokens, self.token.grant, self.username)
+        return token_login(self.tokens, self.token.grant, self.username, graph=self.graph)
 
     def forget(self) -> None:
         """Let the token not be used again, which the server refused."""
         self.tokens.forget(self.token)
 
 
-def token_login(tokens: Tokens, grant: str, username: str) -> TokenLogin:
-    """Return the login of a user by the token of a grant; raises as `Tokens.get`."""
-    token = tokens.get(grant)
-    return TokenLogin(username=username, secret=token.secret, token=token, tokens=tokens)
+def token_login(tokens: Tokens, grant: str, username: str, *, graph: bool = False) -> TokenLogin:
+    """Return the login of a user by the token of a grant, for mail or for Microsoft Graph; raises as `Tokens.get`."""
+    token = tokens.get(grant, graph=graph)
+    return TokenLogin(username=username, secret=token.secret, token=token, tokens=tokens, graph=graph)
 
 
 def no_tokens() -> Tokens:
@@ -70,7 +71,7 @@ def login_of(sending: Sending, read_secret: ReadSecret, open_tokens: OpenTokens)
     an OAuth client's token logs in.
     """
     if sending.oauth_client is not None and sending.username is not None:
-        return token_login(open_tokens(), sending.origin, sending.username)
+        return token_login(open_tokens(), sending.origin, sending.username, graph=sending.graph)
     auth = sending.endpoint.auth
     if auth is SmtpAuth.NONE:
         return None

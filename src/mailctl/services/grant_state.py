@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
 from mailctl.credentials import Secrets
-from mailctl.errors import NotFoundError, UsageError
+from mailctl.errors import AuthenticationError, NotFoundError, UsageError
 from mailctl.model.oauth import Flow, OAuthClient, Provider
 from mailctl.model.settings import Settings
 from mailctl.services.grants import (
@@ -80,7 +80,7 @@ def describe_grant(settings: Settings, secrets: Secrets, name: str) -> GrantStat
     """Return the state of a target's grant, as far as it is known here; nothing is written or asked for.
 
     Raises NotFoundError where there is neither such a target nor such a grant, UsageError where the target has no
-    OAuth client and no grant, SecretStoreError where the grant cannot be read.
+    OAuth client and no grant, SecretStoreError where the place of the grant cannot be used.
     """
     try:
         client = get_subject(settings, name).client
@@ -88,21 +88,21 @@ def describe_grant(settings: Settings, secrets: Secrets, name: str) -> GrantStat
         if find_reference(settings, name) is None:
             raise
         return GrantState(target=name, condition=Condition.NOT_GRANTED, why=error.message)
-    grant = find_grant(settings, secrets, name)
+    about: dict[str, Any] = {"target": name, "oauth_client": client.name, "provider": client.provider}
+    try:
+        grant = find_grant(settings, secrets, name)
+    except AuthenticationError as error:
+        return GrantState(**about, condition=Condition.BROKEN, why=error.message)
     if grant is None:
         lost = find_reference(settings, name)
         why = f"there is no secret at {lost}" if lost else "nobody has authorised it"
-        return GrantState(
-            target=name, condition=Condition.NOT_GRANTED, why=why, oauth_client=client.name, provider=client.provider
-        )
+        return GrantState(**about, condition=Condition.NOT_GRANTED, why=why)
     end = _find_end(grant, client, secrets)
-    condition, expired_why = _judge(grant, client, end)
+    condition, why_not = _judge(grant, client, end)
     return GrantState(
-        target=name,
+        **about,
         condition=condition,
-        why=expired_why,
-        oauth_client=client.name,
-        provider=client.provider,
+        why=why_not,
         username=grant.username,
         flow=grant.flow,
         scopes=grant.scopes,

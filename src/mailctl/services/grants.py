@@ -13,12 +13,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mailctl.credentials import Secrets
-from mailctl.errors import InvalidValueError, MissingInputError, NotFoundError, Problem, SecretStoreError, UsageError
+from mailctl.errors import AuthenticationError, InvalidValueError, MissingInputError, NotFoundError, Problem, UsageError
 from mailctl.model.oauth import Flow, OAuthClient
 from mailctl.model.resolve import Sending, resolve_server, resolve_system_mail
 from mailctl.model.secret import Secret, SecretRef, parse_secret_ref
 from mailctl.model.settings import Settings
 from mailctl.model.values import shown
+from mailctl.oauth.reasons import OAuthReason
 
 SYSTEM_MAIL = "sysmail"
 PENDING_PREFIX = "oauth-pending/"
@@ -221,16 +222,21 @@ def rename_grants(settings: Settings, old: str, new: str) -> Settings:
 
 
 def find_grant(settings: Settings, secrets: Secrets, name: str) -> Grant | None:
-    """Return the grant of that name; None if there is none. Raises SecretStoreError where it cannot be read."""
+    """Return the grant of that name; None if there is none.
+
+    Raises AuthenticationError for what is no grant, SecretStoreError where its place cannot be used.
+    """
     reference = find_reference(settings, name)
     kept = secrets.find(reference) if reference else None
     if kept is None:
         return None
     grant = Grant.from_secret(kept)
     if grant is None:
-        raise SecretStoreError(
+        raise AuthenticationError(
             f"what is kept at {reference} is no grant of this version of mailctl",
+            reason=OAuthReason.GRANT_DEAD,
             hint=f"`{authorise_command(name)}` replaces it",
+            details={"target": name, "authorise": authorise_command(name)},
         )
     return grant
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
-from mailctl.errors import MailctlError, MailError, SecretError, SecretMissingError
+from mailctl.errors import MailError, SecretError
 from mailctl.model.report import Stage, Status, TargetReport
-from mailctl.model.secret import SecretKind, parse_secret_ref
 from mailctl.model.server import (
-    IncomingAuth,
     IncomingEndpoint,
     IncomingProtocol,
     Protocol,
@@ -22,16 +18,9 @@ from mailctl.model.server import (
 )
 from mailctl.protocol.sasl import Login
 from mailctl.services.check import LOGGED_IN, Check, Depth, GrantSource
-from mailctl.services.delivery import (
-    ReadSecret,
-    TokenLogin,
-    forgetting_refused,
-    login_of,
-    open_delivery,
-    pop_login_of,
-    token_login,
-)
+from mailctl.services.delivery import ReadSecret, forgetting_refused, open_delivery
 from mailctl.services.grants import oauth_command
+from mailctl.services.login_step import SecretUnavailableError, described, read_login
 from mailctl.services.steps import OnStep, Planned, StepRecorder, Subject
 from mailctl.transport.limits import Deadline
 from mailctl.transport.route import Route
@@ -50,31 +39,27 @@ def run_check(check: Check, on_step: OnStep | None = None) -> TargetReport:
         on_step=on_step,
     )
     _add_settings_step(check, recorder)
+    seconds = check.options.timeout_seconds
+    deadline = Deadline(seconds) if seconds else Deadline.never()
     # The step that tells whether a secret is there and the session read it: a program is run once for both.
     read_secret = cache(check.options.read_secret)
     try:
-        login = _read_login(check, read_secret, recorder)
-        _observe(check, login, read_secret, Watch(thorough=True, on_end=recorder.on_record))
+        login = read_login(check, read_secret, recorder, deadline)
+        _observe(check, login, read_secret, Watch(thorough=True, on_end=recorder.on_record), deadline)
     except MailError as error:
         if error.stage is None:
             raise
-    except _SecretUnavailableError:
+    except SecretUnavailableError:
         pass
     except SecretError as error:
-        source = _described(check.tls.client_key_passphrase)
+        source = described(check.tls.client_key_passphrase)
         recorder.fail(Stage.SECRET, check.protocol, error, evidence={"source": source, "present": False})
     warnings = [] if check.tls.verify else ["certificate verification is off for this server"]
     warnings += [check.target.notice[0]] if check.target.notice else []
     return recorder.finish(warnings)
 
 
-class _SecretUnavailableError(Exception):
-    """The secret step has failed, and told why."""
-
-
-def _observe(check: Check, login: Login | None, read_secret: ReadSecret, watch: Watch) -> None:
-    seconds = check.options.timeout_seconds
-    deadline = Deadline(seconds) if seconds else Deadline.never()
+def _observe(check: Check, login: Login | None, read_secret: ReadSecret, watch: Watch, deadline: Deadline) -> None:
     until = {
         Depth.CONNECT: Stage.TCP if check.endpoint.security is Security.TLS else Stage.GREETING,
         Depth.TLS: Stage.CERTIFICATE,
@@ -219,107 +204,3 @@ def _settings_warnings(check: Check) -> Iterator[str]:
 
 
 _FULL_ADDRESS_HOSTS = ("gmail.com", "office365.com", "outlook.com", "yahoo.com", "mail.me.com", "aruba.it")
-
-
-class _StoredLogin(NamedTuple):
-    """A login to be read: for which protocol, what may be said of it, and how it is had."""
-
-    protocol: str
-    source: str | None
-    username: str | None
-    read: Callable[[], Login | None]
-
-
-def _read_login(check: Check, read_secret: ReadSecret, recorder: StepRecorder) -> Login | None:
-    """Read what the test logs in with (stage secret); return the login of its own side, None where it needs none."""
-    wanted = _find_login(check, read_secret)
-    if wanted is None:
-        return None
-    evidence: dict[str, Any] = {"source": wanted.source, "username": wanted.username}
-    began = time.monotonic()
-    try:
-        login = wanted.read()
-    except MailctlError as error:
-        seconds = time.monotonic() - began
-        next_command = error.details.get("authorise")
-        recorder.fail(
-            Stage.SECRET,
-            wanted.protocol,
-            error,
-            evidence={**evidence, "present": False},
-            duration_seconds=seconds,
-            next_command=str(next_command) if next_command else None,
-        )
-        raise _SecretUnavailableError from error
-    evidence |= {"present": True, **_token_evidence(login)}
-    recorder.add(Stage.SECRET, wanted.protocol, evidence=evidence, duration_seconds=time.monotonic() - began)
-    return None if check.opens_gate else login
-
-
-def _token_evidence(login: Login | None) -> dict[str, Any]:
-    """Return what may be said of the token that logs in."""
-    if not isinstance(login, TokenLogin):
-        return {}
-    token = login.token
-    ends = None if token.expires_at is None else dt.datetime.fromtimestamp(token.expires_at, dt.UTC)
-    return {
-        "token_expires_at": ends and ends.isoformat(timespec="seconds"),
-        "token_renewed": token.renewed,
-        "scopes": list(token.scopes),
-    }
-
-
-def _find_login(check: Check, read_secret: ReadSecret) -> _StoredLogin | None:
-    """Return the login that a test reads first: that of POP before SMTP, a given one, or the stored one."""
-    sending, receiving, given = check.target.sending, check.target.receiving, check.options.login
-    pop = sending.pop_before_smtp
-    if check.opens_gate and pop is not None:
-        source = _described(pop.password)
-        return _StoredLogin(Protocol.POP3, source, pop.username, lambda: pop_login_of(sending, read_secret))
-    if not check.logs_in:
-        return None
-    open_tokens = check.options.open_tokens
-    if isinstance(given, GrantSource):
-        source = _described_grant(given.grant)
-        username, grant = given.username, given.grant
-        return _StoredLogin(check.protocol, source, username, lambda: token_login(open_tokens(), grant, username))
-    if given is not None:
-        return _StoredLogin(check.protocol, given.source, given.username, lambda: Login(given.username, given.read()))
-    if isinstance(check.endpoint, SmtpEndpoint):
-        source = _described_grant(sending.origin) if sending.oauth_client else _described(sending.password)
-        return _StoredLogin(
-            check.protocol, source, sending.username, lambda: login_of(sending, read_secret, open_tokens)
-        )
-    if receiving is None:
-        return None
-    source = _described_grant(sending.origin) if receiving.oauth_client else _described(receiving.password)
-    return _StoredLogin(check.protocol, source, receiving.username, lambda: _incoming_login(check, read_secret))
-
-
-def _incoming_login(check: Check, read_secret: ReadSecret) -> Login:
-    """Return the stored login of the incoming side; raises SecretMissingError where the settings have none."""
-    receiving = check.target.receiving
-    if receiving is None or receiving.username is None:
-        raise SecretMissingError(
-            f"{check.target.name} has no login to receive with",
-            hint="give one by --username and --password-stdin, or stop at --depth tls",
-        )
-    if receiving.oauth_client is not None:
-        return token_login(check.options.open_tokens(), check.target.sending.origin, receiving.username)
-    if receiving.password is None and receiving.endpoint.auth is not IncomingAuth.EXTERNAL:
-        raise SecretMissingError(
-            f"{check.target.name} has the user name {receiving.username}, but no password",
-            hint="`mailctl sysmail set --password-stdin` gives it one",
-        )
-    return Login(receiving.username, read_secret(receiving.password) if receiving.password else None)
-
-
-def _described_grant(name: str) -> str:
-    return f"the grant of {name}"
-
-
-def _described(reference: str | None) -> str | None:
-    """Return where a secret lives; a command's words may say more than a report should."""
-    if reference is None:
-        return None
-    return "command" if parse_secret_ref(reference).kind is SecretKind.COMMAND else reference

@@ -7,6 +7,7 @@ so what it gives is stored, and read back, before any of it is used.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
@@ -47,8 +48,6 @@ _MARGIN_SECONDS = 60.0
 """A token that ends sooner may end on its way to the server, or during a session's next login."""
 
 _CALL_SECONDS = 30.0
-_LOCK_SECONDS = 2 * _CALL_SECONDS
-"""The process that holds the lock may wait for its provider, and then for its secret store."""
 
 
 class AccessToken(Struct, frozen=True, kw_only=True):
@@ -63,10 +62,15 @@ class AccessToken(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Tokens:
-    """The access tokens of the grants of one settings file."""
+    """The access tokens of the grants of one settings file. `timeout_seconds` bounds a call of a provider."""
 
     file: SettingsFile
     secrets: Secrets
+    timeout_seconds: float = _CALL_SECONDS
+
+    def within(self, seconds: float) -> Tokens:
+        """Return the same, a provider's answer being waited for no longer."""
+        return dataclasses.replace(self, timeout_seconds=min(seconds, self.timeout_seconds))
 
     def get(self, name: str, *, graph: bool = False) -> AccessToken:
         """Return a token of the grant of that name, for mail or for Microsoft Graph.
@@ -97,7 +101,9 @@ class Tokens:
         """Hold the lock of a grant; raises as `lock_file`."""
         folder = resolve_target(self.file.path).parent
         digest = hashlib.sha256(name.encode()).hexdigest()[:16]
-        with lock_file(folder / f".{self.file.path.stem}.grant-{digest}", timeout_seconds=_LOCK_SECONDS):
+        # Who holds it may wait for the provider, and then for the secret store.
+        seconds = 2 * self.timeout_seconds
+        with lock_file(folder / f".{self.file.path.stem}.grant-{digest}", timeout_seconds=seconds):
             yield
 
     def _secrets(self, settings: Settings) -> Secrets:
@@ -110,7 +116,7 @@ class Tokens:
         secrets = self._secrets(settings)
         grant = find_grant(settings, secrets, name)
         if grant is None:
-            raise _not_granted_error(name, "nobody has authorised it")
+            raise _not_granted_error(name)
         if why := why_unusable(grant, subject.client):
             raise _not_granted_error(name, why)
         return _Present(subject, grant, secrets, graph)
@@ -150,7 +156,7 @@ class Tokens:
 
     def _ask_provider(self, present: _Present) -> TokenReply:
         try:
-            return _request(present)
+            return _request(present, self.timeout_seconds)
         except AuthenticationError as error:
             if error.reason not in GRANT_ENDING or present.grant.flow in WITHOUT_PERSON:
                 raise
@@ -207,11 +213,13 @@ class _Present:
         )
 
 
-def _request(present: _Present) -> TokenReply:
+def _request(present: _Present, timeout_seconds: float) -> TokenReply:
     """Ask the provider for a new token, in the way of the grant's flow."""
     grant, client = present.grant, present.subject.client
     if grant.flow in WITHOUT_PERSON:
-        return request_without_person(present.subject, grant.flow, present.secrets, present.asked, grant.username)
+        return request_without_person(
+            present.subject, grant.flow, present.secrets, present.asked, grant.username, timeout_seconds
+        )
     if grant.refresh_token is None:
         raise _not_granted_error(present.name, "its access token has ended, and the provider gave no refresh token")
     from mailctl.oauth.refresh import refresh_grant
@@ -219,22 +227,27 @@ def _request(present: _Present) -> TokenReply:
     registration = read_registration(client, present.secrets, grant.flow)
     # Microsoft's refresh tokens are for all resources, of which a request names one; elsewhere the scopes stay.
     scopes = present.asked if client.provider is Provider.MICROSOFT else ()
-    reply = refresh_grant(registration, grant.refresh_token, scopes, timeout_seconds=_CALL_SECONDS)
+    reply = refresh_grant(registration, grant.refresh_token, scopes, timeout_seconds=timeout_seconds)
     return reply if reply.scopes else replace(reply, scopes=grant.scopes)
 
 
 def request_without_person(
-    subject: Subject, flow: Flow, secrets: Secrets, scopes: Sequence[str], mailbox: str | None
+    subject: Subject,
+    flow: Flow,
+    secrets: Secrets,
+    scopes: Sequence[str],
+    mailbox: str | None,
+    timeout_seconds: float = _CALL_SECONDS,
 ) -> TokenReply:
     """Return a token of a flow in which nobody signs in; `mailbox`: whom a service account acts for."""
     from mailctl.oauth.app_only import request_app_token, request_delegated_token
 
     registration = read_registration(subject.client, secrets, flow)
     if flow is Flow.CLIENT_CREDENTIALS:
-        return request_app_token(registration, scopes, timeout_seconds=_CALL_SECONDS)
+        return request_app_token(registration, scopes, timeout_seconds=timeout_seconds)
     if mailbox is None:
         raise MissingInputError(f"missing: --username, the mailbox that the service account acts for in {subject.name}")
-    return request_delegated_token(registration, mailbox, scopes, timeout_seconds=_CALL_SECONDS)
+    return request_delegated_token(registration, mailbox, scopes, timeout_seconds=timeout_seconds)
 
 
 def _renewed(present: _Present, reply: TokenReply) -> Grant:
@@ -252,9 +265,9 @@ def _renewed(present: _Present, reply: TokenReply) -> Grant:
     )
 
 
-def _not_granted_error(name: str, why: str) -> AuthenticationError:
+def _not_granted_error(name: str, why: str = "") -> AuthenticationError:
     return AuthenticationError(
-        f"{name} is not authorised: {why}",
+        f"{name} is not authorised{why and f': {why}'}",
         reason=OAuthReason.SIGN_IN_NEEDED,
         hint=f"`{authorise_command(name)}` authorises it",
         details={"target": name, "authorise": authorise_command(name)},

@@ -82,9 +82,11 @@ def test_status_of_a_grant_whose_target_has_lost_its_client(site: Site) -> None:
 def test_what_is_no_grant_is_told_how_to_be_replaced(site: Site) -> None:
     site.authorise()
     site.mailctl.must("secret", "set", "oauth/sysmail", "--stdin", stdin=b"rubbish")
-    result = site.mailctl("oauth", "status", "-o", "json")
-    assert result.code == 6
-    assert "mailctl oauth authorize sysmail" in result.error["hint"]
+    code, (grant,) = site.status()
+    assert (code, grant["condition"]) == (12, "broken")
+    sent = site.mailctl("send", "--to", BOB.address, "--subject", "S", "--body", "B", "-o", "json")
+    assert sent.code == 12
+    assert sent.error["authorise"] == "mailctl oauth authorize sysmail"
     site.authorise()
     assert site.grant()["ok"]
 
