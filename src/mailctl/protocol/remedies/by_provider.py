@@ -133,7 +133,7 @@ _MICROSOFT_ROWS = (
             cause="Exchange Online and Outlook.com take no passwords for IMAP and POP3; a token was refused",
             remedy="use OAuth; with a token, check its audience, its scope, and that it is this user's",
             document=_MICROSOFT_OAUTH_DOCUMENT,
-            next="{edit} --incoming-auth xoauth2",
+            next="{test} --depth auth --transcript",
         ),
     ),
     Row(

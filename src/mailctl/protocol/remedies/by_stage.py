@@ -24,12 +24,12 @@ STAGE_REMEDIES = {
     Stage.DNS: Remedy(
         cause="the server's name could not be turned into an address",
         remedy="check the spelling of the host, and this machine's DNS resolver",
-        next="mailctl doctor",
+        next="{test} --depth connect",
     ),
     Stage.TCP: Remedy(
         cause="no connection to the server came about",
         remedy="check host and port, that the server runs, and the firewalls in between",
-        next="mailctl doctor",
+        next="{test} --depth connect",
     ),
     Stage.GREETING: Remedy(
         cause="the server did not greet as such a server should",
@@ -75,7 +75,6 @@ STAGE_REMEDIES = {
     Stage.ROUNDTRIP: Remedy(
         cause="the message was accepted, but not seen in the mailbox",
         remedy="look for a bounce, in the junk folder, and in the receiving server's log; or wait longer",
-        next="{test} --within 600",
     ),
     Stage.AUTHENTICATION_RESULTS: Remedy(
         cause="the receiving system did not find SPF, DKIM and DMARC in order",
