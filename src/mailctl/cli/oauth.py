@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mailctl.cli.oauth_client import client_app
+from mailctl.cli.oauth_person import has_browser, person_at, read_redirect
 from mailctl.cli.params import DryRun, Output, OutputFormat, Yes, complete_target, words
 from mailctl.cli.session import Session, get_session
-from mailctl.errors import MissingInputError, UsageError
+from mailctl.errors import UsageError
 from mailctl.exits import Exit
 from mailctl.model.oauth import Flow
 
 if TYPE_CHECKING:
-    from mailctl.model.secret import Secret
-    from mailctl.oauth.device import DevicePrompt
-    from mailctl.services.authorise import Authoriser, Person
+    from mailctl.services.authorise import Authoriser
     from mailctl.services.grant_state import GrantState
     from mailctl.services.grants import Subject
     from mailctl.services.secrets import SecretsChange
@@ -97,9 +94,7 @@ def authorize(
         raise UsageError("--print-url and --resume exclude each other: the first begins, the second ends")
     authoriser = Authoriser(session.settings_file, session.secrets)
     if not (print_url or resume):
-        chosen = choose_flow(
-            subject.client, wanted, has_person=session.terminal.interactive, has_browser=_has_browser()
-        )
+        chosen = choose_flow(subject.client, wanted, has_person=session.terminal.interactive, has_browser=has_browser())
     if dry_run:
         _tell_rehearsal(session, subject, Flow.PASTE if print_url or resume else chosen, output)
         return
@@ -107,9 +102,9 @@ def authorize(
         _print_url(session, authoriser, subject, output)
         return
     if resume:
-        change = authoriser.resume(subject, _read_redirect(session))
+        change = authoriser.resume(subject, read_redirect(session))
     else:
-        change = authoriser.authorise(subject, chosen, _person(session, subject, timeout))
+        change = authoriser.authorise(subject, chosen, person_at(session, subject, timeout))
     _tell_granted(session, subject, change, output)
 
 
@@ -255,50 +250,6 @@ def _flow(given: str | None, *, paste: bool = False) -> Flow | None:
     return Flow(given) if given else None
 
 
-def _has_browser() -> bool:
-    """Tell whether a browser can be opened before the person's eyes: not over SSH, and not without a display."""
-    if os.environ.get("SSH_CONNECTION"):
-        return False
-    return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-
-
-def _person(session: Session, subject: Subject, timeout_seconds: float | None) -> Person | None:
-    """Return who is asked, on the terminal; None where nobody can be."""
-    from mailctl.services.authorise import Person
-
-    terminal = session.terminal
-    if not terminal.interactive:
-        return None
-    who = f" as {subject.username}" if subject.username else ""
-
-    def show_url(url: str) -> None:
-        terminal.say(f"Sign in{who} in the browser that opens now. If none does, open this address:\n\n  {url}\n")
-
-    def tell_code(prompt: DevicePrompt) -> None:
-        whole = (
-            f"\nor open this address, which holds the code:\n\n  {prompt.complete_url}" if prompt.complete_url else ""
-        )
-        terminal.say(
-            f"Open {terminal.err.bold(prompt.verification_url)} in any browser, sign in{who}, and enter the code"
-            f"\n\n  {terminal.err.bold(prompt.user_code)}\n{whole}"
-        )
-
-    def ask_redirect(url: str) -> Secret:
-        terminal.say(
-            f"Open this address in any browser, and sign in{who}:\n\n  {url}\n\n"
-            "At the end the browser shows that it cannot open a page of this machine: that is as it should be.\n"
-            "Copy the whole address of that page."
-        )
-        return terminal.ask_secret("The address (not shown)")
-
-    return Person(
-        show_url=show_url,
-        tell_code=tell_code,
-        ask_redirect=ask_redirect,
-        timeout_seconds=timeout_seconds,
-    )
-
-
 def _print_url(session: Session, authoriser: Authoriser, subject: Subject, output: OutputFormat) -> None:
     from mailctl.oauth.authorisation import PENDING_SECONDS
     from mailctl.render.oauth import moment
@@ -314,19 +265,6 @@ def _print_url(session: Session, authoriser: Authoriser, subject: Subject, outpu
         f"within {PENDING_SECONDS // 60} minutes: open this address, sign in, and give the one that the browser ended "
         f"at to `{command}`"
     )
-
-
-def _read_redirect(session: Session) -> Secret:
-    if session.terminal.interactive:
-        return session.terminal.ask_secret("The address that the browser ended at (not shown)")
-    from mailctl.credentials import forbid_core_dumps
-    from mailctl.credentials.borrowed import secret_text
-
-    forbid_core_dumps()
-    redirect = secret_text(sys.stdin.buffer.read(), "standard input")
-    if not redirect:
-        raise MissingInputError("missing: the address that the browser ended at; standard input is empty")
-    return redirect
 
 
 def _tell_granted(session: Session, subject: Subject, change: SecretsChange, output: OutputFormat) -> None:

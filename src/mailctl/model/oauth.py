@@ -192,6 +192,11 @@ def require_flow(client: OAuthClient, flow: Flow) -> None:
         )
 
 
+def can_do(client: OAuthClient, flow: Flow) -> bool:
+    """Tell whether provider and client can do a flow."""
+    return _why_impossible(client, flow) is None
+
+
 Impossible = tuple[str, str]
 """Why a flow cannot work, and what to do instead."""
 

@@ -10,7 +10,7 @@ from shlex import quote
 
 from mailctl.credentials import Secrets
 from mailctl.errors import AuthenticationError, MissingInputError, UsageError
-from mailctl.model.oauth import Flow, OAuthClient, Provider, require_flow, scopes_for
+from mailctl.model.oauth import Flow, OAuthClient, Provider, can_do, require_flow, scopes_for
 from mailctl.model.secret import Secret, SecretRef
 from mailctl.oauth.authorisation import (
     PendingAuthorisation,
@@ -65,7 +65,7 @@ def choose_flow(client: OAuthClient, wanted: Flow | None, *, has_person: bool, h
         if wanted in _WITH_PERSON and not has_person:
             raise _no_person_error(client, wanted)
         return wanted
-    possible = [flow for flow in Flow if _can(client, flow)]
+    possible = [flow for flow in Flow if can_do(client, flow)]
     for flow in _WITH_PERSON:
         if has_person and flow in possible and (has_browser or flow is not Flow.BROWSER):
             return flow
@@ -77,16 +77,8 @@ def choose_flow(client: OAuthClient, wanted: Flow | None, *, has_person: bool, h
     raise _no_person_error(client, None)
 
 
-def _can(client: OAuthClient, flow: Flow) -> bool:
-    try:
-        require_flow(client, flow)
-    except UsageError:
-        return False
-    return True
-
-
 def _no_person_error(client: OAuthClient, wanted: Flow | None) -> MissingInputError:
-    alone = [f"--flow {flow}" for flow in WITHOUT_PERSON if _can(client, flow)]
+    alone = [f"--flow {flow}" for flow in WITHOUT_PERSON if can_do(client, flow)]
     what = (
         f"--flow {wanted} waits for a person" if wanted else "missing: --flow or --print-url; a person has to sign in"
     )

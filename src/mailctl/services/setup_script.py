@@ -11,7 +11,7 @@ import re
 
 from mailctl.credentials import Secrets
 from mailctl.errors import UsageError
-from mailctl.model.oauth import Flow, OAuthClient, Provider, require_flow, scopes_for
+from mailctl.model.oauth import Flow, OAuthClient, Provider, can_do, scopes_for
 from mailctl.services.grants import Subject
 from mailctl.services.registrations import read_registration
 
@@ -26,7 +26,7 @@ def write_setup_script(subject: Subject, flow: Flow | None, secrets: Secrets) ->
     if client.provider is Provider.GOOGLE:
         return _google(subject, flow, secrets)
     if client.provider is Provider.MICROSOFT:
-        is_app_only = flow is Flow.CLIENT_CREDENTIALS or (flow is None and _can_act_alone(client))
+        is_app_only = flow is Flow.CLIENT_CREDENTIALS or (flow is None and can_do(client, Flow.CLIENT_CREDENTIALS))
         if subject.sending.graph:
             return _graph(subject) if is_app_only else _signed_in_graph(subject)
         return _app_only(subject) if is_app_only else _signed_in(subject)
@@ -35,14 +35,6 @@ def write_setup_script(subject: Subject, flow: Flow | None, secrets: Secrets) ->
         hint="register the redirect URI http://127.0.0.1 (any port) there, and give the user the scopes of "
         f"`mailctl oauth client show {client.name}`",
     )
-
-
-def _can_act_alone(client: OAuthClient) -> bool:
-    try:
-        require_flow(client, Flow.CLIENT_CREDENTIALS)
-    except UsageError:
-        return False
-    return True
 
 
 def _app_only(subject: Subject) -> str:
