@@ -139,8 +139,13 @@ def get_preset(name: str) -> Preset | None:
     for preset in PRESETS:
         if preset.name == name:
             return preset
-    names = ", ".join([*(preset.name for preset in PRESETS), CUSTOM])
-    raise NotFoundError(f"there is no preset '{name}'", hint=f"the presets are: {names}")
+    from difflib import get_close_matches
+
+    names = [preset.name for preset in PRESETS]
+    near = get_close_matches(name.lower(), names, n=1)
+    meant = f"did you mean '{near[0]}'? " if near else ""
+    hint = f"{meant}the presets are: {', '.join(names)}; {CUSTOM} takes none of them"
+    raise NotFoundError(f"there is no preset '{name}'", hint=hint)
 
 
 def preset_fields(preset: Preset, protocol: IncomingProtocol) -> dict[str, dict[str, Any]]:
