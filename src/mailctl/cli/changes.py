@@ -36,7 +36,7 @@ class Outcome:
             session.terminal.say(f"nothing to change: {unchanged}" if unchanged else "nothing to change")
         elif self._dry_run:
             session.terminal.result(self._diff)
-            session.terminal.say(f"dry run, nothing was written; would have: {done}")
+            session.terminal.say(f"dry run, nothing was written; without --dry-run: {done}")
         else:
             session.terminal.say(done)
 

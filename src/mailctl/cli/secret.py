@@ -143,7 +143,9 @@ def migrate(
 
     if to is None:
         raise MissingInputError(
-            "missing: --to", hint="name where they are to live: --to keyring, or --to vault", details={"missing": ["--to"]}
+            "missing: --to",
+            hint="name where they are to live: --to keyring, or --to vault",
+            details={"missing": ["--to"]},
         )
     session = get_session(context)
     change = migrate_secrets(session.settings_file, session.secrets, to, dry_run=dry_run)
@@ -258,7 +260,7 @@ def _tell(session: Session, change: SecretsChange, done: str, unchanged: str, dr
     elif dry_run:
         if change.settings.diff:
             session.terminal.result(change.settings.diff)
-        session.terminal.say(f"dry run, nothing was written; would have: {done}")
+        session.terminal.say(f"dry run, nothing was written; without --dry-run: {done}")
     else:
         session.terminal.say(done)
 
