@@ -116,7 +116,7 @@ class SendingLoginOptions:
         text_option(
             "--password-from",
             "REF",
-            "Where the password stays: env:NAME, file:PATH, command:PROGRAM ARGS, keyring:SERVICE/USER.",
+            "Where the password stays: env:NAME, file:PATH, command:PROGRAM ARGS, keyring:SERVICE/USER, vault:NAME.",
             _LOGIN,
         ),
     ] = None

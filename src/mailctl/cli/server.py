@@ -465,6 +465,9 @@ def _change(
     else:
         added = len(change.after.servers) > len(change.before.servers)
         change.tell(session, f"{'added' if added else 'changed'} '{server.code}'", f"'{server.code}' is so already")
+        if added and change.changed and not dry_run:
+            command = f"mailctl test send {server.code}"
+            session.terminal.say(f"next: `{command} --depth tls` tries the connection; --to and --username, sending")
     lost = change.before.find_server(server.code)
     if lost and lost.oauth_client and not server.oauth_client:
         session.terminal.say(f"note: {_without_client(server, lost.oauth_client)}")

@@ -146,7 +146,7 @@ class _Wizard:
         preset = get_preset(self._preset) if self._preset else None
         if not (self._preset or self._given.get("smtp") or self._given.get("incoming")):
             self._remark(f"Known providers: {', '.join(known.name for known in PRESETS)}.")
-            preset = self._ask(f"Provider, or {CUSTOM} for your own server", get_preset, default=CUSTOM)
+            preset = self._ask(f"Provider, or {CUSTOM} for your own server", _parse_preset, default=CUSTOM)
         protocol = self._ask_protocol(preset, self._given)
         if preset is None:
             return self._ask_endpoints(protocol, self._given)
@@ -270,6 +270,14 @@ def _parse_step(text: str) -> _Step:
         if step.startswith(text.lower()):
             return step
     raise ValueError(f"'{text}' is none of: {', '.join(_Step)}")
+
+
+def _parse_preset(text: str) -> Preset | None:
+    if text in ("?", "help"):
+        raise ValueError(
+            f"Type one of: {', '.join(known.name for known in PRESETS)}; or {CUSTOM} to name hosts yourself"
+        )
+    return get_preset(text)
 
 
 def _one_of_names(names: Collection[str]) -> Callable[[str], str]:

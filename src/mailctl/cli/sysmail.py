@@ -108,6 +108,8 @@ def set_(
     except (InvalidValueError, ExclusiveSettingsError) as error:
         raise as_options(error, entry="sysmail") from None
     _tell(session, change, "set the system mail account", output)
+    if change.changed and not dry_run and output is OutputFormat.TABLE:
+        session.terminal.say("next: `mailctl test send sysmail --to ADDRESS` proves that it works")
 
 
 @app.command()

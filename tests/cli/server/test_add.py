@@ -48,7 +48,8 @@ def test_a_new_server_is_saved_with_its_defaults(mailctl: Mailctl) -> None:
 
 def test_people_are_told_on_standard_error_alone(mailctl: Mailctl) -> None:
     result = mailctl("server", "add", "hq", *PLAIN)
-    assert (result.code, result.out, result.err) == (0, "", "added 'hq'\n")
+    assert (result.code, result.out) == (0, "")
+    assert result.err.startswith("added 'hq'\n")
     assert mailctl("-q", "server", "add", "hq2", *PLAIN).err == ""
 
 
@@ -186,3 +187,16 @@ def test_paths_are_kept_absolute(mailctl: Mailctl, tmp_path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     server = mailctl.must("server", "add", "hq", *PLAIN, "--ca-file", "ca.pem", "-o", "json").json["server"]
     assert server["tls"]["ca_file"] == str(tmp_path / "ca.pem")
+
+
+def test_a_preset_that_is_misspelt_is_guessed(mailctl: Mailctl) -> None:
+    result = mailctl("server", "add", "g", "--name", "G", "--preset", "gmial", "-o", "json")
+    assert result.code == 3
+    assert result.error["hint"].startswith("did you mean 'gmail'? the presets are: gmail, ")
+
+
+def test_what_to_do_after_an_addition_is_said_once_it_is_made(mailctl: Mailctl) -> None:
+    assert "next: `mailctl test send hq --depth tls`" in mailctl.add_server("hq").err
+    rehearsed = mailctl.add_server("b", "--dry-run").err
+    assert "next:" not in rehearsed
+    assert "dry run, nothing was written; without --dry-run: added 'b'" in rehearsed

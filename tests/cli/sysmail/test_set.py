@@ -283,3 +283,9 @@ def test_comments_in_the_file_stay(site: Mailctl) -> None:
     site.config.write_text(text, encoding="utf-8")
     must(site, "--sender-name", "HQ")
     assert 'address = "noreply@example.org" # ours\n' in site.settings()
+
+
+def test_the_test_of_the_account_is_named_once_it_is_set(site: Mailctl) -> None:
+    options = ("sysmail", "set", "--address", "a@example.org", "--smtp-host", "relay.example.org")
+    assert "next:" not in site.must(*options, "--dry-run").err
+    assert "next: `mailctl test send sysmail --to ADDRESS`" in site.must(*options).err
