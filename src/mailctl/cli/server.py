@@ -471,6 +471,9 @@ def _change(
     lost = change.before.find_server(server.code)
     if lost and lost.oauth_client and not server.oauth_client:
         session.terminal.say(f"note: {_without_client(server, lost.oauth_client)}")
+    for side in ("smtp", "incoming"):
+        if given.get(side, {}).get("security") == "none":
+            session.terminal.warn(f"--{side}-security none: passwords and mail can be read on the way")
     for warning in server.warnings:
         session.terminal.warn(warning)
 

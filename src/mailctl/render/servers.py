@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mailctl.model.server import IncomingEndpoint, Server, SmtpEndpoint, TlsOptions
+from mailctl.model.server import IncomingEndpoint, Security, Server, SmtpEndpoint, TlsOptions
 from mailctl.render.style import Style
 
 SERVER_HEADERS = ("CODE", "NAME", "OUTGOING", "INCOMING", "LOGIN")
@@ -41,7 +41,7 @@ def render_server(server: Server, style: Style) -> str:
         ("incoming", f"{server.incoming.protocol} {address(server.incoming)}"),
         ("", f"authentication {incoming_auth(server.incoming)}"),
         ("", f"time-out {server.incoming.timeout} s"),
-        *(("" if index else "tls", fact) for index, fact in enumerate(tls_facts(server.tls, style))),
+        *(("" if index else "tls", fact) for index, fact in enumerate(_tls(server, style))),
     ]
     if server.oauth_client:
         facts.insert(0, ("oauth client", server.oauth_client))
@@ -59,6 +59,13 @@ def tls_facts(tls: TlsOptions, style: Style) -> Iterator[str]:
     yield from (f"pinned to {pin}" for pin in tls.pins)
     if tls.client_cert:
         yield f"presents {tls.client_cert} with the key {tls.client_key}"
+
+
+def _tls(server: Server, style: Style) -> Iterator[str]:
+    if server.smtp.security is Security.NONE and server.incoming.security is Security.NONE:
+        yield style.yellow("not used: all that is sent and read can be seen on the way")
+        return
+    yield from tls_facts(server.tls, style)
 
 
 def _credentials(server: Server) -> str:

@@ -84,3 +84,14 @@ def test_an_edit_that_names_nothing_asks_for_an_option(mailctl):
     assert result.code == 2
     assert "name an option" in result.err
     assert mailctl("server", "edit", "nobody").code == 3
+
+
+def test_a_side_without_tls_is_warned_of_and_shown_as_such(mailctl):
+    mailctl.add_server("hq")
+    result = mailctl.must("server", "edit", "hq", "--smtp-security", "none")
+    assert "warning: --smtp-security none: passwords and mail can be read" in result.err
+    assert "certificates are verified" in mailctl.must("server", "show", "hq").out
+    mailctl.must("server", "edit", "hq", "--incoming-security", "none")
+    shown = mailctl.must("server", "show", "hq").out
+    assert "certificates are verified" not in shown
+    assert "not used" in shown
