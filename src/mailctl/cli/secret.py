@@ -53,7 +53,8 @@ def status(context: typer.Context, output: Output = OutputFormat.TABLE) -> None:
     else:
         session.terminal.result(_backend_text(state.backend))
         if state.secrets:
-            session.terminal.table(("NAME", "REFERENCE", "STATE"), map(_row, state.secrets))
+            rows = (_row(secret, state.backend.problem) for secret in state.secrets)
+            session.terminal.table(("NAME", "REFERENCE", "STATE"), rows)
     _tell_problem(session, state.backend)
     for reference in orphans:
         session.terminal.warn(f"{reference} is stored, but nothing names it: `mailctl secret delete` takes its name")
@@ -276,7 +277,9 @@ def _require_tidy(change: SecretsChange) -> None:
         )
 
 
-def _row(secret: SecretState) -> tuple[str, str, str]:
+def _row(secret: SecretState, said_anyway: str | None) -> tuple[str, str, str]:
+    if secret.problem and secret.problem == said_anyway:
+        return secret.name, secret.reference, "unavailable"
     unknown = f"unavailable: {secret.problem}" if secret.problem else "not tried"
     states = {True: "there", False: f"missing: {secret.problem}", None: unknown}
     return secret.name, secret.reference, states[secret.present]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mailctl.credentials import Secrets, stored_name
-from mailctl.errors import AuthenticationError, SecretError, SecretMissingError, SecretStoreError
+from mailctl.errors import AuthenticationError, SecretError, SecretMissingError
 from mailctl.model.secret import SecretKind, SecretRef
 from mailctl.model.settings import SecretBackend, Settings
 from mailctl.services.grants import PENDING_PREFIX
@@ -105,7 +105,7 @@ def list_orphans(settings: Settings, secrets: Secrets) -> list[SecretRef]:
         in_use = backend is SecretBackend.VAULT or settings.secrets.namespace is not None
         try:
             names = (in_use and secrets.open_store(backend).names()) or ()
-        except SecretStoreError:
+        except SecretError:  # the backend's own state says it
             continue
         orphans += [secrets.reference(name, backend) for name in sorted(names)]
     return [reference for reference in orphans if reference not in named and not _is_pending(reference, secrets)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from tests.credentials.keyring_doubles import MODULE
 
 
@@ -80,3 +81,20 @@ def test_without_settings_and_keyring_the_choices_are_told(mailctl, headless: Pa
 def test_there_is_no_command_that_shows_a_secret(mailctl) -> None:
     assert mailctl("secret", "get", "relay").code == 2
     assert mailctl("secret", "show", "relay").code == 2
+
+
+@pytest.mark.parametrize("passphrase", ["another", None])
+def test_a_vault_that_cannot_be_opened_is_explained_once_and_its_secrets_listed(mailctl, monkeypatch, passphrase):
+    monkeypatch.setenv("VAULT_PASSPHRASE", "canary-7f3a-secret")
+    mailctl.must("secret", "backend", "vault", "--passphrase-from", "env:VAULT_PASSPHRASE")
+    mailctl.must("secret", "set", "relay", "--stdin", stdin=b"s")
+    if passphrase:
+        monkeypatch.setenv("VAULT_PASSPHRASE", passphrase)
+    else:
+        monkeypatch.delenv("VAULT_PASSPHRASE")
+    result = mailctl("secret", "status")
+    assert result.code == 6
+    assert "vault:relay" in result.out
+    assert "unavailable" in result.out
+    problem = mailctl("secret", "status", "-o", "json").json["backend"]["problem"]
+    assert (result.out + result.err).count(problem) == 1
