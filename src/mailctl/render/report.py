@@ -132,7 +132,8 @@ def _envelope(evidence: Mapping[str, Any]) -> str:
 
 def _message(evidence: Mapping[str, Any]) -> str:
     queue = evidence.get("queue_id")
-    return f"accepted{f' as {queue}' if queue else ''}, Message-ID {evidence.get('message_id', '')}"
+    doubt = f", delivered: {evidence['delivered']}" if "delivered" in evidence else ""
+    return f"accepted{f' as {queue}' if queue else ''}, Message-ID {evidence.get('message_id', '')}{doubt}"
 
 
 def _secret(evidence: Mapping[str, Any]) -> str:

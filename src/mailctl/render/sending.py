@@ -18,6 +18,7 @@ from mailctl.protocol.replies import printable
 from mailctl.render.style import Style
 from mailctl.services.batch import BatchResult
 from mailctl.services.compose import Message, Roles
+from mailctl.services.outgoing import GraphEndpoint, outgoing_of
 from mailctl.services.sending import Sent
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -46,10 +47,12 @@ def describe_message(sending: Sending, roles: Roles, message: Message) -> dict[s
 
 
 def _describe_route(sending: Sending, roles: Roles) -> dict[str, Any]:
-    endpoint, pop = sending.endpoint, sending.pop_before_smtp
+    endpoint, pop = outgoing_of(sending), sending.pop_before_smtp
     return {
         "origin": sending.origin,
         "server": sending.server,
+        "protocol": str(endpoint.protocol),
+        "oauth_client": sending.oauth_client.name if sending.oauth_client else None,
         "host": endpoint.host,
         "port": endpoint.port,
         "security": str(endpoint.security),
@@ -65,8 +68,10 @@ def _describe_route(sending: Sending, roles: Roles) -> dict[str, Any]:
 
 def render_route(sending: Sending, roles: Roles, message: Message, style: Style) -> Iterator[str]:
     """Yield who sends, by which way and to whom, a line each."""
-    endpoint, pop = sending.endpoint, sending.pop_before_smtp
+    endpoint, pop = outgoing_of(sending), sending.pop_before_smtp
     server = f"server '{sending.server}'" if sending.server else "a dedicated server"
+    if isinstance(endpoint, GraphEndpoint) and sending.oauth_client:
+        server = f"Microsoft Graph (graph), with the OAuth client '{sending.oauth_client.name}'"
     login = "nobody" if endpoint.auth is SmtpAuth.NONE else f"{sending.username or 'nobody yet'} ({endpoint.auth})"
     facts = {
         "from": str(roles.sender),
@@ -99,7 +104,7 @@ def complete_error(error: MailctlError, sending: Sending) -> None:
         error.message = f"{error.message}: {' '.join(reply.split())}"
     stage = error.stage or Stage.MESSAGE
     remedy = find_remedy(
-        host=sending.endpoint.host, protocol=error.protocol, stage=stage, reason=error.reason, reply=reply or ""
+        host=outgoing_of(sending).host, protocol=error.protocol, stage=stage, reason=error.reason, reply=reply or ""
     )
     error.hint = error.hint or remedy.remedy
     if isinstance(error, FateUnknownError):

@@ -16,6 +16,7 @@ from mailctl.model.secret import Secret
 from mailctl.model.server import IncomingEndpoint, SmtpAuth, SmtpEndpoint, TlsOptions
 from mailctl.protocol.envelope import parse_address
 from mailctl.services.delivery import OpenTokens, no_tokens
+from mailctl.services.outgoing import GraphEndpoint, outgoing_of
 from mailctl.services.targets import Target
 from mailctl.transport.trace import Trace
 
@@ -79,7 +80,7 @@ class Check:
     """
 
     target: Target
-    endpoint: SmtpEndpoint | IncomingEndpoint
+    endpoint: SmtpEndpoint | GraphEndpoint | IncomingEndpoint
     tls: TlsOptions
     depth: Depth
     options: CheckOptions
@@ -89,7 +90,7 @@ class Check:
 
     @property
     def act(self) -> str:
-        return "send" if isinstance(self.endpoint, SmtpEndpoint) else "receive"
+        return "receive" if isinstance(self.endpoint, IncomingEndpoint) else "send"
 
     @property
     def protocol(self) -> str:
@@ -116,10 +117,17 @@ def plan_send(
     """Return the test of sending through a target; the sender defaults to its address, else to the user name.
 
     Raises MissingInputError naming the options that the depth needs, InvalidValueError for what is no address,
-    ExclusiveSettingsError for a login where the server's SMTP authentication is none.
+    ExclusiveSettingsError for a login where the server's SMTP authentication is none, UsageError for the envelope of
+    Microsoft Graph, which has none.
     """
     sending = target.sending
-    if options.login and sending.endpoint.auth is SmtpAuth.NONE:
+    endpoint = outgoing_of(sending)
+    if isinstance(endpoint, GraphEndpoint) and depth is Depth.ENVELOPE:
+        raise UsageError(
+            f"'{target.name}' sends through Microsoft Graph, which has no envelope to be tested",
+            hint="stop at --depth auth, or send a message: --depth message --to ADDRESS",
+        )
+    if options.login and endpoint.auth is SmtpAuth.NONE:
         message = f"a login was given, but the SMTP authentication of '{target.name}' is none"
         hint = f"leave the login out, or `{target.edit_command} --smtp-auth auto`"
         raise ExclusiveSettingsError([Problem("--username", message, conflict=True)], hint=hint)
@@ -127,7 +135,7 @@ def plan_send(
     default = sending.address or (username if "@" in username else "")
     check = Check(
         target=target,
-        endpoint=sending.endpoint,
+        endpoint=endpoint,
         tls=sending.tls,
         depth=depth,
         options=options,
@@ -152,6 +160,11 @@ def plan_receive(target: Target, options: CheckOptions, *, depth: Depth) -> Chec
     Raises UsageError where nothing incoming belongs to it, MissingInputError where the depth needs a login.
     """
     receiving = target.receiving
+    if receiving is None and target.sending.graph:
+        raise UsageError(
+            f"'{target.name}' has nothing to receive from: Microsoft Graph, its way to send, is for sending alone",
+            hint="`mailctl test receive CODE` tests a server of the catalogue by itself",
+        )
     if receiving is None:
         raise UsageError(
             f"'{target.name}' has nothing to receive from: its dedicated server is for sending alone",

@@ -1,4 +1,4 @@
-"""The production path of sending for an organisation: POP before SMTP where it is set, then an SMTP session.
+"""The production path of sending for an organisation: an SMTP session, after POP before SMTP if set, or one of Graph.
 
 `send`, the sendmail front end and the tests take this way, each with a watch of its own.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from mailctl.model.sending import PopBeforeSmtp
 from mailctl.model.server import SmtpAuth
 from mailctl.protocol.reasons import Reason
 from mailctl.protocol.sasl import Login
+from mailctl.services.outgoing import GraphEndpoint, outgoing_of
 from mailctl.transport.limits import Deadline
 from mailctl.transport.route import Route
 from mailctl.transport.smtp import open_smtp
@@ -29,6 +30,9 @@ from mailctl.transport.watch import Watch
 
 if TYPE_CHECKING:
     from mailctl.services.tokens import AccessToken, Tokens
+    from mailctl.transport.graph import GraphSession
+
+    Session = SmtpSession | GraphSession
 
 ReadSecret = Callable[[str], Secret]
 """Returns the secret that a reference in the settings points at."""
@@ -105,7 +109,12 @@ def pop_login_of(sending: Sending, read_secret: ReadSecret) -> Login | None:
 
 
 def check_international(sending: Sending, addresses: Iterable[Address]) -> None:
-    """Raise CapabilityError for an address that needs SMTPUTF8 where the settings say nothing of the server's."""
+    """Raise CapabilityError for an address that needs SMTPUTF8 where the settings say nothing of the server's.
+
+    Graph does without it.
+    """
+    if sending.graph:
+        return
     international = next((address for address in addresses if address.needs_smtputf8), None)
     if international and not sending.smtputf8:
         raise CapabilityError(
@@ -127,16 +136,24 @@ def open_delivery(
     until: Stage = Stage.AUTH,
     trace: Trace | None = None,
     deadline: Deadline | None = None,
-) -> Iterator[SmtpSession]:
-    """Open the SMTP session that messages go through; `until` as for `open_smtp`: short of auth, nobody logs in.
+) -> Iterator[Session]:
+    """Open the session that messages go through; `until` as for `open_smtp`: short of auth, nobody logs in.
 
     `folder`: that of the settings file. Raises SecretError before anything is contacted, MailError of the stage that
     fails.
     """
     deadline = deadline or Deadline.never()
+    outgoing = outgoing_of(sending)
+    if isinstance(outgoing, GraphEndpoint):
+        with (
+            forgetting_refused(login),
+            _open_graph(sending, outgoing, login, folder, watch, until, trace, deadline) as graph,
+        ):
+            yield graph
+        return
     passphrase = sending.tls.client_key_passphrase
     route = Route(
-        endpoint=sending.endpoint,
+        endpoint=outgoing,
         tls=sending.tls.located(folder),
         login=login,
         client_key_passphrase=read_secret(passphrase) if passphrase else None,
@@ -155,9 +172,39 @@ def forgetting_refused(login: Login | None) -> Iterator[None]:
     try:
         yield
     except AuthenticationError as error:
-        if isinstance(login, TokenLogin) and error.stage is Stage.AUTH:
+        # Graph has no login: a token may be refused with a message, too.
+        if isinstance(login, TokenLogin) and (login.graph or error.stage is Stage.AUTH):
             login.forget()
         raise
+
+
+def _open_graph(
+    sending: Sending,
+    outgoing: GraphEndpoint,
+    login: Login | None,
+    folder: Path,
+    watch: Watch,
+    until: Stage,
+    trace: Trace | None,
+    deadline: Deadline,
+) -> AbstractContextManager[GraphSession]:
+    """Open a session at Graph: an application names the mailbox, a user's token is for the user's own."""
+    from mailctl.protocol.graph import read_claims
+    from mailctl.transport.graph import open_graph
+
+    token = (login and login.secret) or Secret("")
+    app_only = login.token.app_only if isinstance(login, TokenLogin) else read_claims(token.reveal()).is_application
+    return open_graph(
+        token,
+        address=login.username if login and login.username and app_only else sending.address,
+        app_only=app_only,
+        base_url=outgoing.url,
+        watch=watch,
+        deadline=deadline,
+        trace=trace,
+        ca_file=sending.tls.located(folder).ca_file,
+        until=until,
+    )
 
 
 def _open_gate(

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mailctl.errors import MailctlError, NetworkError, SecretMissingError
 from mailctl.model.report import Stage
 from mailctl.model.secret import SecretKind, parse_secret_ref
-from mailctl.model.server import IncomingAuth, Protocol, SmtpEndpoint
+from mailctl.model.server import IncomingAuth, IncomingEndpoint, Protocol
 from mailctl.protocol.reasons import Reason
 from mailctl.protocol.sasl import Login
 from mailctl.services.check import Check, GrantSource
 from mailctl.services.delivery import OpenTokens, ReadSecret, TokenLogin, login_of, pop_login_of, token_login
+from mailctl.services.outgoing import GraphEndpoint
 from mailctl.services.steps import StepRecorder
 from mailctl.transport.limits import Deadline
 
@@ -93,10 +94,13 @@ def _find_login(check: Check, read_secret: ReadSecret, open_tokens: OpenTokens) 
     if isinstance(given, GrantSource):
         source = _grant_of(given.grant)
         username, grant = given.username, given.grant
-        return _StoredLogin(check.protocol, source, username, lambda: token_login(open_tokens(), grant, username))
+        graph = isinstance(check.endpoint, GraphEndpoint)
+        return _StoredLogin(
+            check.protocol, source, username, lambda: token_login(open_tokens(), grant, username, graph=graph)
+        )
     if given is not None:
         return _StoredLogin(check.protocol, given.source, given.username, lambda: Login(given.username, given.read()))
-    if isinstance(check.endpoint, SmtpEndpoint):
+    if not isinstance(check.endpoint, IncomingEndpoint):
         source = _grant_of(sending.origin) if sending.oauth_client else described(sending.password)
         return _StoredLogin(
             check.protocol, source, sending.username, lambda: login_of(sending, read_secret, open_tokens)

@@ -13,7 +13,6 @@ from mailctl.model.server import (
     IncomingProtocol,
     Protocol,
     Security,
-    SmtpEndpoint,
     pairing_warning,
 )
 from mailctl.protocol.sasl import Login
@@ -21,9 +20,11 @@ from mailctl.services.check import LOGGED_IN, Check, Depth, GrantSource
 from mailctl.services.delivery import ReadSecret, forgetting_refused, open_delivery
 from mailctl.services.grants import oauth_command
 from mailctl.services.login_step import SecretUnavailableError, described, read_login
+from mailctl.services.outgoing import GraphEndpoint
 from mailctl.services.steps import OnStep, Planned, StepRecorder, Subject
 from mailctl.transport.limits import Deadline
 from mailctl.transport.route import Route
+from mailctl.transport.submission import SmtpSession
 from mailctl.transport.watch import Watch
 
 
@@ -61,10 +62,10 @@ def run_check(check: Check, on_step: OnStep | None = None) -> TargetReport:
 
 def _observe(check: Check, login: Login | None, read_secret: ReadSecret, watch: Watch, deadline: Deadline) -> None:
     until = {
-        Depth.CONNECT: Stage.TCP if check.endpoint.security is Security.TLS else Stage.GREETING,
+        Depth.CONNECT: Stage.GREETING if _greets_first(check) else Stage.TCP,
         Depth.TLS: Stage.CERTIFICATE,
     }.get(check.depth, Stage.AUTH)
-    if isinstance(check.endpoint, SmtpEndpoint):
+    if not isinstance(check.endpoint, IncomingEndpoint):
         _observe_sending(check, login, read_secret, watch, until, deadline)
         return
     passphrase = check.tls.client_key_passphrase
@@ -107,14 +108,14 @@ def _observe_sending(
         until=until,
         trace=check.options.trace,
         deadline=deadline,
-    ) as smtp:
-        if check.depth is Depth.ENVELOPE:
-            smtp.envelope(check.envelope_from, [check.recipient])
+    ) as session:
+        if check.depth is Depth.ENVELOPE and isinstance(session, SmtpSession):
+            session.envelope(check.envelope_from, [check.recipient])
         elif check.depth is Depth.MESSAGE:
             from mailctl.services.probe import make_probe
 
             probe = make_probe(check.sender, check.recipient)
-            smtp.send(check.envelope_from, [check.recipient], probe.content)
+            session.send(check.envelope_from, [check.recipient], probe.content)
 
 
 def _subject(check: Check) -> Subject:
@@ -142,13 +143,6 @@ def _refresh_command(check: Check) -> str | None:
 def _plan(check: Check) -> Iterator[Planned]:
     """Yield the stages that a check goes through, in the order in which they happen."""
     protocol = check.protocol
-    connecting = {
-        Security.NONE: [Stage.DNS, Stage.TCP, Stage.GREETING, Stage.TLS, Stage.CERTIFICATE],
-        Security.STARTTLS: [Stage.DNS, Stage.TCP, Stage.GREETING, Stage.TLS, Stage.CERTIFICATE],
-        Security.TLS: [Stage.DNS, Stage.TCP, Stage.TLS, Stage.CERTIFICATE, Stage.GREETING],
-    }[check.endpoint.security]
-    if check.depth is Depth.CONNECT:
-        connecting = connecting[:2] if check.endpoint.security is Security.TLS else connecting[:3]
     reasons: dict[Stage, tuple[Status, str]] = {}
     if check.endpoint.security is Security.NONE:
         reasons = dict.fromkeys((Stage.TLS, Stage.CERTIFICATE), (Status.NOT_APPLICABLE, "security is none"))
@@ -161,13 +155,32 @@ def _plan(check: Check) -> Iterator[Planned]:
         yield Planned(Stage.POP_BEFORE_SMTP, Protocol.POP3)
     elif check.depth in LOGGED_IN:
         yield Planned(Stage.SECRET, protocol, *reasons.get(Stage.SECRET, ()))
-    for stage in connecting:
+    for stage in _connecting_stages(check):
         yield Planned(stage, protocol, *reasons.get(stage, ()))
     if check.depth in LOGGED_IN:
-        yield Planned(Stage.CAPABILITIES, protocol)
+        if not isinstance(check.endpoint, GraphEndpoint):
+            yield Planned(Stage.CAPABILITIES, protocol)
         yield Planned(Stage.AUTH, protocol, *reasons.get(Stage.AUTH, ()))
     if check.depth in (Depth.ENVELOPE, Depth.MESSAGE, Depth.MAILBOX):
         yield Planned(Stage(check.depth), protocol)
+
+
+def _connecting_stages(check: Check) -> list[Stage]:
+    connecting = {
+        Security.NONE: [Stage.DNS, Stage.TCP, Stage.GREETING, Stage.TLS, Stage.CERTIFICATE],
+        Security.STARTTLS: [Stage.DNS, Stage.TCP, Stage.GREETING, Stage.TLS, Stage.CERTIFICATE],
+        Security.TLS: [Stage.DNS, Stage.TCP, Stage.TLS, Stage.CERTIFICATE, Stage.GREETING],
+    }[check.endpoint.security]
+    if check.depth is Depth.CONNECT:
+        connecting = connecting[:3] if _greets_first(check) else connecting[:2]
+    if isinstance(check.endpoint, GraphEndpoint):
+        connecting = [stage for stage in connecting if stage is not Stage.GREETING]
+    return connecting
+
+
+def _greets_first(check: Check) -> bool:
+    """Tell whether the server speaks first, ahead of TLS."""
+    return check.endpoint.security is not Security.TLS and not isinstance(check.endpoint, GraphEndpoint)
 
 
 def _add_settings_step(check: Check, recorder: StepRecorder) -> None:
@@ -180,6 +193,9 @@ def _add_settings_step(check: Check, recorder: StepRecorder) -> None:
         "auth": "apop" if isinstance(endpoint, IncomingEndpoint) and endpoint.apop else str(endpoint.auth),
     }
     edit = f"`{check.target.edit_command}` changes the settings"
+    if isinstance(endpoint, GraphEndpoint):
+        client, mailbox = check.target.sending.oauth_client, check.target.sending.username
+        evidence |= {"oauth_client": client.name if client else None, "mailbox": mailbox}
     found = [(warning, edit) for warning in _settings_warnings(check)]
     found += [check.target.notice] if check.target.notice else []
     recorder.add(
@@ -193,6 +209,8 @@ def _add_settings_step(check: Check, recorder: StepRecorder) -> None:
 
 def _settings_warnings(check: Check) -> Iterator[str]:
     endpoint = check.endpoint
+    if isinstance(endpoint, GraphEndpoint):
+        return
     gate = check.target.sending.pop_before_smtp if check.opens_gate else None
     for side in (endpoint, gate.endpoint) if gate else (endpoint,):
         if warning := pairing_warning(Protocol(side.protocol), side.port, side.security):

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from msgspec import Struct, convert
 
@@ -34,9 +34,13 @@ from mailctl.services.delivery import (
     login_of,
     open_delivery,
 )
-from mailctl.transport.submission import Refusal, SmtpSession
+from mailctl.services.outgoing import outgoing_of
+from mailctl.transport.submission import Refusal
 from mailctl.transport.trace import Trace
 from mailctl.transport.watch import Watch
+
+if TYPE_CHECKING:
+    from mailctl.services.delivery import Session
 
 _LOST_IN_A_ROW_MAX = 3
 """So many connections in a row that are lost with a message end a batch."""
@@ -90,7 +94,7 @@ class Outbox:
     @property
     def warnings(self) -> list[str]:
         """What is to be said at every run."""
-        host = self.sending.endpoint.host
+        host = outgoing_of(self.sending).host
         return [] if self.sending.tls.verify else [f"certificate verification is off for {host}"]
 
     def check(self, draft: Draft) -> None:
@@ -122,7 +126,7 @@ class Outbox:
         """
         login = self._login()
 
-        def open_session(watch: Watch) -> AbstractContextManager[SmtpSession]:
+        def open_session(watch: Watch) -> AbstractContextManager[Session]:
             # A batch may outlast the token that it began with.
             return self._open(login.renewed() if isinstance(login, TokenLogin) else login, watch)
 
@@ -141,7 +145,7 @@ class Outbox:
     def _login(self) -> Login | None:
         return login_of(self.sending, self.read_secret, self.open_tokens)
 
-    def _open(self, login: Login | None, watch: Watch) -> AbstractContextManager[SmtpSession]:
+    def _open(self, login: Login | None, watch: Watch) -> AbstractContextManager[Session]:
         return open_delivery(
             self.sending, login, read_secret=self.read_secret, folder=self.folder, watch=watch, trace=self.trace
         )
@@ -153,12 +157,12 @@ class _Sessions:
     `unavailable`: why no further session is to be tried, None while there is hope.
     """
 
-    def __init__(self, open_session: Callable[[Watch], AbstractContextManager[SmtpSession]]) -> None:
+    def __init__(self, open_session: Callable[[Watch], AbstractContextManager[Session]]) -> None:
         self.unavailable: MailctlError | None = None
         self._open_session = open_session
         self._open = ExitStack()
         self._watch = Watch()
-        self._session: SmtpSession | None = None
+        self._session: Session | None = None
         self._lost_in_a_row = 0
 
     def __enter__(self) -> Self:
@@ -184,7 +188,7 @@ class _Sessions:
         self._watch.records.clear()
         return sent
 
-    def _connect(self) -> SmtpSession:
+    def _connect(self) -> Session:
         self._open.close()
         try:
             self._session = self._open.enter_context(self._open_session(self._watch))
@@ -199,7 +203,7 @@ class _Sessions:
             self.unavailable = error
 
 
-def submit(session: SmtpSession, message: Message) -> Sent:
+def submit(session: Session, message: Message) -> Sent:
     """Send a message in an open session; refused recipients are in the result, even if they are all.
 
     Errors name the message in `details`: one whose fate is unknown is to be looked for.
@@ -207,7 +211,7 @@ def submit(session: SmtpSession, message: Message) -> Sent:
     try:
         outcome = session.send(message.sender, message.recipients, message.content)
     except MailError as error:
-        if isinstance(error, RefusedError | TemporaryError) and error.reason == Reason.RECIPIENT_REFUSED:
+        if error.reason == Reason.RECIPIENT_REFUSED and "refused" in error.details:
             refused = convert(error.details["refused"], dict[str, Refusal])
             return Sent(message_id=message.message_id, accepted=(), refused=refused)
         error.details["message_id"] = message.message_id

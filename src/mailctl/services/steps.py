@@ -41,7 +41,7 @@ class Subject:
     test_command: str
     edit_command: str
     hosts: Mapping[str, str]
-    sides: Mapping[str, str]
+    sides: Mapping[str, str | None]
     refresh_command: str | None = None
 
 
@@ -189,7 +189,8 @@ class StepRecorder:
         passed = len(places) if stage is None else places.index((stage, protocol or ""))
         failed = next((step.name for step in self._steps if step.status in (Status.FAIL, Status.ERROR)), None)
         for planned in self._planned[:passed]:
-            status, why = planned.status or Status.SKIPPED, planned.why or f"not run, because {failed} failed"
+            unseen = f"not run, because {failed} failed" if failed else "not seen: a proxy stands in between"
+            status, why = planned.status or Status.SKIPPED, planned.why or unseen
             self._emit(Step(name=planned.stage, protocol=planned.protocol, status=status, duration_ms=0, cause=why))
         del self._planned[: passed + 1]
 

@@ -19,6 +19,7 @@ from mailctl.model.resolve import (
 )
 from mailctl.model.server import Protocol, Server
 from mailctl.model.settings import Settings
+from mailctl.services.outgoing import GraphEndpoint
 
 SYSTEM_MAIL = "sysmail"
 
@@ -42,10 +43,10 @@ class Target:
     notice: tuple[str, str] | None = None
 
     @property
-    def sides(self) -> dict[str, str]:
-        """By protocol, the prefix of the edit command's options."""
+    def sides(self) -> dict[str, str | None]:
+        """By protocol, the prefix of the edit command's options; None where there are no such options."""
         incoming = "pop" if self.sending.pop_before_smtp else "incoming"
-        return {Protocol.SMTP: "smtp", Protocol.POP3: incoming, Protocol.IMAP: incoming}
+        return {Protocol.SMTP: "smtp", Protocol.POP3: incoming, Protocol.IMAP: incoming, GraphEndpoint.protocol: None}
 
 
 def server_target(server: Server, folder: Path, oauth_client: OAuthClient | None = None) -> Target:

@@ -51,13 +51,17 @@ _CALL_SECONDS = 30.0
 
 
 class AccessToken(Struct, frozen=True, kw_only=True):
-    """A token to log in with. `expires_at`: Unix time. `renewed`: whether the provider was asked for it now."""
+    """A token to log in with. `expires_at`: Unix time. `renewed`: whether the provider was asked for it now.
+
+    `app_only`: whether it is the application's own, and no user's.
+    """
 
     grant: str
     secret: Secret
     expires_at: float | None
     scopes: tuple[str, ...]
     renewed: bool
+    app_only: bool
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,7 @@ class Tokens:
             expires_at=reply.expires_at,
             scopes=reply.scopes,
             renewed=True,
+            app_only=present.is_app_only,
         )
 
     @contextmanager
@@ -197,6 +202,10 @@ class _Present:
         return scopes_for(self.subject.client, self.grant.flow, graph=self.graph)
 
     @property
+    def is_app_only(self) -> bool:
+        return self.grant.flow is Flow.CLIENT_CREDENTIALS
+
+    @property
     def kept_token(self) -> AccessToken | None:
         """The token that is kept, if it is for the wanted scopes and lasts."""
         grant = self.grant
@@ -210,6 +219,7 @@ class _Present:
             expires_at=grant.expires_at,
             scopes=grant.scopes,
             renewed=False,
+            app_only=self.is_app_only,
         )
 
 

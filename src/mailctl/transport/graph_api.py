@@ -72,7 +72,8 @@ class GraphApi:
         """Return the error for an answer that is not the expected one."""
         kind, reason, said = graph.judge(reply.status, reply.body)
         code = graph.parse_error(reply.body).code
-        details: dict[str, object] = {"status": reply.status, "code": code or None, "request_id": request_id(reply)}
+        named = {"graph_code": code or None, "request_id": request_id(reply)}
+        details: dict[str, object] = {"status": reply.status, **named}
         after = graph.find_retry_after(reply.headers, now=time.time())
         if issubclass(kind, TemporaryError) and after is not None:
             details["retry_after_seconds"] = round(after)

@@ -26,9 +26,14 @@ class Remedy:
     document: str | None = None
     next: str | None = None
 
-    def command(self, *, test: str, edit: str, side: str) -> str | None:
-        """Return the next command with its placeholders filled in; None where the side has no such option."""
+    def command(self, *, test: str, edit: str, side: str | None) -> str | None:
+        """Return the next command with its placeholders filled in; None where the side has no such option.
+
+        `side`: None for one without any, as Graph.
+        """
         if self.next is None or (side == "pop" and "{side}-auth" in self.next):
+            return None
+        if side is None and "{side}" in self.next:
             return None
         return self.next.format(test=test, edit=edit, side=side, tls="pop-" if side == "pop" else "")
 
