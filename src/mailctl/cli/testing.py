@@ -13,6 +13,7 @@ import typer
 from mailctl.cli.params import Output, OutputFormat, complete_target, expand_options, words
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import MissingInputError, UsageError
+from mailctl.exits import Exit
 from mailctl.services.check import CERTIFICATE_DAYS_MIN, RECEIVE_DEPTHS, SEND_DEPTHS, Depth
 from mailctl.services.targets import SYSTEM_MAIL
 
@@ -245,12 +246,17 @@ def _run(session: Session, check: Check, options: TestOptions, output: OutputFor
 
         session.terminal.data(**msgspec.to_builtins(report))
     code = exit_of(report, fail_on_warnings=options.fail_on == "warn")
+    if code == Exit.INTERRUPTED:
+        raise KeyboardInterrupt
     if code:
         raise typer.Exit(code)
 
 
 def show_check(session: Session, check: Check) -> TargetReport:
-    """Run one check and show each step as it ends, then the first failure opened, then the verdict."""
+    """Run one check and show each step as it ends, then the first failure opened, then the verdict.
+
+    Raises KeyboardInterrupt after that, if Ctrl-C ended it.
+    """
     from mailctl.render.report import render_failures, render_step, render_verdict
     from mailctl.services.observation import run_check
 
@@ -267,4 +273,6 @@ def show_check(session: Session, check: Check) -> TargetReport:
         terminal.result(line)
     terminal.result("")
     terminal.result(render_verdict(report, side, terminal.out))
+    if report.exit_code == Exit.INTERRUPTED:
+        raise KeyboardInterrupt
     return report

@@ -31,6 +31,7 @@ from mailctl.transport.watch import Watch
 def run_check(check: Check, on_step: OnStep | None = None) -> TargetReport:
     """Run one test and return its report; `on_step` is told of each step as it ends.
 
+    Ctrl-C in the middle of a stage ends the test: that step has no verdict, and the report the exit code 130.
     Raises InvalidValueError, before anything is connected, for a login that cannot be sent.
     """
     recorder = StepRecorder(
@@ -52,6 +53,9 @@ def run_check(check: Check, on_step: OnStep | None = None) -> TargetReport:
             raise
     except SecretUnavailableError:
         pass
+    except KeyboardInterrupt:
+        if not recorder.was_interrupted:
+            raise
     except SecretError as error:
         source = described(check.tls.client_key_passphrase)
         recorder.fail(Stage.SECRET, check.protocol, error, evidence={"source": source, "present": False})

@@ -116,6 +116,11 @@ class StepRecorder:
             )
         )
 
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether a stage was cut off, and told as such."""
+        return self._failure is Exit.INTERRUPTED
+
     def on_record(self, record: StageRecord) -> None:
         """Turn a record of the watch into its step."""
         protocol = record.protocol or ""
@@ -128,6 +133,10 @@ class StepRecorder:
             "evidence": dict(record.evidence),
             "reply": reply,
         }
+        if record.is_cut_off:
+            self._failure = self._failure or Exit.INTERRUPTED
+            self._emit(Step(status=Status.ERROR, cause="interrupted", **common))
+            return
         if record.error is not None:
             self._failure = self._failure or exit_for(record.error)
             common["evidence"] |= {"problem": record.error.message, "reason": record.error.reason}

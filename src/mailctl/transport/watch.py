@@ -26,6 +26,7 @@ class StageRecord(Struct):
     `evidence`: plain JSON values under stable names; what a server put in is escaped when the stage ends.
     `reply`: the server's words, secrets redacted, not escaped.
     `error`: why the stage failed; None if it passed, or has not ended yet.
+    `is_cut_off`: it was left by Ctrl-C, or by what is no verdict of the server's; it has neither passed nor failed.
     """
 
     stage: Stage
@@ -35,6 +36,7 @@ class StageRecord(Struct):
     reply: bytes | None = None
     warnings: list[str] = []
     error: MailError | None = None
+    is_cut_off: bool = False
 
     def warn(self, message: str) -> None:
         self.warnings.append(message)
@@ -76,6 +78,9 @@ class Watch:
             record.error = error
             if record.reply is None:
                 record.reply = error.reply
+            raise
+        except BaseException:
+            record.is_cut_off = True
             raise
         finally:
             record.duration_seconds = time.monotonic() - began
