@@ -186,7 +186,14 @@ class Conversation:
     def close(self) -> NoReturn:
         with contextlib.suppress(OSError):
             if isinstance(self._socket, ssl.SSLSocket):
-                self._socket.unwrap()  # says close_notify, and fails as the client's own is not there yet
+                # Says close_notify, and fails at once as the client's own is not there yet: waiting for it would
+                # swallow what the client says first.
+                waiting = self._socket.gettimeout()
+                self._socket.settimeout(0)
+                try:
+                    self._socket.unwrap()
+                finally:
+                    self._socket.settimeout(waiting)
         with contextlib.suppress(OSError):
             # SSLSocket.shutdown would forget the TLS session, with which the rest is still to be read.
             socket.socket.shutdown(self._socket, socket.SHUT_WR)

@@ -144,7 +144,10 @@ class NeverRead:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """End the connection in good order (FIN), and record what the client sends until it leaves too."""
+    """End the connection in good order (FIN), and record what the client sends until it leaves too.
+
+    Inside TLS what arrives in the very moment of the end can be lost: OpenSSL looks for the client's own end there.
+    """
 
     def play(self, conversation: Conversation) -> None:
         conversation.close()
