@@ -246,6 +246,14 @@ class NotArrivedError(MailError):
 class FateUnknownError(MailError):
     code = "fate-unknown"
 
+    def name_message(self, message_id: str | None) -> None:
+        """Say which message is to be looked for, by its Message-ID with angle brackets; None if it has none."""
+        self.details["message_id"] = message_id
+        if message_id:
+            self.hint = (
+                f"{self.hint}; its Message-ID is {message_id}" if self.hint else f"its Message-ID is {message_id}"
+            )
+
 
 class ProtocolError(MailError):
     code = "protocol"

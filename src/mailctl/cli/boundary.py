@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from io import TextIOWrapper
-from types import FrameType
-from typing import NoReturn
 
 import typer
 
 from mailctl.cli.terminal import Terminal
 from mailctl.errors import BugError, MailctlError, UsageError
 from mailctl.exits import Exit, exit_for
+from mailctl.interruption import interrupt_on_termination
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; a message for each failure goes to standard error."""
-    _interrupt_on_termination()
+    interrupt_on_termination()
     _prepare_streams()
     try:
         code = _dispatch(arguments)
@@ -117,15 +115,3 @@ def _forget_broken_streams() -> None:
             stream.flush()
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def _interrupt_on_termination() -> None:
-    """Let SIGTERM and SIGHUP unwind like Ctrl-C, so that locks are released and temporary files removed."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, interrupt)

@@ -15,6 +15,7 @@ import typer
 from mailctl.cli.params import Output, OutputFormat, expand_options, option_name
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import InvalidValueError, MailctlError, MailError, MissingInputError, Problem, UsageError
+from mailctl.protocol.reasons import Reason
 
 if TYPE_CHECKING:
     from mailctl.services.batch import BatchLine
@@ -228,7 +229,8 @@ def _deliver(session: Session, outbox: Outbox, lines: Sequence[BatchLine]) -> li
     with _progress(session, len(lines)) as advance, closing(send_batch(outbox, lines)) as results:
         try:
             for result in results:
-                next(waiting)
+                if not _is_interruption(result.error):
+                    next(waiting)
                 if result.error:
                     complete_error(result.error, outbox.sending)
                     failures.append(result.error)
@@ -240,6 +242,10 @@ def _deliver(session: Session, outbox: Outbox, lines: Sequence[BatchLine]) -> li
                 break
             raise
     return failures
+
+
+def _is_interruption(error: MailctlError | None) -> bool:
+    return isinstance(error, MailError) and error.reason == Reason.INTERRUPTED
 
 
 def _print_line(session: Session, described: dict[str, Any]) -> None:

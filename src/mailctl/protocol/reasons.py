@@ -28,6 +28,8 @@ class Reason(StrEnum):
     FORBIDDEN = "forbidden"
     """This machine does not let the program connect."""
     NETWORK = "network"
+    INTERRUPTED = "interrupted"
+    """Ctrl-C or a signal came when the message may have been taken already."""
 
     # TLS
     WRONG_VERSION = "wrong-version"

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from mailctl.errors import FateUnknownError, MailctlError, MailError
+from mailctl.errors import MailctlError, MailError
 from mailctl.exits import exit_for
 from mailctl.model.report import Stage
 from mailctl.model.resolve import Sending
@@ -107,8 +107,6 @@ def complete_error(error: MailctlError, sending: Sending) -> None:
         host=outgoing_of(sending).host, protocol=error.protocol, stage=stage, reason=error.reason, reply=reply or ""
     )
     error.hint = error.hint or remedy.remedy
-    if isinstance(error, FateUnknownError):
-        error.hint += f"; its Message-ID is {error.details['message_id']}"
     error.details |= {"stage": error.stage, "protocol": error.protocol, "reason": error.reason, "reply": reply}
 
 

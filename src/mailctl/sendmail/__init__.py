@@ -47,7 +47,10 @@ def main() -> NoReturn:
     # The process is too short for anything to be worth collecting; imports alone would set it off several times.
     gc.disable()
     _import_msgspec()
+    from mailctl.interruption import interrupt_on_termination
     from mailctl.sendmail.submission import run
+
+    interrupt_on_termination()
 
     code = run(sys.argv[1:], sys.stdin.buffer if sys.stdin else BytesIO())
     for stream in filter(None, (sys.stdout, sys.stderr)):

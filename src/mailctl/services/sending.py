@@ -122,7 +122,8 @@ class Outbox:
 
         A message is sent again, once and over a new connection, if one that served others before was closed before
         the server had taken it. Where no connection can be had, nothing more is tried: every message that is left
-        gets that error. Raises SecretError before anything is contacted.
+        gets that error. Ctrl-C when a message may have been taken is what became of that one; KeyboardInterrupt is
+        raised in the place of the next. Raises SecretError before anything is contacted.
         """
         login = self._login()
 
@@ -141,6 +142,8 @@ class Outbox:
                     except MailctlError as error:
                         result = error
                 yield result
+                if isinstance(result, MailError) and result.reason == Reason.INTERRUPTED:
+                    raise KeyboardInterrupt
 
     def _login(self) -> Login | None:
         return login_of(self.sending, self.read_secret, self.open_tokens)

@@ -18,6 +18,7 @@ class Content:
     """A message. It is read once to find out its properties, and again to be sent.
 
     `size`: bytes with CRLF line ends, as SIZE counts them. `message_id`: with its angle brackets, None if it has none.
+    `has_ended`: whether `chunks` has given out the final dot.
     """
 
     def __init__(self, message: bytes | BinaryIO) -> None:
@@ -25,6 +26,7 @@ class Content:
         self._start = self._file.tell()
         self.size = 0
         self.is_eight_bit = False
+        self.has_ended = False
         header = self._file.read(_HEADER_BYTES_MAX)
         end = _END_OF_HEADER.search(header)
         header = header[: end.start()] if end else header
@@ -45,6 +47,7 @@ class Content:
             if at_line_start and chunk.startswith(b"."):
                 waiting = b"." + waiting
             at_line_start = chunk.endswith(b"\n")
+        self.has_ended = True
         # The dot goes with the last chunk: a short message is one packet.
         yield waiting + (b".\r\n" if at_line_start else b"\r\n.\r\n")
 

@@ -193,6 +193,8 @@ class GraphSession:
                 reply = self._deliver(addressed, record)
             except MailError as error:
                 self.is_usable = not _ends_session(error)
+                if isinstance(error, FateUnknownError):
+                    error.name_message(message_id)
                 raise
             record.reply = reply.shown
             record.evidence |= {

@@ -35,6 +35,7 @@ _JUDGED_BYTES_PER_SECOND, _JUDGING_SECONDS_MAX = 64 * 1024, 600
 """After the final dot a message may still be in buffers on the way, and then be searched for what is evil: giving up
 too early makes duplicates, and RFC 5321 (4.5.3.2.6) allows ten minutes."""
 _QUEUE_ID = re.compile(rb"queued as <?([\w.-]+)|\bid=([\w-]+)|Ok:? queued,? id ([\w-]+)", re.IGNORECASE)
+_LOOK_FOR_IT = "look for the message before you send it again: it may have been delivered"
 
 
 class Refusal(Struct, frozen=True):
@@ -106,7 +107,8 @@ class SmtpSession:
         `message`: as bytes or a seekable binary file; line ends are made CRLF, leading dots doubled. An empty
         `sender` is that of a bounce. Raises InvalidValueError on what is no address; before anything of the message
         is sent CapabilityError (`size-exceeded` is a RefusedError), RefusedError or TemporaryError; if the connection
-        is lost after the final dot FateUnknownError, and the message must then not be sent again.
+        is lost after the final dot, or Ctrl-C comes then, FateUnknownError, and the message must then not be sent
+        again.
         """
         addresses = _parse(sender, recipients)
         content = Content(message)
@@ -122,6 +124,9 @@ class SmtpSession:
                     if go_ahead.code != 354:
                         raise self._transport.refusal(go_ahead, "takes no message", Reason.MESSAGE_REFUSED)
                     reply = self._deliver(content)
+                except FateUnknownError as error:
+                    error.name_message(content.message_id)
+                    raise
                 finally:
                     record.evidence |= envelope.evidence
             record.reply = self._transport.said(reply)
@@ -144,6 +149,15 @@ class SmtpSession:
         self._has_open_envelope = False
 
     def _deliver(self, content: Content) -> SmtpReply:
+        try:
+            return self._exchange(content)
+        except KeyboardInterrupt:
+            self._transport.wire.is_broken = True
+            if content.has_ended:
+                raise _interrupted() from None
+            raise
+
+    def _exchange(self, content: Content) -> SmtpReply:
         wire = self._transport.wire
         try:
             wire.send_bulk(content.chunks())
@@ -177,7 +191,15 @@ def _fate_unknown(error: MailError) -> FateUnknownError:
         f"the server got the whole message, and then did not say whether it took it: {error.message}",
         reason=error.reason,
         reply=error.reply,
-        hint="look for the message before you send it again: it may have been delivered",
+        hint=_LOOK_FOR_IT,
+    )
+
+
+def _interrupted() -> FateUnknownError:
+    return FateUnknownError(
+        "interrupted when the server may have had the whole message, and had not said whether it took it",
+        reason=Reason.INTERRUPTED,
+        hint=_LOOK_FOR_IT,
     )
 
 

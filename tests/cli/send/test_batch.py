@@ -277,7 +277,10 @@ def test_an_interruption_says_what_may_have_been_sent(
         sending.send_signal(signal.SIGINT)
         out, err = sending.communicate(timeout=10)
     assert sending.returncode == 130
-    assert [json.loads(line)["line"] for line in out.splitlines()] == [1, 2]
+    results = [json.loads(line) for line in out.splitlines()]
+    assert [result["line"] for result in results] == [1, 2, 3]
+    assert [result["error"] and result["error"]["code"] for result in results] == [None, None, "fate-unknown"]
+    assert results[2]["error"]["message_id"].encode() in server.messages[2]
     assert "the message of line 3 may have been sent; those after it were not" in err
     assert "Traceback" not in err
 
