@@ -42,18 +42,11 @@ class Directory(StrEnum):
 
 
 def _parse_endpoint(text: str) -> str:
-    """Parse the URL of an endpoint: https, or http on a loopback address alone (RFC 8252, 8.3)."""
-    from urllib.parse import urlsplit
+    """Parse the URL of an endpoint (see `endpoint_url`), which has no fragment: RFC 6749, 3.1."""
+    from mailctl.model.endpoint_url import RULE, split_endpoint
 
-    rule = "an endpoint is an https URL; http is for loopback addresses alone"
-    try:
-        url = urlsplit(text)
-        host = url.hostname or ""
-    except ValueError:
-        raise ValueError(f"{shown(text)} is not a URL: {rule}") from None
-    allowed = url.scheme == "https" or (url.scheme == "http" and host in ("127.0.0.1", "localhost", "::1"))
-    if not allowed or not host or url.fragment or url.username or not text.isprintable() or " " in text:
-        raise ValueError(f"{shown(text)} is not an endpoint: {rule}")
+    if split_endpoint(text).fragment:
+        raise ValueError(f"{shown(text)} is not an endpoint: {RULE}, without a fragment (#…)")
     return text
 
 

@@ -21,12 +21,13 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from mailctl.errors import MailError, NetworkError, ProtocolError
+from mailctl.model.endpoint_url import LOOPBACK_HOSTS
 from mailctl.protocol.reasons import Reason
 from mailctl.protocol.redact import Redactor
 from mailctl.transport import dial
 from mailctl.transport.faults import find_mail_error
 from mailctl.transport.http_connection import Clock, Connector
-from mailctl.transport.http_url import LOOPBACK_HOSTS, parse_url, place_of, shown_url
+from mailctl.transport.http_url import parse_url, place_of, shown_url
 from mailctl.transport.limits import Deadline, Limits
 from mailctl.transport.trace import Speaker, Trace
 from mailctl.transport.watch import Watch

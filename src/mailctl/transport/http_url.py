@@ -1,27 +1,22 @@
-"""The URLs that are spoken to: https, or http on a loopback address; and how they are shown, without secrets."""
+"""The URLs that are spoken to: what is in them, and how they are shown, without secrets."""
 
 from __future__ import annotations
 
-from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote
 
 from mailctl.errors import ProtocolError
+from mailctl.model.endpoint_url import split_endpoint
 from mailctl.model.values import ascii_host
 from mailctl.protocol.reasons import Reason
 
-LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
-
 
 def parse_url(url: str) -> SplitResult:
-    """Return the parts of a URL; raises ProtocolError if it is none that may be spoken to."""
+    """Return the parts of a URL; raises ProtocolError, which does not quote it, if it may not be spoken to."""
     try:
-        parts = urlsplit(url)
-        port = parts.port
+        return split_endpoint(url)
     except ValueError:
-        parts, port = SplitResult("", "", "", "", ""), None
-    allowed = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS)
-    if not allowed or not parts.hostname or port == 0 or parts.username is not None:
-        raise ProtocolError("not an https URL; http is for loopback addresses alone", reason=Reason.PROTOCOL)
-    return parts
+        pass
+    raise ProtocolError("not an https URL; http is for loopback addresses alone", reason=Reason.PROTOCOL)
 
 
 def place_of(parts: SplitResult) -> tuple[str, int]:
