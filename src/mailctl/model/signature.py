@@ -1,0 +1,81 @@
+"""Signatures: the text and HTML below a person's messages, their own or made from the organisation's template.
+
+HTML names its pictures by `https:` addresses, or by `file:` ones, whose pictures travel inside the message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from mailctl.errors import Problem
+from mailctl.model.values import shown
+
+TEXT_CHARACTERS_MAX = 20_000
+HTML_CHARACTERS_MAX = 100_000
+
+
+class SignatureUse(StrEnum):
+    """Which signature an account's messages have."""
+
+    NONE = "none"
+    OWN = "own"
+    ORGANISATION = "organisation"
+
+    @staticmethod
+    def aliases() -> dict[str, str]:
+        return {"organization": "organisation"}
+
+
+def _parse_text(text: str, most: int) -> str:
+    text = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
+    if not text.strip():
+        raise ValueError("a signature must not be blank")
+    if len(text) > most:
+        raise ValueError(f"a signature has at most {most} characters, and this one has {len(text)}")
+    for character in text:
+        if not character.isprintable() and character not in "\n\t":
+            raise ValueError(f"{shown(character)} is a character that a signature must not contain")
+    return text
+
+
+def parse_signature_text(text: str) -> str:
+    """Parse a signature's plain text: lines in any script, at most 20,000 characters, line ends made LF."""
+    return _parse_text(text, TEXT_CHARACTERS_MAX)
+
+
+def parse_signature_html(text: str) -> str:
+    """Parse a signature's HTML, at most 100,000 characters, line ends made LF."""
+    return _parse_text(text, HTML_CHARACTERS_MAX)
+
+
+SignatureText = Annotated[
+    str, Meta(description="plain text, lines in any script", extra={"parse": parse_signature_text}, min_length=1)
+]
+SignatureHtml = Annotated[str, Meta(description="HTML", extra={"parse": parse_signature_html}, min_length=1)]
+
+
+class SignatureTemplate(Struct, frozen=True, kw_only=True):
+    """The organisation's signature. `{display_name}`, `{address}` and the accounts' further fields are filled in."""
+
+    text: SignatureText | None = None
+    html: SignatureHtml | None = None
+
+    def conflicts(self) -> Iterator[Problem]:
+        if not self.text and not self.html:
+            yield Problem("text", "is missing, and html too: a signature has at least one of them")
+
+
+class Signature(Struct, frozen=True, kw_only=True):
+    """An account's signature. `text`, `html`: its own, kept while another one, or none, is in use."""
+
+    use: SignatureUse = SignatureUse.NONE
+    text: SignatureText | None = None
+    html: SignatureHtml | None = None
+
+    def conflicts(self) -> Iterator[Problem]:
+        if self.use is SignatureUse.OWN and not self.text and not self.html:
+            yield Problem("use", "is own, and there is neither text nor html")
