@@ -278,6 +278,8 @@ def test_refusal_is_shown_escaped_and_ends_the_flow():
     assert "<script>" not in page
     assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;" in page
     assert "\x1b" not in page + caught.value.message
+    assert "What to do" in page
+    assert f"<p>{caught.value.hint.capitalize()}.</p>" in page
 
 
 def test_answer_of_another_issuer_ends_the_flow():

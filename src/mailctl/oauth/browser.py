@@ -74,7 +74,7 @@ def _wait_for_code(
             try:
                 code = callback.get_code(pending, registration.client)
             except MailError as error:
-                visit.answer(refused_page(error.message))
+                visit.answer(refused_page(error))
                 raise
             visit.answer(RECEIVED_PAGE)
             return code
