@@ -14,8 +14,8 @@ from mailctl.cli.params import Output, OutputFormat, complete_target, expand_opt
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import MissingInputError, UsageError
 from mailctl.exits import Exit
+from mailctl.model.target_name import SYSTEM_MAIL
 from mailctl.services.check import CERTIFICATE_DAYS_MIN, RECEIVE_DEPTHS, SEND_DEPTHS, Depth
-from mailctl.services.targets import SYSTEM_MAIL
 
 if TYPE_CHECKING:
     from mailctl.model.report import Step, TargetReport

@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from msgspec import Struct
 
 from mailctl.errors import BugError, NotFoundError, SendingDisabledError
 from mailctl.model.oauth import OAuthClient
-from mailctl.model.sending import PopBeforeSmtp, SystemMail
+from mailctl.model.sending import PopBeforeSmtp, Sender, SystemMail
 from mailctl.model.server import IncomingEndpoint, Server, SmtpEndpoint, TlsOptions
 from mailctl.model.settings import Settings
+from mailctl.model.support import SupportOptions
+from mailctl.model.target_name import SYSTEM_MAIL, tenant_target
+from mailctl.model.tenant import Tenant
+
+NEVER_SET = "the system mail account was never set"
+_SET_SYSTEM_MAIL = "`mailctl sysmail set --address ADDRESS --server CODE` sets it"
+
+
+class Side(StrEnum):
+    """Whose a value is: the organisation's (the system mail account's), or a tenant's own."""
+
+    GLOBAL = "global"
+    TENANT = "tenant"
+
+
+def choose_side(system_mail: SystemMail | None, tenant: Tenant | None) -> Side | None:
+    """Return whose server and login send for a tenant (None: for the organisation itself); None where sending is off.
+
+    Without an active system mail account nothing is sent for anybody, whatever servers tenants have.
+    """
+    if system_mail is None or not system_mail.active:
+        return None
+    return Side.TENANT if tenant and tenant.has_server else Side.GLOBAL
 
 
 class Sending(Struct, frozen=True, kw_only=True):
-    """Who sends, and how: everything that a send needs, from one side alone.
+    """Who sends, and how: everything that a send needs; server and login from one side alone.
 
-    `origin`: what the settings come from, as a test's target names it. `address`: empty where a catalogue server is
+    `origin`: who it is, as a test's target names it. `lent_by`: whose server and login these are, where they are not
+    its own: those of `sysmail` for a tenant without a server. `address`: empty where a catalogue server is
     tested by itself. `server`: the catalogue server's code, None for a dedicated one. `envelope_from`: given or the
     address. `smtp`: None where Microsoft Graph sends (`graph`). `oauth_client`: whose token logs in, in the place of a
     password; `username` is then the mailbox that it is for. `password`: a secret reference.
     """
 
     origin: str
+    lent_by: str | None = None
     active: bool
     address: str
     sender_name: str | None
@@ -36,6 +63,11 @@ class Sending(Struct, frozen=True, kw_only=True):
     username: str | None
     password: str | None
     pop_before_smtp: PopBeforeSmtp | None
+
+    @property
+    def owner(self) -> str:
+        """Whose server and login these are, as a target's name."""
+        return self.lent_by or self.origin
 
     @property
     def endpoint(self) -> SmtpEndpoint:
@@ -59,44 +91,46 @@ def resolve_system_mail(settings: Settings) -> Sending:
     """Return how the system mail account sends, active or not; raises NotFoundError if it was never set."""
     account = settings.sysmail
     if account is None:
-        raise NotFoundError(
-            "the system mail account was never set",
-            hint="`mailctl sysmail set --address ADDRESS --server CODE` sets it",
-        )
-    smtp, tls, client = _server_of(settings, account)
-    return Sending(
-        origin="sysmail",
-        active=account.active,
-        address=account.address,
-        sender_name=account.sender_name,
-        reply_to=account.reply_to,
-        envelope_from=account.envelope_from or account.address,
-        local_recipient=account.local_recipient,
-        smtputf8=account.smtputf8,
-        server=account.server,
-        smtp=smtp,
-        tls=tls,
-        oauth_client=client,
-        graph=account.graph,
-        username=account.username or (account.address if client else None),
-        password=None if client else account.password,
-        pop_before_smtp=account.pop_before_smtp,
-    )
+        raise NotFoundError(NEVER_SET, hint=_SET_SYSTEM_MAIL)
+    return _resolve(settings, account, account, origin=SYSTEM_MAIL)
 
 
-def resolve_sending(settings: Settings) -> Sending:
-    """Return how the organisation's systems send; raises SendingDisabledError unless the system account is active."""
-    if settings.sysmail is None:
+def resolve_tenant(settings: Settings, tenant: Tenant) -> Sending:
+    """Return how a tenant sends; it is active as the system mail account is.
+
+    Address and sender name are the tenant's where it has them, else the global ones, each by itself. All else that is
+    about the sender is the tenant's own. Raises SendingDisabledError where neither the tenant nor the organisation has
+    a server.
+    """
+    lender = None if tenant.has_server else settings.sysmail
+    if lender is None and not tenant.has_server:
         raise SendingDisabledError(
-            "sending is off: the system mail account was never set",
-            hint="`mailctl sysmail set --address ADDRESS --server CODE` sets it",
+            f"the tenant '{tenant.code}' has no server of its own, and {NEVER_SET}", hint=_SET_SYSTEM_MAIL
         )
-    sending = resolve_system_mail(settings)
-    if not sending.active:
+    return _resolve(settings, tenant, lender or tenant, origin=tenant_target(tenant.code), fallback=settings.sysmail)
+
+
+def resolve_sending(settings: Settings, tenant: Tenant | None = None) -> Sending:
+    """Return how the organisation's systems send, or how they do in a tenant's name.
+
+    Raises SendingDisabledError unless the system mail account is active.
+    """
+    if choose_side(settings.sysmail, tenant) is None:
+        absent = settings.sysmail is None
         raise SendingDisabledError(
-            "sending is off: the system mail account is inactive", hint="`mailctl sysmail activate` switches it on"
+            f"sending is off: {NEVER_SET if absent else 'the system mail account is inactive'}",
+            hint=_SET_SYSTEM_MAIL if absent else "`mailctl sysmail activate` switches it on",
         )
-    return sending
+    return resolve_tenant(settings, tenant) if tenant else resolve_system_mail(settings)
+
+
+def resolve_support_address(support: SupportOptions, tenant: Tenant | None) -> str | None:
+    """Return where a request for support goes, a tenant's or (None) the organisation's own; None where nobody said.
+
+    A tenant's own address counts only while tenants may have one.
+    """
+    own = tenant.support_address if tenant and support.tenant_addresses else None
+    return own or support.address
 
 
 def resolve_server(server: Server, oauth_client: OAuthClient | None = None) -> Sending:
@@ -141,7 +175,37 @@ def resolve_receiving(settings: Settings, sending: Sending) -> Receiving | None:
     )
 
 
-def _server_of(settings: Settings, account: SystemMail) -> tuple[SmtpEndpoint | None, TlsOptions, OAuthClient | None]:
+def _resolve(
+    settings: Settings, sender: Sender, lender: Sender, *, origin: str, fallback: SystemMail | None = None
+) -> Sending:
+    """Return how `sender` sends through the server and with the login of `lender`, which may be itself.
+
+    `fallback`: whose address and name stand in where it has none.
+    """
+    address = sender.address or (fallback.address if fallback else "")
+    smtp, tls, client = _server_of(settings, lender)
+    return Sending(
+        origin=origin,
+        lent_by=None if lender is sender else SYSTEM_MAIL,
+        active=bool(settings.sysmail and settings.sysmail.active),
+        address=address,
+        sender_name=sender.sender_name or (fallback.sender_name if fallback else None),
+        reply_to=sender.reply_to,
+        envelope_from=sender.envelope_from or address,
+        local_recipient=sender.local_recipient,
+        smtputf8=lender.smtputf8,
+        server=lender.server,
+        smtp=smtp,
+        tls=tls,
+        oauth_client=client,
+        graph=lender.graph,
+        username=lender.username or (lender.address if client else None),
+        password=None if client else lender.password,
+        pop_before_smtp=lender.pop_before_smtp,
+    )
+
+
+def _server_of(settings: Settings, account: Sender) -> tuple[SmtpEndpoint | None, TlsOptions, OAuthClient | None]:
     if account.server is None:
         return account.smtp, account.tls, _client_of(settings, account.oauth_client)
     server = settings.get_server(account.server)

@@ -1,6 +1,6 @@
-"""Who sends for an organisation, through which server and with which login: the system mail account.
+"""Who sends for an organisation, through which server and with which login: the system mail account, and tenants.
 
-It sends through a server of the catalogue, through a dedicated one, or through Microsoft Graph. A dedicated server may
+They send through a server of the catalogue, through a dedicated one, or through Microsoft Graph. A dedicated server may
 want POP before SMTP in the place of a login of its own; an OAuth client makes the login one by token.
 """
 
@@ -89,8 +89,8 @@ class PopBeforeSmtp(Struct, frozen=True, kw_only=True):
         return TlsOptions(ca_file=self.ca_file)
 
 
-class SystemMail(Struct, frozen=True, kw_only=True):
-    """The system mail account.
+class Sender(Struct, frozen=True, kw_only=True):
+    """Who sends for an organisation: in whose name, through which server, with which login.
 
     `server`: the code of a catalogue server; or `smtp` with `tls`, a dedicated one; or `graph`, with `tls.ca_file` at
     most. `oauth_client`: the name of that which logs in at the dedicated server or at Graph. `username`: with OAuth
@@ -101,8 +101,7 @@ class SystemMail(Struct, frozen=True, kw_only=True):
     the dedicated one is a copy of.
     """
 
-    active: bool = True
-    address: MailAddress
+    address: MailAddress | None = None
     sender_name: Name | None = None
     reply_to: MailAddress | None = None
     envelope_from: MailAddress | None = None
@@ -118,10 +117,13 @@ class SystemMail(Struct, frozen=True, kw_only=True):
     pop_before_smtp: PopBeforeSmtp | None = None
     detached_from: Code | None = None
 
+    @property
+    def has_server(self) -> bool:
+        """Whether it has a way to send of its own."""
+        return bool(self.server or self.smtp or self.graph)
+
     def conflicts(self) -> Iterator[Problem]:
         yield from exclusions(msgspec.to_builtins(self))
-        if not self.server and not self.smtp and not self.graph:
-            yield Problem("server", "is missing: the code of a catalogue server, or a dedicated one (smtp)")
         if self.graph and not self.oauth_client:
             yield Problem("oauth_client", "is missing, which Microsoft Graph (graph) needs")
         if self.password and not self.username:
@@ -129,6 +131,21 @@ class SystemMail(Struct, frozen=True, kw_only=True):
         pop = self.pop_before_smtp
         if pop and pop.password and not pop.username:
             yield Problem("pop_before_smtp.username", "is missing, whose password is given")
+
+
+class SystemMail(Sender, frozen=True, kw_only=True):
+    """The system mail account, which is the global sender of an installation with tenants.
+
+    `active`: whether anything is sent at all, in its own name or in a tenant's.
+    """
+
+    active: bool = True
+    address: MailAddress
+
+    def conflicts(self) -> Iterator[Problem]:
+        yield from super().conflicts()
+        if not self.has_server:
+            yield Problem("server", "is missing: the code of a catalogue server, or a dedicated one (smtp)")
 
 
 def exclusions(account: Mapping[str, Any]) -> Iterator[Problem]:

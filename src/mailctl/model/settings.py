@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from mailctl.errors import NotFoundError, Problem
+from mailctl.model.account import Account, find_main, mailbox_key
 from mailctl.model.oauth import OAuthClient
-from mailctl.model.sending import SystemMail
+from mailctl.model.sending import Sender, SystemMail
 from mailctl.model.server import Server, SmtpAuth
+from mailctl.model.signature import SignatureTemplate
+from mailctl.model.support import SupportOptions
+from mailctl.model.target_name import SYSTEM_MAIL
+from mailctl.model.tenant import Tenant
 from mailctl.model.values import FilePath, Namespace, Reference, shown
 
 SCHEMA_VERSION = 1
@@ -54,25 +59,36 @@ class Settings(Struct, frozen=True, kw_only=True):
     oauth_clients: tuple[OAuthClient, ...] = ()
     servers: tuple[Server, ...] = ()
     sysmail: SystemMail | None = None
+    tenants: tuple[Tenant, ...] = ()
+    support: SupportOptions = field(default_factory=SupportOptions)
+    accounts: tuple[Account, ...] = ()
+    signature: SignatureTemplate | None = None
     secrets: SecretOptions = field(default_factory=SecretOptions)
 
     def conflicts(self) -> Iterator[Problem]:
-        codes = Counter(server.code for server in self.servers)
-        for index, server in enumerate(self.servers):
-            if codes[server.code] > 1:
-                yield Problem(f"servers[{index}].code", f"'{server.code}' is borne by {codes[server.code]} servers")
-        names = Counter(client.name for client in self.oauth_clients)
-        for index, client in enumerate(self.oauth_clients):
-            if names[client.name] > 1:
-                message = f"'{client.name}' is borne by {names[client.name]} OAuth clients"
-                yield Problem(f"oauth_clients[{index}].name", message)
+        yield from _not_unique("servers", "code", [server.code for server in self.servers])
+        yield from _not_unique("oauth_clients", "name", [client.name for client in self.oauth_clients])
+        yield from _not_unique("tenants", "code", [tenant.code for tenant in self.tenants])
         for index, server in enumerate(self.servers):
             if server.oauth_client:
                 yield from _within(f"servers[{index}]", self._server_client_problems(server, server.oauth_client))
-        if self.sysmail and self.sysmail.server:
-            yield from self._catalogue_problems(self.sysmail, self.sysmail.server)
-        if self.sysmail and self.sysmail.oauth_client:
-            yield from _within("sysmail", self._account_client_problems(self.sysmail, self.sysmail.oauth_client))
+        servers = {server.code: server for server in self.servers}
+        for where, sender in self._senders():
+            if sender.server:
+                yield from _within(where, _catalogue_problems(sender, sender.server, servers))
+            if sender.oauth_client:
+                yield from _within(where, self._sender_client_problems(sender, sender.oauth_client))
+        if self.accounts:
+            from mailctl.model.account_rules import account_problems
+
+            yield from account_problems(self.accounts, servers, self.find_oauth_client)
+
+    def _senders(self) -> Iterator[tuple[str, Sender]]:
+        """Yield who sends for the organisation and its tenants, each with its place."""
+        if self.sysmail:
+            yield SYSTEM_MAIL, self.sysmail
+        for index, tenant in enumerate(self.tenants):
+            yield f"tenants[{index}]", tenant
 
     def _server_client_problems(self, server: Server, name: str) -> Iterator[Problem]:
         from mailctl.model.oauth_use import server_problems  # most catalogues are without OAuth
@@ -83,24 +99,16 @@ class Settings(Struct, frozen=True, kw_only=True):
         else:
             yield from server_problems(client, server)
 
-    def _account_client_problems(self, account: SystemMail, name: str) -> Iterator[Problem]:
+    def _sender_client_problems(self, sender: Sender, name: str) -> Iterator[Problem]:
         from mailctl.model.oauth_use import smtp_problems, why_no_graph
 
         client = self.find_oauth_client(name)
         if client is None:
             yield Problem("oauth_client", _unregistered(name))
-        elif account.graph and (why := why_no_graph(client)):
+        elif sender.graph and (why := why_no_graph(client)):
             yield Problem("graph", why, conflict=True)
-        elif account.smtp is not None:
-            yield from smtp_problems(client, account.smtp)
-
-    def _catalogue_problems(self, account: SystemMail, code: str) -> Iterator[Problem]:
-        server = self.find_server(code)
-        if server is None:
-            yield Problem("sysmail.server", f"there is no server with the code '{code}'")
-        elif account.username and server.smtp.auth is SmtpAuth.NONE:
-            message = f"a login for sending is given, but the SMTP authentication of '{code}' is none"
-            yield Problem("sysmail.username", message, conflict=True)
+        elif sender.smtp is not None:
+            yield from smtp_problems(client, sender.smtp)
 
     def find_server(self, code: str) -> Server | None:
         code = unicodedata.normalize("NFC", code)
@@ -134,8 +142,70 @@ class Settings(Struct, frozen=True, kw_only=True):
             )
         return client
 
+    def find_tenant(self, code: str) -> Tenant | None:
+        code = unicodedata.normalize("NFC", code)
+        return next((tenant for tenant in self.tenants if tenant.code == code), None)
+
+    def get_tenant(self, code: str) -> Tenant:
+        """Return the tenant of that code, or raise NotFoundError, which names near ones."""
+        tenant = self.find_tenant(code)
+        if tenant is None:
+            from difflib import get_close_matches
+
+            near = get_close_matches(code, [tenant.code for tenant in self.tenants], n=3)
+            hint = f"did you mean {' or '.join(near)}?" if near else "`mailctl tenant list` shows the codes"
+            raise NotFoundError(f"there is no tenant with the code {shown(code)}", hint=hint, details={"tenant": code})
+        return tenant
+
+    def find_account(self, address: str) -> Account | None:
+        """Return the account of that address, however its capitals and its IDN are written."""
+        key = mailbox_key(address)
+        return next((account for account in self.accounts if mailbox_key(account.address) == key), None)
+
+    def get_account(self, address: str) -> Account:
+        """Return the account of that address, or raise NotFoundError, which names near ones."""
+        account = self.find_account(address)
+        if account is None:
+            from difflib import get_close_matches
+
+            near = get_close_matches(address, [account.address for account in self.accounts], n=3)
+            hint = f"did you mean {' or '.join(near)}?" if near else "`mailctl account list` shows the addresses"
+            raise NotFoundError(f"there is no account {shown(address)}", hint=hint, details={"account": address})
+        return account
+
+    def get_main_account(self, owner: str) -> Account:
+        """Return the account that an owner sends from, or raise NotFoundError, which names near owners."""
+        account = find_main(self.accounts, unicodedata.normalize("NFC", owner))
+        if account is None:
+            from difflib import get_close_matches
+
+            near = get_close_matches(owner, sorted({account.owner for account in self.accounts}), n=3)
+            hint = f"did you mean {' or '.join(near)}?" if near else "`mailctl account list` shows the owners"
+            raise NotFoundError(f"{shown(owner)} has no account", hint=hint, details={"owner": owner})
+        return account
+
 
 ADD_OAUTH_CLIENT = "`mailctl oauth client add NAME --provider google|microsoft|custom --client-id ID`"
+
+
+_KINDS = {"servers": "servers", "oauth_clients": "OAuth clients", "tenants": "tenants"}
+
+
+def _not_unique(where: str, key: str, names: Iterable[str]) -> Iterator[Problem]:
+    names = list(names)
+    counts = Counter(names)
+    for index, name in enumerate(names if len(counts) < len(names) else ()):
+        if counts[name] > 1:
+            yield Problem(f"{where}[{index}].{key}", f"'{name}' is borne by {counts[name]} {_KINDS[where]}")
+
+
+def _catalogue_problems(sender: Sender, code: str, servers: Mapping[str, Server]) -> Iterator[Problem]:
+    server = servers.get(code)
+    if server is None:
+        yield Problem("server", f"there is no server with the code '{code}'")
+    elif sender.username and server.smtp.auth is SmtpAuth.NONE:
+        message = f"a login for sending is given, but the SMTP authentication of '{code}' is none"
+        yield Problem("username", message, conflict=True)
 
 
 def _within(where: str, problems: Iterable[Problem]) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""What can be tested: a server of the catalogue, or who sends for the organisation.
+"""What can be tested: a server of the catalogue, or who sends for the organisation or a tenant.
 
 A target is named as TARGET on the command line names it. It knows how it sends, what it receives from, and which
 logins the settings hold for that.
@@ -16,12 +16,13 @@ from mailctl.model.resolve import (
     resolve_receiving,
     resolve_server,
     resolve_system_mail,
+    resolve_tenant,
 )
 from mailctl.model.server import Protocol, Server
 from mailctl.model.settings import Settings
+from mailctl.model.target_name import SYSTEM_MAIL, edit_command, find_tenant_code, tenant_target
+from mailctl.model.tenant import Tenant
 from mailctl.services.outgoing import GraphEndpoint
-
-SYSTEM_MAIL = "sysmail"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,22 +67,61 @@ def server_target(server: Server, folder: Path, oauth_client: OAuthClient | None
 
 def get_target(settings: Settings, name: str, folder: Path) -> Target:
     """Return the target of that name; raises NotFoundError where there is none, or it was never set."""
-    if name != SYSTEM_MAIL:
-        server = settings.get_server(name)
-        client = settings.get_oauth_client(server.oauth_client) if server.oauth_client else None
-        return server_target(server, folder, client)
+    if name == SYSTEM_MAIL:
+        return _system_mail_target(settings, folder)
+    code = find_tenant_code(name)
+    if code is not None:
+        return _tenant_target(settings, settings.get_tenant(code), folder)
+    return _catalogue_target(settings, settings.get_server(name), folder)
+
+
+def list_targets(settings: Settings, folder: Path) -> list[Target]:
+    """Return all that can be tested: the catalogue in its order, the system mail account, tenants in their order.
+
+    A tenant that sends through the system mail account alone adds nothing that is not tested with this, and is left
+    out.
+    """
+    targets = [_catalogue_target(settings, server, folder) for server in settings.servers]
+    if settings.sysmail:
+        targets.append(_system_mail_target(settings, folder))
+    return targets + [_tenant_target(settings, tenant, folder) for tenant in settings.tenants if tenant.has_server]
+
+
+def _catalogue_target(settings: Settings, server: Server, folder: Path) -> Target:
+    client = settings.get_oauth_client(server.oauth_client) if server.oauth_client else None
+    return server_target(server, folder, client)
+
+
+def _system_mail_target(settings: Settings, folder: Path) -> Target:
     sending = resolve_system_mail(settings)
-    notice = (
-        "the system mail account is inactive: nothing but tests is sent",
-        "`mailctl sysmail activate` switches it on",
+    return _sender_target(settings, sending, f"{SYSTEM_MAIL} ({sending.address})", folder)
+
+
+def _tenant_target(settings: Settings, tenant: Tenant, folder: Path) -> Target:
+    return _sender_target(
+        settings, resolve_tenant(settings, tenant), f"{tenant_target(tenant.code)} ({tenant.name})", folder
     )
+
+
+def _sender_target(settings: Settings, sending: Sending, title: str, folder: Path) -> Target:
     return Target(
-        name=name,
-        title=f"{name} ({sending.address})",
+        name=sending.origin,
+        title=title,
         sending=sending,
         receiving=resolve_receiving(settings, sending),
         stores_login=True,
-        edit_command=f"mailctl server edit {sending.server}" if sending.server else "mailctl sysmail set",
+        edit_command=edit_command(sending.server or sending.owner),
         folder=folder,
-        notice=None if sending.active else notice,
+        notice=None if sending.active else _why_off(settings),
+    )
+
+
+def _why_off(settings: Settings) -> tuple[str, str]:
+    """Return why nothing but tests is sent, and what to do about it."""
+    if settings.sysmail is None:
+        message = "the system mail account was never set: nothing but tests is sent"
+        return message, "`mailctl sysmail set --address ADDRESS --server CODE` sets it"
+    return (
+        "the system mail account is inactive: nothing but tests is sent",
+        "`mailctl sysmail activate` switches it on",
     )

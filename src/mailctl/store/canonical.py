@@ -24,6 +24,8 @@ _HEADING = """\
 """
 # A switch is written where it is not at its default; these are what an entry is looked at for.
 _ALWAYS_WRITTEN = frozenset({"active"})
+_WRITTEN_FIRST = ("code", "name", "active")
+"""Which entry it is, before what it has in common with entries of other kinds."""
 
 
 class Edit(NamedTuple):
@@ -119,7 +121,8 @@ def _value(value: Any) -> str:
 
 @cache
 def _defaults(kind: type[Struct]) -> dict[str, Any]:
-    return {field.name: field.default for field in msgspec.structs.fields(kind)}
+    fields = sorted(msgspec.structs.fields(kind), key=lambda field: field.name not in _WRITTEN_FIRST)
+    return {field.name: field.default for field in fields}
 
 
 def _plain(value: Any) -> Any:

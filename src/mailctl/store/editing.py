@@ -24,7 +24,7 @@ from mailctl.store.reading import BYTE_ORDER_MARK, Parsed, parse_settings, parse
 from mailctl.store.splicing import apply_edits, insertion, removal, splice
 
 # The fields of Settings that are arrays of tables, each with the field by which its elements are told apart.
-ENTRY_KEYS = {"servers": "code", "oauth_clients": "name"}
+ENTRY_KEYS = {"servers": "code", "oauth_clients": "name", "tenants": "code", "accounts": "address"}
 
 
 def edit_content(content: bytes, before: Settings, after: Settings, path: FilePath) -> Parsed:

@@ -18,6 +18,14 @@ from mailctl.model.values import shown
 
 BYTE_ORDER_MARK = "\ufeff"
 
+_ENTRIES = {
+    "servers": ("server", "code"),
+    "oauth_clients": ("OAuth client", "name"),
+    "tenants": ("tenant", "code"),
+    "accounts": ("account", "address"),
+}
+"""What an entry is called, and the field that tells which one it is."""
+
 # Left to `re` to compile when they are used: most files have no problems.
 _PLACE = r" \(at (?:line (\d+), column \d+|end of document)\)$"
 _PRIVATE = r"(?i)pass|secret|token|credential|pwd|key"
@@ -62,8 +70,8 @@ def _explained(problem: Problem, raw: Mapping[str, Any], unknown: Iterable[Probl
         beside = [odd.where.rpartition(".")[2] for odd in unknown if odd.where.rpartition(".")[0] == table]
         if near := get_close_matches(name, beside, n=1):
             message += f" (did you mean it by '{near[0]}'?)"
-    if entry := re.match(r"(servers|oauth_clients)\[(\d+)\]", problem.where):
-        kind, identity = {"servers": ("server", "code"), "oauth_clients": ("OAuth client", "name")}[entry[1]]
+    if entry := re.match(r"(servers|oauth_clients|tenants|accounts)\[(\d+)\]", problem.where):
+        kind, identity = _ENTRIES[entry[1]]
         fields = raw[entry[1]][int(entry[2])]
         known = fields.get(identity) if isinstance(fields, dict) else None
         if isinstance(known, str):
