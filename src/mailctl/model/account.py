@@ -63,7 +63,7 @@ class Account(Struct, frozen=True, kw_only=True):
     smtp: AccountSmtp | None = None
     tls: TlsOptions = field(default_factory=TlsOptions)
     folders: Folders = field(default_factory=Folders)
-    signature: Signature = field(default_factory=Signature)
+    signature: Signature | None = None
     detached_from: Code | None = None
 
     @classmethod

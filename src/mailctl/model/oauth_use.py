@@ -66,11 +66,16 @@ def _token_auth(side: Mapping[str, Any]) -> str:
 
 def server_problems(client: OAuthClient, server: Server) -> Iterator[Problem]:
     """Yield the fields of a server that contradict its client."""
-    preset = find_client_preset(client, server.smtp.host)
-    yield from smtp_problems(client, server.smtp)
-    fixed = preset.incoming(server.incoming.protocol) if preset else None
-    yield from _side_problems(client, "incoming", server.incoming, fixed)
-    if server.incoming.apop:
+    return sides_problems(client, server.smtp, server.incoming)
+
+
+def sides_problems(client: OAuthClient, smtp: SmtpEndpoint, incoming: IncomingEndpoint) -> Iterator[Problem]:
+    """Yield the fields of both sides of a server, or of a person's account, that contradict the client."""
+    preset = find_client_preset(client, smtp.host)
+    yield from smtp_problems(client, smtp)
+    fixed = preset.incoming(incoming.protocol) if preset else None
+    yield from _side_problems(client, "incoming", incoming, fixed)
+    if incoming.apop:
         yield apop_problem(client)
 
 
