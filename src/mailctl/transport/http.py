@@ -3,9 +3,10 @@
     client = HttpClient(protocol="graph", timeout_seconds=30, deadline=Deadline.never(), redactor=redactor)
     reply = client.request("GET", "https://graph.microsoft.com/v1.0/me", headers={"Authorization": "Bearer …"})
 
-Plain http is for loopback addresses alone. The system's proxies are used (`HTTPS_PROXY`, `NO_PROXY`); credentials of
-`.netrc` and authorities of `REQUESTS_CA_BUNDLE` are not. requests and urllib3 write whole URLs, in which secrets may
-stand, into their exceptions and logs: the exceptions end here, and the logs are shut, whatever the root's level.
+Plain http is for loopback addresses alone, or for what is public. The system's proxies are used (`HTTPS_PROXY`,
+`NO_PROXY`); credentials of `.netrc` and authorities of `REQUESTS_CA_BUNDLE` are not. requests and urllib3 write whole
+URLs, in which secrets may stand, into their exceptions and logs: the exceptions end here, and the logs are shut,
+whatever the root's level.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ class HttpClient:
         ca_file: str | None = None,
         limits: Limits | None = None,
         resolve: dial.Resolve = dial.resolve,
+        public: bool = False,
     ) -> None:
         self.redactor = redactor
         self.has_sent_request = False
@@ -75,6 +77,7 @@ class HttpClient:
         self._timeout_seconds = timeout_seconds
         self._deadline = deadline
         self._limits = limits or Limits()
+        self._public = public
         self._trace = trace
         self._clock = Clock(deadline)
         self._connector = Connector(self._clock, protocol=protocol, ca_file=ca_file, trace=trace, resolve=resolve)
@@ -98,7 +101,7 @@ class HttpClient:
         Returns False, without stages, where a proxy of the system's stands in between: then the name is not resolved
         here, nor is it known whether the server answers, before the first request. Raises NetworkError, TLSError.
         """
-        parts = parse_url(url)
+        parts = parse_url(url, public=self._public)
         if _find_proxy(url):
             self.note(f"through the system's proxy to {parts.hostname}")
             return False
@@ -118,7 +121,7 @@ class HttpClient:
         """
         from urllib3.exceptions import HTTPError
 
-        parts = parse_url(url)
+        parts = parse_url(url, public=self._public)
         seconds = self._timeout_seconds + len(body) / self._limits.bulk_bytes_per_second
         self._clock.deadline = Deadline(seconds, within=self._deadline)
         self.has_sent_request = False

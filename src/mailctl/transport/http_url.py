@@ -10,10 +10,15 @@ from mailctl.model.values import ascii_host
 from mailctl.protocol.reasons import Reason
 
 
-def parse_url(url: str) -> SplitResult:
-    """Return the parts of a URL; raises ProtocolError, which does not quote it, if it may not be spoken to."""
+def parse_url(url: str, *, public: bool = False) -> SplitResult:
+    """Return the parts of a URL; raises ProtocolError, which does not quote it, if it may not be spoken to.
+
+    `public`: nothing secret is said or believed there, so that plain http may be spoken to any host.
+    """
+    plain = public and url.startswith("http://")
     try:
-        return split_endpoint(url)
+        parts = split_endpoint(f"https{url.removeprefix('http')}" if plain else url)
+        return parts._replace(scheme="http") if plain else parts
     except ValueError:
         pass
     raise ProtocolError("not an https URL; http is for loopback addresses alone", reason=Reason.PROTOCOL)
