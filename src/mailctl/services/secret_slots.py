@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from mailctl.errors import InvalidValueError, NotFoundError, Problem
+from mailctl.model.account import Account
 from mailctl.model.oauth import OAuthClient, Provider
 from mailctl.model.secret import SecretRef, parse_secret_ref
 from mailctl.model.sending import SystemMail
@@ -93,6 +94,8 @@ def _entry_slots(settings: Settings) -> Iterator[SecretSlot]:
             )
     if settings.sysmail:
         yield from _sysmail_slots(settings.sysmail)
+    for account in settings.accounts:
+        yield from _account_slots(account)
     for name in settings.secrets.grants:
         yield SecretSlot(secret_name(name), find_reference(settings, name), partial(_put_grant, name))
 
@@ -123,6 +126,19 @@ def _sysmail_slots(account: SystemMail) -> Iterator[SecretSlot]:
         yield SecretSlot("sysmail/client-key-passphrase", passphrase, _sysmail_put("client_key_passphrase", "tls"))
 
 
+def _account_slots(account: Account) -> Iterator[SecretSlot]:
+    name, address = f"account:{account.address}", account.address
+    if not account.oauth_client:
+        yield SecretSlot(f"{name}/password", _parsed(account.password), _account_put(address, "password"))
+    if account.smtp_username or account.smtp_password:
+        put = _account_put(address, "smtp_password")
+        yield SecretSlot(f"{name}/smtp-password", _parsed(account.smtp_password), put)
+    if account.tls.client_key:
+        passphrase = _parsed(account.tls.client_key_passphrase)
+        put = _account_put(address, "client_key_passphrase", "tls")
+        yield SecretSlot(f"{name}/client-key-passphrase", passphrase, put)
+
+
 def _parsed(reference: str | None) -> SecretRef | None:
     return parse_secret_ref(reference) if reference else None
 
@@ -138,6 +154,20 @@ def _sysmail_put(field: str, part: str | None = None) -> Callable[[Settings, Sec
         if part:
             changed = {part: replace(getattr(account, part), **changed)}
         return replace(settings, sysmail=replace(account, **changed))
+
+    return put
+
+
+def _account_put(address: str, field: str, part: str | None = None) -> Callable[[Settings, SecretRef | None], Settings]:
+    """Return what puts a reference into a field of a person's account, or of a part of it."""
+
+    def put(settings: Settings, reference: SecretRef | None) -> Settings:
+        present = settings.get_account(address)
+        changed: dict[str, Any] = {field: str(reference) if reference else None}
+        if part:
+            changed = {part: replace(getattr(present, part), **changed)}
+        accounts = (replace(one, **changed) if one is present else one for one in settings.accounts)
+        return replace(settings, accounts=tuple(accounts))
 
     return put
 

@@ -1,4 +1,4 @@
-"""What can be tested: a server of the catalogue, or who sends for the organisation or a tenant.
+"""What can be tested: a server of the catalogue, who sends for the organisation or a tenant, or a person's account.
 
 A target is named as TARGET on the command line names it. It knows how it sends, what it receives from, and which
 logins the settings hold for that.
@@ -9,8 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from mailctl.model.account import Account
 from mailctl.model.oauth import OAuthClient
 from mailctl.model.resolve import (
+    NEVER_SET,
+    SET_SYSTEM_MAIL,
     Receiving,
     Sending,
     resolve_receiving,
@@ -18,6 +21,7 @@ from mailctl.model.resolve import (
     resolve_system_mail,
     resolve_tenant,
 )
+from mailctl.model.resolve_account import resolve_account, resolve_account_receiving
 from mailctl.model.server import Protocol, Server
 from mailctl.model.settings import Settings
 from mailctl.model.target_name import SYSTEM_MAIL, edit_command, find_tenant_code, tenant_target
@@ -72,11 +76,13 @@ def get_target(settings: Settings, name: str, folder: Path) -> Target:
     code = find_tenant_code(name)
     if code is not None:
         return _tenant_target(settings, settings.get_tenant(code), folder)
+    if "@" in name:
+        return _account_target(settings, settings.get_account(name), folder)
     return _catalogue_target(settings, settings.get_server(name), folder)
 
 
 def list_targets(settings: Settings, folder: Path) -> list[Target]:
-    """Return all that can be tested: the catalogue in its order, the system mail account, tenants in their order.
+    """Return all that can be tested: the catalogue in its order, the system mail account, tenants, people's accounts.
 
     A tenant that sends through the system mail account alone adds nothing that is not tested with this, and is left
     out.
@@ -84,7 +90,8 @@ def list_targets(settings: Settings, folder: Path) -> list[Target]:
     targets = [_catalogue_target(settings, server, folder) for server in settings.servers]
     if settings.sysmail:
         targets.append(_system_mail_target(settings, folder))
-    return targets + [_tenant_target(settings, tenant, folder) for tenant in settings.tenants if tenant.has_server]
+    targets += [_tenant_target(settings, tenant, folder) for tenant in settings.tenants if tenant.has_server]
+    return targets + [_account_target(settings, account, folder) for account in settings.accounts]
 
 
 def _catalogue_target(settings: Settings, server: Server, folder: Path) -> Target:
@@ -100,6 +107,20 @@ def _system_mail_target(settings: Settings, folder: Path) -> Target:
 def _tenant_target(settings: Settings, tenant: Tenant, folder: Path) -> Target:
     return _sender_target(
         settings, resolve_tenant(settings, tenant), f"{tenant_target(tenant.code)} ({tenant.name})", folder
+    )
+
+
+def _account_target(settings: Settings, account: Account, folder: Path) -> Target:
+    sending = resolve_account(settings, account)
+    owned = f" ({account.owner})" if account.owner != account.address else ""
+    return Target(
+        name=account.address,
+        title=f"{account.address}{owned}",
+        sending=sending,
+        receiving=resolve_account_receiving(settings, account),
+        stores_login=True,
+        edit_command=edit_command(account.server or account.address),
+        folder=folder,
     )
 
 
@@ -119,8 +140,7 @@ def _sender_target(settings: Settings, sending: Sending, title: str, folder: Pat
 def _why_off(settings: Settings) -> tuple[str, str]:
     """Return why nothing but tests is sent, and what to do about it."""
     if settings.sysmail is None:
-        message = "the system mail account was never set: nothing but tests is sent"
-        return message, "`mailctl sysmail set --address ADDRESS --server CODE` sets it"
+        return f"{NEVER_SET}: nothing but tests is sent", SET_SYSTEM_MAIL
     return (
         "the system mail account is inactive: nothing but tests is sent",
         "`mailctl sysmail activate` switches it on",
