@@ -17,6 +17,7 @@ MailctlError
 │   ├── SecretMissingError      … is not where its reference points
 │   └── SecretStoreError        … cannot be had, because its store cannot be used
 ├── SendingDisabledError        sending is switched off
+├── ReportWriteError            a test's report or transcript cannot be written
 ├── MailError                   a stage of sending or receiving failed (fields say where and what was replied)
 │   ├── NetworkError            DNS, routing, refused, timed out, connection lost
 │   ├── TLSError                no TLS session, or a certificate that does not hold
@@ -191,6 +192,10 @@ class SecretStoreError(SecretError):
 
 class SendingDisabledError(MailctlError):
     code = "sending-disabled"
+
+
+class ReportWriteError(MailctlError):
+    code = "report-not-writable"
 
 
 class MailError(MailctlError):

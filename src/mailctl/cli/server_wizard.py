@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import redirect_stdout
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
@@ -209,7 +210,8 @@ class _Wizard:
 
     def _try(self, server: Server) -> _Step:
         """Try both sides and show the steps, with a login where the person gives one; return what to do next."""
-        from mailctl.cli.testing import show_check
+        from mailctl.cli.testing_run import show_test
+        from mailctl.services.observation import run_check
 
         if self._client is not None:
             self._say("Nobody is authorised yet: this connects without a login.")
@@ -218,7 +220,12 @@ class _Wizard:
         # Standard output is for the command's result: all of this is talk.
         with redirect_stdout(sys.stderr):
             try:
-                reports = [show_check(self._session, check) for check in self._checks(server, self._username)]
+                reports = []
+                for check in self._checks(server, self._username):
+                    perform = partial(run_check, check)
+                    reports.append(show_test(self._session, perform, title=check.target.title, what=check.what))
+                    if reports[-1].exit_code == Exit.INTERRUPTED:
+                        raise KeyboardInterrupt
             except MailctlError as error:
                 self._session.terminal.warn(error.message)
                 return _Step.CHANGE

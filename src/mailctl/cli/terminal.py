@@ -81,6 +81,10 @@ class Terminal:
         if not self.quiet:
             _talk(text)
 
+    def tell(self, text: str) -> None:
+        """Tell a person what an option asked for by name; quiet does not silence it."""
+        _talk(text)
+
     def warn(self, text: str) -> None:
         """Tell a person something that needs attention; quiet does not silence it."""
         _talk(f"{self.err.yellow('warning:')} {_visible_lines(text)}")

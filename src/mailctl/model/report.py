@@ -68,6 +68,16 @@ class TargetReport(Struct, frozen=True, kw_only=True):
 
 
 class Report(Struct, frozen=True, kw_only=True):
+    """What one run of `mailctl test` found.
+
+    `test`: send, receive, roundtrip or all. `started_at`: ISO 8601, UTC. `interrupted`: whether it was ended from
+    outside (Ctrl-C, SIGTERM); targets that were not reached are missing then.
+    """
+
     schema_version: int = 1
     ok: bool
     targets: list[TargetReport]
+    test: str = ""
+    started_at: str = ""
+    duration_ms: int = 0
+    interrupted: bool = False

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from mailctl.render.style import Style
+from mailctl.render.style import Style, visible
 from mailctl.transport.trace import Speaker, TraceLine
 
 _MARKS = {Speaker.CLIENT: "→", Speaker.SERVER: "←", Speaker.NOTE: "·"}
@@ -17,7 +17,11 @@ def render_line(line: TraceLine, style: Style) -> str:
     return f"{style.dim(f'{line.offset_seconds:8.3f} {line.protocol:<4}')} {painted}"
 
 
-def render_transcript(lines: Iterable[TraceLine]) -> str:
-    """Return a whole transcript as plain text."""
+def render_transcripts(transcripts: Mapping[str, Iterable[TraceLine]]) -> str:
+    """Return the transcripts of targets as plain text; where there are several, each stands under its target's name."""
     plain = Style()
-    return "".join(f"{render_line(line, plain)}\n" for line in lines)
+    parts = []
+    for target, lines in transcripts.items():
+        heading = f"== {visible(target)}\n" if len(transcripts) > 1 else ""
+        parts.append(heading + "".join(f"{render_line(line, plain)}\n" for line in lines))
+    return "\n".join(parts)

@@ -1,17 +1,15 @@
-"""Tests of sending and receiving: what is tested, how far, with which login, and what a report of several says.
+"""Tests of sending and receiving: what is tested, how far, and with which login.
 
 A check never sends or receives in a way of its own: `observation` runs the production path and watches it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from mailctl.errors import ExclusiveSettingsError, MissingInputError, Problem, UsageError
-from mailctl.exits import Exit
-from mailctl.model.report import Report, Stage, Status, TargetReport
 from mailctl.model.secret import Secret
 from mailctl.model.server import IncomingEndpoint, SmtpAuth, SmtpEndpoint, TlsOptions
 from mailctl.protocol.envelope import parse_address
@@ -91,6 +89,11 @@ class Check:
     @property
     def act(self) -> str:
         return "receive" if isinstance(self.endpoint, IncomingEndpoint) else "send"
+
+    @property
+    def what(self) -> str:
+        """What is done with the target, for people."""
+        return "sending through" if self.act == "send" else "receiving from"
 
     @property
     def protocol(self) -> str:
@@ -193,23 +196,3 @@ def _missing_input(missing: list[str], depth: Depth) -> MissingInputError:
         hint="\n      ".join(reasons[option] for option in missing),
         details={"missing": missing},
     )
-
-
-def gather(reports: Iterable[TargetReport]) -> Report:
-    """Return the reports of several targets as one."""
-    targets = list(reports)
-    return Report(ok=all(target.ok for target in targets), targets=targets)
-
-
-def exit_of(report: Report, *, fail_on_warnings: bool = False) -> int:
-    """Return the exit code of a report: that of the earliest failing stage; 16 for warnings if they fail it."""
-    failed = [target for target in report.targets if not target.ok]
-    if failed:
-        return min(failed, key=_failing_stage).exit_code
-    warned = any(step.status is Status.WARN for target in report.targets for step in target.steps)
-    return int(Exit.WARNINGS) if warned and fail_on_warnings else int(Exit.OK)
-
-
-def _failing_stage(report: TargetReport) -> int:
-    stages = list(Stage)
-    return min(stages.index(step.name) for step in report.steps if step.status in (Status.FAIL, Status.ERROR))

@@ -1,0 +1,227 @@
+"""One call of `mailctl test …`: its targets' checks prepared, its steps shown, its reports written, its exit code."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from mailctl.cli.session import Session
+from mailctl.cli.testing_options import LoginOptions, TestOptions
+from mailctl.errors import MailctlError, MissingInputError, ReportWriteError
+from mailctl.exits import Exit
+from mailctl.render.report_format import ReportFormat
+
+if TYPE_CHECKING:
+    from mailctl.model.report import Report, Step, TargetReport
+    from mailctl.services.check import CheckOptions, GrantSource, LoginSource
+    from mailctl.services.steps import OnStep
+    from mailctl.services.targets import Target
+    from mailctl.transport.trace import Trace
+
+Perform = Callable[["OnStep | None"], "TargetReport"]
+"""Runs a test of one target, tells of each step as it ends, and returns the report: `partial(run_check, check)`."""
+
+
+class TestCall:
+    """What the tests of one call share. `test`: send, receive, roundtrip or all.
+
+    Raises UsageError for reports that cannot be meant.
+    """
+
+    def __init__(self, session: Session, test: str, options: TestOptions) -> None:
+        self.session = session
+        self.options = options
+        self._test = test
+        self._reports = options.reports()
+        self._began = dt.datetime.now(dt.UTC)
+        self._traces: dict[str, Trace] = {}
+        session.terminal.json_errors = options.output is ReportFormat.JSON
+
+    def get_target(self, name: str) -> Target:
+        """Return a target by its name; raises NotFoundError where there is none, or it was never set."""
+        from mailctl.services.targets import get_target
+
+        settings_file = self.session.settings_file
+        return get_target(settings_file.load(), name, settings_file.path.parent)
+
+    def check_options(self, target: Target, login: LoginOptions | None = None) -> CheckOptions:
+        """Return the options of a target's checks; without a `login` to ask for, only its stored one counts.
+
+        Raises UsageError and MissingInputError for a login that cannot be understood or is not whole.
+        """
+        from mailctl.model.secret import parse_secret_ref
+        from mailctl.services.check import CheckOptions
+
+        session = self.session
+        return CheckOptions(
+            read_secret=lambda reference: session.secrets.get(parse_secret_ref(reference)),
+            open_tokens=session.open_tokens,
+            login=find_login(session, target, login) if login else None,
+            certificate_days_min=self.options.min_cert_days,
+            timeout_seconds=self.options.timeout,
+            trace=self._open_trace(target.name),
+        )
+
+    def run(self, perform: Perform, *, title: str, what: str) -> None:
+        """Run the test of one target, and conclude. `title`, `what`: as for `show_test`."""
+        from mailctl.services.verdict import gather
+
+        shown = self.options.output is ReportFormat.TABLE
+        reports: list[TargetReport] = []
+        with self._keeping_trace():
+            try:
+                reports.append(show_test(self.session, perform, title=title, what=what) if shown else perform(None))
+            except KeyboardInterrupt:
+                report = gather(self._test, reports, began=self._began, interrupted=True)
+            else:
+                report = gather(self._test, reports, began=self._began)
+        self.conclude(report, shown=shown)
+
+    def conclude(self, report: Report, *, shown: bool) -> None:
+        """Write the reports, print the result unless it is shown already, and end with its exit code.
+
+        A report that cannot be written costs neither the others nor the result.
+        """
+        terminal = self.session.terminal
+        unwritten = self._write(report)
+        if not shown:
+            self._print(report)
+        code = self._exit_code(report)
+        if unwritten:
+            code = code or int(Exit.FAILURE)
+            terminal.error(unwritten, Exit(code))
+        if code == Exit.INTERRUPTED:
+            raise KeyboardInterrupt
+        if code:
+            raise typer.Exit(code)
+
+    def _exit_code(self, report: Report) -> int:
+        from mailctl.services.verdict import exit_of
+
+        return exit_of(report, fail_on_warnings=self.options.fails_on_warnings)
+
+    def _print(self, report: Report) -> None:
+        if self.options.output is ReportFormat.JSON:
+            import msgspec
+
+            self.session.terminal.data(**msgspec.to_builtins(report))
+        else:
+            self.session.terminal.result(self._render(report, self.options.output))
+
+    def _render(self, report: Report, form: ReportFormat) -> str:
+        from mailctl.render.report_format import render_report
+
+        return render_report(report, form, fail_on_warnings=self.options.fails_on_warnings)
+
+    def _write(self, report: Report) -> ReportWriteError | None:
+        """Write the transcript and each report; return the error that names those that could not be written."""
+        problems = self._write_trace()
+        for form, path in self._reports:
+            problems += _replace(path, self._render(report, form), f"the {form} report", mode=_shared_mode())
+        return ReportWriteError("\n".join(problems)) if problems else None
+
+    @contextmanager
+    def _keeping_trace(self) -> Iterator[None]:
+        """Write the transcript also where an error leaves nothing to report."""
+        try:
+            yield
+        except BaseException:
+            self._write_trace()
+            raise
+
+    def _write_trace(self) -> list[str]:
+        from mailctl.render.transcript import render_transcripts
+
+        if self.options.trace is None:
+            return []
+        transcripts = {name: trace.lines for name, trace in self._traces.items()}
+        return _replace(self.options.trace, render_transcripts(transcripts), "the transcript", mode=0o600)
+
+    def _open_trace(self, name: str) -> Trace | None:
+        if not (self.options.transcript or self.options.trace):
+            return None
+        from mailctl.render.transcript import render_line
+        from mailctl.transport.trace import Trace
+
+        if name not in self._traces:
+            terminal = self.session.terminal
+            on_line = (lambda line: terminal.tell(render_line(line, terminal.err))) if self.options.transcript else None
+            self._traces[name] = Trace(on_line=on_line)
+        return self._traces[name]
+
+
+def show_test(session: Session, perform: Perform, *, title: str, what: str) -> TargetReport:
+    """Run a test of one target and show each step as it ends, then the first failure opened, then the verdict.
+
+    `what`: what is done with the target (`sending through`); `title`: the target's name for people. Raises
+    KeyboardInterrupt where Ctrl-C ended it between two stages; one that it cut off is in the report.
+    """
+    from mailctl.render.report import render_failures, render_step, render_verdict
+
+    terminal = session.terminal
+    terminal.result(terminal.out.bold(f"{what} {title}"))
+
+    def show(step: Step) -> None:
+        terminal.result(render_step(step, terminal.out))
+        terminal.flush()
+
+    report = perform(show)
+    for line in render_failures(report, terminal.out, terminal.width):
+        terminal.result(line)
+    terminal.result("")
+    terminal.result(render_verdict(report, what, terminal.out))
+    return report
+
+
+def find_login(session: Session, target: Target, options: LoginOptions) -> LoginSource | GrantSource | None:
+    """Return the login that is given; without a password, that of an OAuth client's server is by its grant."""
+    from mailctl.cli.params import given_reference, read_secret
+    from mailctl.model.secret import SecretKind
+    from mailctl.services.check import GrantSource, LoginSource
+    from mailctl.services.grants import grant_name
+
+    if options.username is None:
+        if options.password_stdin or options.password_from is not None:
+            raise MissingInputError("missing: --username, whose password was given")
+        return None
+    if target.sending.oauth_client and not options.password_stdin and options.password_from is None:
+        return GrantSource(username=options.username, grant=grant_name(target.name, options.username))
+    if options.password_from is not None and not options.password_stdin:
+        reference = given_reference(options.password_from, "--password-from")
+        # A command's words may say more than a report should.
+        source = "command" if reference.kind is SecretKind.COMMAND else str(reference)
+        return LoginSource(username=options.username, source=source, read=lambda: session.secrets.get(reference))
+    secret = read_secret(
+        session,
+        stdin=options.password_stdin,
+        reference=options.password_from,
+        prompt=f"Password of {options.username}",
+    )
+    if secret is None:
+        raise MissingInputError("missing: --password-stdin or --password-from")
+    source = "standard input" if options.password_stdin else "prompt"
+    return LoginSource(username=options.username, source=source, read=lambda: secret)
+
+
+def _replace(path: Path, text: str, what: str, *, mode: int) -> list[str]:
+    """Replace a file, a new one getting that mode; return why that could not be done, if it could not."""
+    from mailctl.durable import replace_file
+
+    try:
+        replace_file(path, text.encode("utf-8", "backslashreplace"), mode=mode)
+    except MailctlError as error:
+        return [f"{what} is not written: {error.message}"]
+    return []
+
+
+def _shared_mode() -> int:
+    """Return the mode of a new report: CI and monitors collect it as other users, as far as the umask lets them."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return 0o666 & ~umask
