@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import reduce
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mailctl.cli.changes import Outcome, apply_change, plain
-from mailctl.cli.params import (
-    DryRun,
-    Output,
-    OutputFormat,
-    SmtpOptions,
-    TlsOptionGroup,
-    Yes,
-    as_options,
-    expand_options,
-    missing_input,
-    option_name,
-)
+from mailctl.cli.params import DryRun, Output, OutputFormat, SmtpOptions, TlsOptionGroup, Yes, expand_options
+from mailctl.cli.senders import change_sender, gather_fields, sender_as_json, tell_login
 from mailctl.cli.sending_options import (
-    SECRET_FIELDS,
     PopBeforeSmtpOptions,
     SenderOptions,
     SendingLoginOptions,
@@ -30,11 +17,9 @@ from mailctl.cli.sending_options import (
     read_given_secret,
 )
 from mailctl.cli.session import Session, get_session
-from mailctl.errors import ExclusiveSettingsError, InvalidValueError
+from mailctl.model.target_name import SYSTEM_MAIL
 
 if TYPE_CHECKING:
-    from mailctl.model.secret import Secret, SecretRef
-    from mailctl.model.settings import Settings
     from mailctl.services.servers import Edit
     from mailctl.services.sysmail import SystemMailState
 
@@ -80,33 +65,22 @@ def set_(
 
       mailctl sysmail set --reply-to help@example.org --clear sender-name
     """
+    from mailctl.services.fields import merge_fields
+    from mailctl.services.sysmail import list_newly_missing, set_sysmail
+
     session = get_session(context)
-    present = session.settings_file.load()
-    fields = {
-        **sender.given(),
-        **choice.given(),
-        **{name: section for name, section in (smtp.given() | tls.given()).items() if section},
-        **login.given(),
-        **pop.given(is_on=bool(present.sysmail and present.sysmail.pop_before_smtp)),
-        **({} if active is None else {"active": active}),
-    }
-    secrets = {f"sysmail/{name}": secret for name, secret in read_given_secret(login, pop, tls).items()}
-
-    def edit_with(references: Mapping[str, SecretRef]) -> Edit:
-        from mailctl.services.fields import merge_fields
-        from mailctl.services.sysmail import set_sysmail
-
-        stored = (_placed(name.removeprefix("sysmail/"), str(reference)) for name, reference in references.items())
-        return set_sysmail(merge_fields(fields, *stored), clear=clear or ())
-
-    try:
-        draft = edit_with({name: session.secrets.reference(name) for name in secrets})(present)
-        secrets |= _ask_missing(session, present, draft)
-        change = apply_change(
-            session, lambda settings, references: edit_with(references)(settings), new=secrets, dry_run=dry_run
-        )
-    except (InvalidValueError, ExclusiveSettingsError) as error:
-        raise as_options(error, entry="sysmail") from None
+    fields = gather_fields(session.settings_file.load().sysmail, sender, choice, smtp, tls, login, pop)
+    if active is not None:
+        fields["active"] = active
+    change = change_sender(
+        session,
+        SYSTEM_MAIL,
+        lambda stored: set_sysmail(merge_fields(fields, stored), clear=clear or ()),
+        read_given_secret(login, pop, tls),
+        list_newly_missing,
+        entry=SYSTEM_MAIL,
+        dry_run=dry_run,
+    )
     _tell(session, change, "set the system mail account", output)
     if change.changed and not dry_run and output is OutputFormat.TABLE:
         session.terminal.say("next: `mailctl test send sysmail --to ADDRESS` proves that it works")
@@ -123,17 +97,10 @@ def show(context: typer.Context, output: Output = OutputFormat.TABLE) -> None:
     if output is OutputFormat.JSON:
         session.terminal.data(sysmail=_as_json(state))
         return
-    from mailctl.render.sysmail import GrantLine, SecretLine, render_sysmail
+    from mailctl.render.sysmail import render_sysmail
 
-    secrets = [SecretLine(secret.name, secret.reference, secret.present, secret.problem) for secret in state.secrets]
-    grant = None
-    if state.grant:
-        condition = state.grant.condition.replace("-", " ").capitalize()
-        grant = GrantLine(condition, state.grant.why, state.grant.authorise_command)
-    session.terminal.result(
-        render_sysmail(state.state, state.account, state.sending, grant, secrets, session.terminal.out)
-    )
-    for warning in state.warnings:
+    session.terminal.result(render_sysmail(state, session.terminal.out))
+    for warning in state.login.warnings:
         session.terminal.warn(warning)
 
 
@@ -186,60 +153,13 @@ def _tell(session: Session, change: Outcome, done: str, output: OutputFormat) ->
         change.tell(session, done, "the account is so already" if state.account else "the account was never set")
     for remark in login_remarks(change.before, change.after):
         session.terminal.say(f"note: {remark}")
-    if state.grant and not state.grant.ok:
-        said = state.grant.condition.replace("-", " ")
-        session.terminal.say(f"note: OAuth: {said}; `{state.grant.authorise_command}` authorises it")
-    for warning in state.warnings:
-        session.terminal.warn(warning)
+    tell_login(session, state.login)
 
 
 def _as_json(state: SystemMailState) -> dict[str, Any]:
     """Return the account as plain values, secrets as where they are; without an account, all but the state is null."""
-    import msgspec
-
     from mailctl.model.sending import SystemMail
 
     if state.account is None:
         return {"state": state.state, **dict.fromkeys(SystemMail.__struct_fields__), "grant": None}
-    fields: dict[str, Any] = {"state": state.state, **msgspec.to_builtins(state.account)}
-    fields["grant"] = msgspec.to_builtins(state.grant)
-    if state.account.server:
-        fields["tls"] = None  # that of the catalogue server holds
-    for secret in state.secrets:
-        *sections, field = SECRET_FIELDS[secret.name.removeprefix("sysmail/")]
-        table = reduce(dict.__getitem__, sections, fields)
-        table[field] = {"reference": secret.reference, "present": secret.present}
-    return fields
-
-
-def _placed(secret: str, value: object) -> dict[str, Any]:
-    """Return a value at the field that holds a secret's reference."""
-    *sections, field = SECRET_FIELDS[secret]
-    placed: dict[str, Any] = {field: value}
-    for section in sections:
-        placed = {section: placed}
-    return placed
-
-
-def _ask_missing(session: Session, before: Settings, after: Settings) -> dict[str, Secret]:
-    """Ask for the passwords that an account newly needs; raises MissingInputError for what cannot be asked for."""
-    from mailctl.services.sysmail import list_newly_missing
-
-    missing = list_newly_missing(before, after)
-    slots = {".".join(path): name for name, path in SECRET_FIELDS.items()}
-    askable = session.terminal.interactive and all(field in slots for field in missing)
-    if not askable and missing:
-        raise missing_input([option_name(field) for field in missing])
-    if missing:
-        session.secrets.open_store().check()
-    return {f"sysmail/{slots[field]}": session.terminal.ask_secret(_question(after, field)) for field in missing}
-
-
-def _question(settings: Settings, field: str) -> str:
-    from mailctl.services.sysmail import get_sysmail
-
-    account = get_sysmail(settings)
-    pop = account.pop_before_smtp
-    if field == "password" or pop is None:
-        return f"Password of {account.username} (not shown)"
-    return f"POP3 password of {pop.username} at {pop.host} (not shown)"
+    return {"state": state.state, "active": state.account.active, **sender_as_json(state.account, state.login)}

@@ -16,7 +16,7 @@ from mailctl.model.target_name import SYSTEM_MAIL, tenant_target
 from mailctl.model.tenant import Tenant
 
 NEVER_SET = "the system mail account was never set"
-_SET_SYSTEM_MAIL = "`mailctl sysmail set --address ADDRESS --server CODE` sets it"
+SET_SYSTEM_MAIL = "`mailctl sysmail set --address ADDRESS --server CODE` sets it"
 
 
 class Side(StrEnum):
@@ -91,7 +91,7 @@ def resolve_system_mail(settings: Settings) -> Sending:
     """Return how the system mail account sends, active or not; raises NotFoundError if it was never set."""
     account = settings.sysmail
     if account is None:
-        raise NotFoundError(NEVER_SET, hint=_SET_SYSTEM_MAIL)
+        raise NotFoundError(NEVER_SET, hint=SET_SYSTEM_MAIL)
     return _resolve(settings, account, account, origin=SYSTEM_MAIL)
 
 
@@ -105,7 +105,7 @@ def resolve_tenant(settings: Settings, tenant: Tenant) -> Sending:
     lender = None if tenant.has_server else settings.sysmail
     if lender is None and not tenant.has_server:
         raise SendingDisabledError(
-            f"the tenant '{tenant.code}' has no server of its own, and {NEVER_SET}", hint=_SET_SYSTEM_MAIL
+            f"the tenant '{tenant.code}' has no server of its own, and {NEVER_SET}", hint=SET_SYSTEM_MAIL
         )
     return _resolve(settings, tenant, lender or tenant, origin=tenant_target(tenant.code), fallback=settings.sysmail)
 
@@ -119,7 +119,7 @@ def resolve_sending(settings: Settings, tenant: Tenant | None = None) -> Sending
         absent = settings.sysmail is None
         raise SendingDisabledError(
             f"sending is off: {NEVER_SET if absent else 'the system mail account is inactive'}",
-            hint=_SET_SYSTEM_MAIL if absent else "`mailctl sysmail activate` switches it on",
+            hint=SET_SYSTEM_MAIL if absent else "`mailctl sysmail activate` switches it on",
         )
     return resolve_tenant(settings, tenant) if tenant else resolve_system_mail(settings)
 

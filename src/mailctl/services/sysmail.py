@@ -10,21 +10,14 @@ from typing import Any
 from msgspec.structs import replace
 
 from mailctl.credentials import Secrets
-from mailctl.errors import NotFoundError, Problem, SecretError, raise_problems
-from mailctl.model.decode import MISSING, decode_or_raise
-from mailctl.model.oauth import OAuthClient
-from mailctl.model.oauth_use import find_client_preset, smtp_fields, smtp_problems
-from mailctl.model.resolve import Sending, resolve_system_mail
-from mailctl.model.sending import SystemMail, exclusions
-from mailctl.model.server import Server, SmtpAuth, connection_warnings
-from mailctl.model.settings import ADD_OAUTH_CLIENT, Settings
-from mailctl.services.fields import clear_fields, merge_fields, to_fields, without_none
-from mailctl.services.grant_state import GrantState, describe_grant
-from mailctl.services.secret_slots import list_slots
-from mailctl.services.secret_state import SecretState, describe_secret
-from mailctl.services.servers import WITHOUT_CLIENT, Edit
-
-_WITHOUT_PASSWORD = (SmtpAuth.NONE, SmtpAuth.EXTERNAL)
+from mailctl.errors import NotFoundError, raise_problems
+from mailctl.model.resolve import NEVER_SET, SET_SYSTEM_MAIL, Sending, resolve_system_mail
+from mailctl.model.sending import SystemMail
+from mailctl.model.settings import Settings
+from mailctl.services.senders import LoginState, build_sender, describe_login
+from mailctl.services.senders import list_newly_missing as newly_missing
+from mailctl.services.senders import login_remarks as remarks_of
+from mailctl.services.servers import Edit
 
 
 class State(StrEnum):
@@ -36,28 +29,10 @@ class State(StrEnum):
 
 
 def set_sysmail(fields: Mapping[str, Any], *, clear: Sequence[str] = ()) -> Edit:
-    """Return the edit that lays fields over the account, which is made if there is none.
-
-    `fields`: nested, None for what is taken away. A catalogue server, a dedicated one and Microsoft Graph replace each
-    other. An OAuth client gives the dedicated server that it fixes. Fields in `clear` go back to their defaults.
-    Raises ExclusiveSettingsError, InvalidValueError, NotFoundError for a server or an OAuth client that is not there,
-    UsageError for what cannot be cleared.
-    """
+    """Return the edit that lays fields over the account, which is made if there is none; see `build_sender`."""
 
     def edit(settings: Settings) -> Settings:
-        base = to_fields(settings.sysmail) if settings.sysmail else {}
-        base = _without_replaced(settings, clear_fields(SystemMail, base, clear), fields)
-        wanted = merge_fields(base, fields)
-        raise_problems([_placed(problem, fields) for problem in exclusions(wanted)], hint=_way_out(wanted, fields))
-        if wanted.get("server"):
-            _require_no_password(settings.get_server(str(wanted["server"])), fields)
-        client = _find_client(settings, wanted)
-        if client and not (wanted.get("server") or wanted.get("graph")):
-            wanted = merge_fields(wanted, _client_fields(client, wanted), without_none(fields))
-        _require_whole(wanted)
-        account = decode_or_raise(SystemMail, wanted)
-        if client and account.smtp:
-            raise_problems(list(smtp_problems(client, account.smtp)), hint=WITHOUT_CLIENT)
+        account = build_sender(SystemMail, settings, settings.sysmail, fields, needs=("address", "server"), clear=clear)
         changed = replace(settings, sysmail=account)
         raise_problems(list(changed.conflicts()))
         return changed
@@ -65,146 +40,17 @@ def set_sysmail(fields: Mapping[str, Any], *, clear: Sequence[str] = ()) -> Edit
     return edit
 
 
-def _without_replaced(settings: Settings, base: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields without those of a way to send that is replaced by the given one.
-
-    The login stays, unless the new way wants none, or another kind of it: a password or a token.
-    """
-    smtp = fields.get("smtp", {})
-    gone: list[str] = []
-    if fields.get("server") and fields["server"] != base.get("server"):
-        gone = ["smtp", "tls", "pop_before_smtp", "detached_from", "oauth_client", "graph"]
-    elif fields.get("graph") and not base.get("graph"):
-        gone = ["server", "smtp", "tls", "pop_before_smtp", "detached_from"]
-    elif "host" in smtp and base.get("server"):
-        gone = ["server"]
-    elif "host" in smtp and base.get("graph"):
-        gone = ["graph", "oauth_client", "tls"]
-    elif fields.get("graph") is False and base.get("graph"):
-        gone = ["tls"]
-    elif smtp or "tls" in fields or "oauth_client" in fields:
-        gone = ["detached_from"]
-    kept = merge_fields(base, dict.fromkeys(gone))
-    wanted, had = _wanted_login(settings, merge_fields(kept, fields)), _wanted_login(settings, base)
-    if wanted is not had and (wanted is _LoginKind.NONE or _LoginKind.TOKEN in (wanted, had)):
-        return merge_fields(kept, {"username": None, "password": None}) if gone else kept
-    return kept
-
-
-class _LoginKind(StrEnum):
-    """What a way to send wants of who sends."""
-
-    NONE = "none"
-    PASSWORD = "password"  # noqa: S105 - a word
-    TOKEN = "token"  # noqa: S105 - a word
-
-
-def _wanted_login(settings: Settings, account: Mapping[str, Any]) -> _LoginKind:
-    code = account.get("server")
-    server = settings.find_server(str(code)) if code else None
-    if account.get("oauth_client") or (server and server.oauth_client):
-        return _LoginKind.TOKEN
-    auth = server.smtp.auth if server else (account.get("smtp") or {}).get("auth", SmtpAuth.NONE)
-    return _LoginKind.NONE if auth == SmtpAuth.NONE else _LoginKind.PASSWORD
-
-
-def _way_out(wanted: Mapping[str, Any], given: Mapping[str, Any]) -> str | None:
-    """Return what to do where an OAuth client is given for an account that has a server of the catalogue."""
-    if wanted.get("server") and "oauth_client" in given and "server" not in given:
-        return "`--clear server` leaves the catalogue; or let the server itself use the client"
-    return None
-
-
-def _require_no_password(server: Server, given: Mapping[str, Any]) -> None:
-    """Raise ExclusiveSettingsError for a password that is given for a server which logs in by OAuth."""
-    if server.oauth_client and given.get("password"):
-        message = f"a password and the OAuth client '{server.oauth_client}' of '{server.code}' exclude each other"
-        raise_problems([Problem("password", message, conflict=True)])
-
-
-def _find_client(settings: Settings, wanted: Mapping[str, Any]) -> OAuthClient | None:
-    """Return the account's own OAuth client; raises NotFoundError for one that is not registered."""
-    if wanted.get("oauth_client"):
-        return settings.get_oauth_client(str(wanted["oauth_client"]))
-    if wanted.get("graph") and not settings.oauth_clients:
-        raise NotFoundError(
-            "Microsoft Graph sends with an OAuth client, and none is registered", hint=f"{ADD_OAUTH_CLIENT} adds one"
-        )
-    return None
-
-
-def _client_fields(client: OAuthClient, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the outgoing side that a client makes of the wanted one; none where it fixes no hosts and has none."""
-    smtp = wanted.get("smtp") or {}
-    preset = find_client_preset(client, smtp.get("host"))
-    return {"smtp": smtp_fields(smtp, preset)} if preset or smtp else {}
-
-
-def _placed(problem: Problem, given: Mapping[str, Any]) -> Problem:
-    """Return the problem of a server's table as that of the first field that was given in it."""
-    inner = given.get(problem.where)
-    if problem.where not in ("smtp", "tls") or not isinstance(inner, Mapping):
-        return problem
-    return Problem(f"{problem.where}.{next(iter(inner))}", problem.message, conflict=problem.conflict)
-
-
-def _require_whole(wanted: Mapping[str, Any]) -> None:
-    """Raise InvalidValueError, which names all that an account cannot be without."""
-    missing = [name for name in ("address", "server") if not wanted.get(name)]
-    if "server" in missing and (wanted.get("smtp") or wanted.get("graph")):
-        missing.remove("server")
-    if wanted.get("graph") and not wanted.get("oauth_client"):
-        missing.append("oauth_client")
-    raise_problems(
-        [Problem(name, MISSING) for name in missing],
-        hint="a server is given by --server CODE or by --smtp-host HOST" if "server" in missing else None,
-    )
-
-
-def list_newly_missing(before: Settings, after: Settings) -> list[str]:
-    """Return the fields of the account's logins that it needs, and that a change has left it without.
-
-    What was missing before a change does not hinder it: it is warned of.
-    """
-    known = missing_login(resolve_system_mail(before)) if before.sysmail else []
-    return [field for field in missing_login(resolve_system_mail(after)) if field not in known]
+def list_newly_missing(before: Settings, after: Settings) -> tuple[list[str], Sending]:
+    """Return the fields of the account's logins that a change has left it without, and how it then sends."""
+    sending = resolve_system_mail(after)
+    return newly_missing(resolve_system_mail(before) if before.sysmail else None, sending), sending
 
 
 def login_remarks(before: Settings, after: Settings) -> Iterator[str]:
     """Yield what a person should know of the login where a change gave the account another server."""
-    if before.sysmail is None or after.sysmail is None or not before.sysmail.username:
-        return
-    old, new = resolve_system_mail(before), resolve_system_mail(after)
-    if new.oauth_client:
-        if before.sysmail.password and not after.sysmail.password:
-            yield f"the password of {old.username} is gone: the login is by OAuth"
-    elif new.username is None:
-        yield f"the login of {old.username} is gone: the server wants none"
-    elif _hosts(old) != _hosts(new) and new.password and new.password == old.password:
-        yield f"{new.endpoint.host} gets the password that is known already"
-
-
-def _hosts(sending: Sending) -> tuple[str | None, str | None]:
-    return sending.smtp.host if sending.smtp else None, sending.username
-
-
-def missing_login(sending: Sending) -> list[str]:
-    """Return the fields that whoever sends needs for its logins and does not have."""
-    return list(_missing_login(sending))
-
-
-def _missing_login(sending: Sending) -> Iterator[str]:
-    if sending.oauth_client is None:
-        if sending.endpoint.auth is not SmtpAuth.NONE and not sending.username:
-            yield "username"
-        if sending.endpoint.auth not in _WITHOUT_PASSWORD and not sending.password:
-            yield "password"
-    pop = sending.pop_before_smtp
-    if pop is not None:
-        if not pop.username:
-            yield "pop_before_smtp.username"
-        if not pop.password:
-            yield "pop_before_smtp.password"
+    if before.sysmail and after.sysmail:
+        old, new = resolve_system_mail(before), resolve_system_mail(after)
+        yield from remarks_of((before.sysmail, old), (after.sysmail, new))
 
 
 def activate(settings: Settings) -> Settings:
@@ -224,10 +70,7 @@ def _switched(settings: Settings, *, on: bool) -> Settings:
 def get_sysmail(settings: Settings) -> SystemMail:
     """Return the account; raises NotFoundError if it was never set."""
     if settings.sysmail is None:
-        raise NotFoundError(
-            "the system mail account was never set",
-            hint="`mailctl sysmail set --address ADDRESS --server CODE` sets it",
-        )
+        raise NotFoundError(NEVER_SET, hint=SET_SYSTEM_MAIL)
     return settings.sysmail
 
 
@@ -238,53 +81,23 @@ def unset_sysmail(settings: Settings) -> Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class SystemMailState:
-    """The account as it is shown.
-
-    `account`, `sending`: None if it was never set. `grant`: None unless it logs in by OAuth. `secrets`: its own, by
-    slot.
-    """
+    """The account as it is shown. `account`, `sending`: None if it was never set."""
 
     state: State
     account: SystemMail | None
     sending: Sending | None
-    grant: GrantState | None = None
-    secrets: tuple[SecretState, ...]
-    warnings: tuple[str, ...]
+    login: LoginState
 
 
 def describe_sysmail(settings: Settings, secrets: Secrets) -> SystemMailState:
     """Return the account's state, and where each of its secrets is; no command is run."""
     account = settings.sysmail
     if account is None:
-        return SystemMailState(state=State.NEVER_SET, account=None, sending=None, secrets=(), warnings=())
+        return SystemMailState(state=State.NEVER_SET, account=None, sending=None, login=LoginState())
     sending = resolve_system_mail(settings)
-    warnings = list(list_warnings(account, sending))
-    grant = None
-    if sending.oauth_client:
-        try:
-            grant = describe_grant(settings, secrets, "sysmail")
-        except SecretError as error:
-            warnings.append(f"whether it is authorised cannot be told: {error.message}")
-    slots = [slot for slot in list_slots(settings) if slot.name.startswith("sysmail/")]
     return SystemMailState(
         state=State.ACTIVE if account.active else State.INACTIVE,
         account=account,
         sending=sending,
-        grant=grant,
-        secrets=tuple(describe_secret(slot, secrets) for slot in slots),
-        warnings=tuple(warnings),
+        login=describe_login(settings, secrets, account, sending),
     )
-
-
-def list_warnings(account: SystemMail, sending: Sending) -> Iterator[str]:
-    """Yield what should be said whenever the account is shown or changed."""
-    if account.detached_from:
-        yield f"the server is a copy of '{account.detached_from}', which was deleted from the catalogue"
-    yield from connection_warnings([sending.smtp] if sending.smtp else [], sending.tls)
-    if sending.pop_before_smtp:
-        yield from connection_warnings([sending.pop_before_smtp.endpoint], sending.pop_before_smtp.tls)
-    if sending.oauth_client and account.password:
-        yield f"the password is not used: '{account.server}' logs in by OAuth (`--clear password` forgets it)"
-    missing = missing_login(sending)
-    if missing:
-        yield f"the server wants a login, and the settings lack: {', '.join(missing)}"
