@@ -157,6 +157,53 @@ def test_answer_of_the_right_issuer_is_taken():
     assert parse_redirect(text, pending, CUSTOM) == Secret("code-1")
 
 
+ISSUED = msgspec.structs.replace(CUSTOM, issuer="https://id.example.test/realms/mail")
+
+
+def test_a_known_issuer_is_compared_letter_by_letter():
+    pending = begin(ISSUED)
+
+    def answer(issuer):
+        return parse_redirect(f"?code=code-1&state={pending.state}&iss={quote(issuer, safe='')}", pending, ISSUED)
+
+    assert answer(ISSUED.issuer) == Secret("code-1")
+    for other in (ISSUED.issuer + "/", "https://id.example.test/realms/other", "https://id.example.test", ""):
+        with pytest.raises(AuthenticationError, match="another authorisation server") as caught:
+            answer(other)
+        assert caught.value.reason == "issuer-mismatch"
+
+
+def test_a_server_that_always_names_itself_may_not_be_silent():
+    pending = begin(ISSUED)
+    for query in (f"?code=code-1&state={pending.state}", f"?error=access_denied&state={pending.state}"):
+        with pytest.raises(AuthenticationError, match="does not say that it comes from") as caught:
+            parse_redirect(query, pending, ISSUED)
+        assert caught.value.reason == "issuer-mismatch"
+    assert parse_redirect("code-1", pending, ISSUED) == Secret("code-1"), "a bare code names nothing"
+
+
+@pytest.mark.parametrize(
+    ("issuer", "is_taken"),
+    [("https://accounts.google.com", True), ("accounts.google.com", False), ("https://accounts.google.com/", False)],
+)
+def test_google_is_known_by_its_name_and_may_leave_it_out(issuer, is_taken):
+    pending = begin(GOOGLE)
+    assert parse_redirect(f"?code=code-1&state={pending.state}", pending, GOOGLE) == Secret("code-1")
+    text = f"?code=code-1&state={pending.state}&iss={quote(issuer, safe='')}"
+    if is_taken:
+        assert parse_redirect(text, pending, GOOGLE) == Secret("code-1")
+    else:
+        with pytest.raises(AuthenticationError):
+            parse_redirect(text, pending, GOOGLE)
+
+
+def test_microsofts_name_holds_the_directory_of_who_signed_in():
+    pending = begin(MICROSOFT)
+    issuer = quote("https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0", safe="")
+    text = f"?code=code-1&state={pending.state}&iss={issuer}"
+    assert parse_redirect(text, pending, MICROSOFT) == Secret("code-1")
+
+
 def test_attempt_is_kept_and_read_again():
     pending = begin()
     assert PendingAuthorisation.from_secret(pending.to_secret()) == pending

@@ -321,8 +321,10 @@ def _show(session: Session, states: list[GrantState], output: OutputFormat, *, i
     else:
         session.terminal.say("nothing is to be authorised: no account has an OAuth client")
     for state in states:
-        if not state.ok:
-            session.terminal.say(f"next: `{state.authorise_command}`")
+        for warning in state.warnings:
+            session.terminal.warn(warning)
+        if state.next:
+            session.terminal.say(f"next: `{state.next}`")
 
 
 def _as_json(state: GrantState) -> dict[str, Any]:

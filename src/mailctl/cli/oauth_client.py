@@ -76,6 +76,10 @@ class ClientOptions:
     client_secret_from: Annotated[
         str | None, text_option("--client-secret-from", "REF", "Where the client's secret stays: env:, file: …", _PROOF)
     ] = None
+    client_secret_expires: Annotated[
+        str | None,
+        text_option("--client-secret-expires", "YYYY-MM-DD", "The secret's last day, to be warned before it.", _PROOF),
+    ] = None
     certificate: Annotated[
         Path | None, text_option("--certificate", "FILE", "PEM of a certificate, in the place of a secret.", _PROOF)
     ] = None
@@ -90,6 +94,10 @@ class ClientOptions:
     token_url: Annotated[str | None, text_option("--token-url", "URL", "The token endpoint.", _ENDPOINTS)] = None
     device_url: Annotated[str | None, text_option("--device-url", "URL", "The device endpoint.", _ENDPOINTS)] = None
     revoke_url: Annotated[str | None, text_option("--revoke-url", "URL", "The revocation endpoint.", _ENDPOINTS)] = None
+    issuer: Annotated[
+        str | None,
+        text_option("--issuer", "URL", "What the server calls itself, where its answers say so (iss).", _ENDPOINTS),
+    ] = None
     scope: Annotated[
         list[str] | None,
         text_option("--scope", "SCOPE", "What to ask for, in the place of the usual; repeatable.", _ENDPOINTS),
@@ -103,14 +111,17 @@ class ClientOptions:
         plain_fields = (
             "provider",
             "client_id",
+            "client_secret_expires",
             "directory_id",
             "authorize_url",
             "token_url",
             "device_url",
             "revoke_url",
+            "issuer",
+            "graph_url",
         )
         every = given_fields(self, "")
-        fields = {name: every[name] for name in (*plain_fields, "graph_url") if name in every}
+        fields = {name: every[name] for name in plain_fields if name in every}
         references = {
             "client_secret": (self.client_secret_from, "--client-secret-from"),
             "key": (self.key_from, "--key-from"),
@@ -184,7 +195,7 @@ def edit(
 
     Examples:
 
-      mailctl oauth client edit ms --client-secret-stdin < new-secret
+      mailctl oauth client edit ms --client-secret-stdin --client-secret-expires 2028-01-31 < new-secret
 
       mailctl oauth client edit ms --certificate cert.pem --key-from file:key.pem --clear client-secret
     """
@@ -324,7 +335,7 @@ def _tell(session: Session, name: str, change: Outcome, output: OutputFormat) ->
 def _warn(session: Session, client: OAuthClient) -> None:
     from mailctl.services.oauth_clients import client_warnings
 
-    for warning in client_warnings(client):
+    for warning in client_warnings(client, session.secrets):
         session.terminal.warn(warning)
 
 

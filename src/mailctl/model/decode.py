@@ -12,6 +12,7 @@ its fields and types. Two hooks are looked for on the model:
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import cache
@@ -131,7 +132,7 @@ def _reader(hint: Any) -> Reader:
         return lambda raw, where, findings: decode(hint, raw, where, findings)
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return _choice(hint)
-    return {bool: _read_bool, str: _read_text, int: _read_int}[hint]
+    return {bool: _read_bool, str: _read_text, int: _read_int, dt.date: _read_date}[hint]
 
 
 def _parsed(base: type, parse: Callable[[Any], Any]) -> Reader:
@@ -217,4 +218,17 @@ def _read_bool(raw: Any, where: str, findings: Findings) -> bool | None:
     if findings.lax and raw in ("true", "false"):
         return bool(raw == "true")
     findings.report(where, f"{shown(raw)} is neither true nor false")
+    return None
+
+
+def _read_date(raw: Any, where: str, findings: Findings) -> dt.date | None:
+    """Read a day: TOML's own, or its text in ISO 8601."""
+    if isinstance(raw, dt.date) and not isinstance(raw, dt.datetime):
+        return raw
+    try:
+        if isinstance(raw, str) and len(raw) == len("2027-01-31"):
+            return dt.date.fromisoformat(raw)
+    except ValueError:
+        pass
+    findings.report(where, f"{shown(raw)} is not a date: write it YYYY-MM-DD")
     return None

@@ -5,6 +5,7 @@ A client belongs to an organisation and serves many mailboxes; the authorisation
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated
@@ -73,14 +74,17 @@ class OAuthClient(Struct, frozen=True, kw_only=True):
     """An app registration.
 
     `client_secret`, `key`, `service_account`: secret references (the key is PEM, the service account Google's JSON).
+    `client_secret_expires`: the day on which the secret ends, which providers tell nobody but the administrator.
     `certificate`: PEM, sent as `x5t#S256` of a client assertion. `directory_id`: Microsoft's tenant id or one of
     Directory. `authorize_url` and the others are for national clouds and own servers: with them no hosts are fixed.
+    `issuer`: of a server that sends `iss` with its answers (RFC 9207): each of them then has to bear exactly this.
     """
 
     name: Code
     provider: Provider
     client_id: Word
     client_secret: Reference | None = None
+    client_secret_expires: dt.date | None = None
     certificate: FilePath | None = None
     key: Reference | None = None
     service_account: Reference | None = None
@@ -89,6 +93,7 @@ class OAuthClient(Struct, frozen=True, kw_only=True):
     token_url: EndpointUrl | None = None
     device_url: EndpointUrl | None = None
     revoke_url: EndpointUrl | None = None
+    issuer: EndpointUrl | None = None
     scopes: tuple[Word, ...] = ()
     graph_url: EndpointUrl | None = None
 
@@ -98,12 +103,17 @@ class OAuthClient(Struct, frozen=True, kw_only=True):
             yield Problem(given, f"needs {missing} as well: a certificate and its key go together")
         if self.client_secret and self.certificate:
             yield Problem("client_secret", "and a certificate exclude each other: a client has one", conflict=True)
+        if self.client_secret_expires and not self.client_secret:
+            yield Problem("client_secret_expires", "needs client_secret as well: it is that secret's last day")
+        yield from self._provider_conflicts()
+
+    def _provider_conflicts(self) -> Iterator[Problem]:
         if self.directory_id and self.provider is not Provider.MICROSOFT:
             yield Problem("directory_id", f"is Microsoft's; the provider is {self.provider}", conflict=True)
         if self.service_account and self.provider is Provider.MICROSOFT:
             yield Problem("service_account", "is Google's; the provider is microsoft", conflict=True)
         if self.provider is Provider.GOOGLE:
-            for name in ("authorize_url", "token_url", "device_url", "revoke_url"):
+            for name in ("authorize_url", "token_url", "device_url", "revoke_url", "issuer"):
                 if getattr(self, name):
                     yield Problem(
                         name, "is fixed by the provider google; take custom for another server", conflict=True
@@ -133,6 +143,10 @@ class OAuthClient(Struct, frozen=True, kw_only=True):
     def is_multi_tenant(self) -> bool:
         """Whether a Microsoft client names no single organisation's directory, which app-only flows need."""
         return self.provider is Provider.MICROSOFT and (self.directory_id or Directory.COMMON) in set(Directory)
+
+
+GOOGLE_ISSUER = "https://accounts.google.com"
+"""Of its metadata (accounts.google.com/.well-known/openid-configuration); its answers bear it, of late."""
 
 
 def _usual_endpoints(client: OAuthClient) -> OAuthEndpoints:

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from mailctl.errors import AuthenticationError, InvalidValueError, Problem
-from mailctl.model.oauth import OAuthClient, Provider
+from mailctl.model.oauth import GOOGLE_ISSUER, OAuthClient, Provider
 from mailctl.model.secret import Secret
 from mailctl.oauth.endpoints import named_https, require_safe
 from mailctl.oauth.explanations import Act
@@ -86,21 +86,41 @@ class Callback(Struct, frozen=True):
         return Secret(self.parameters["code"])
 
     def _require_issuer(self, client: OAuthClient) -> None:
-        """Compare scheme, host and port: no setting tells the issuer's whole name, whose host is the endpoint's."""
+        """Raise AuthenticationError where the answer says that it comes from another server: RFC 9207, 2.4."""
         issuer = self.parameters.get("iss")
-        if issuer is None:
+        if issuer is None and client.issuer is None:
             return
-        try:
-            found, expected = urlsplit(issuer), urlsplit(client.endpoints.authorize or "")
-            same = (found.scheme, found.hostname, found.port) == (expected.scheme, expected.hostname, expected.port)
-        except ValueError:
-            same = False
-        if not same:
-            raise AuthenticationError(
-                "the answer comes from another authorisation server than the one that was asked",
-                reason=OAuthReason.ISSUER_MISMATCH,
-                hint="nothing was authorised; authorise again, and if it stays so, somebody may be in between",
-            )
+        if issuer is None:
+            said = f"the answer does not say that it comes from {client.issuer}, the OAuth client's issuer"
+        elif not _is_issuer(issuer, client):
+            said = "the answer comes from another authorisation server than the one that was asked"
+        else:
+            return
+        raise AuthenticationError(
+            said,
+            reason=OAuthReason.ISSUER_MISMATCH,
+            hint="nothing was authorised; authorise again, and if it stays so, somebody may be in between"
+            + bool(client.issuer) * f", or the server is not called {client.issuer}",
+        )
+
+
+def _is_issuer(found: str, client: OAuthClient) -> bool:
+    """Compare character by character (RFC 9207, 2.4), or scheme, host and port alone where the name is not known.
+
+    Microsoft's name holds the directory of whoever signed in, and another server's only its administrator can tell.
+    """
+    known = client.issuer or (GOOGLE_ISSUER if client.provider is Provider.GOOGLE else None)
+    if known:
+        return found == known
+    try:
+        return _origin(found) == _origin(client.endpoints.authorize or "")
+    except ValueError:
+        return False
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port
 
 
 def begin_authorisation(

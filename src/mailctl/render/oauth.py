@@ -62,7 +62,7 @@ def _facts(state: GrantState) -> Iterator[tuple[str, str]]:
         yield "not granted", " ".join(state.missing_scopes)
     if state.token_expires_at is not None:
         yield "token until", f"{_moment(state.token_expires_at)}; the next one is had when it is needed"
-    if state.ends_at is not None:
+    if state.ends_because:
         yield "ends", _end(state)
 
 
@@ -76,7 +76,7 @@ def _word(state: GrantState) -> str:
 
 def _end(state: GrantState) -> str:
     if state.ends_at is None:
-        return ""
+        return state.ends_because or ""
     return f"{moment(state.ends_at):%Y-%m-%d} ({state.ends_because})"
 
 

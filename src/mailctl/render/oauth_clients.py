@@ -37,8 +37,10 @@ def render_client(client: OAuthClient, secrets: Mapping[str, SecretState], users
             (name.replace("_", " "), f"{state.reference}: {render_presence(state.present, state.problem, style)}")
             for name, state in secrets.items()
         ),
+        *([("secret until", str(client.client_secret_expires))] if client.client_secret_expires else []),
         *([("certificate", client.certificate)] if client.certificate else []),
         *_endpoint_facts(client.endpoints),
+        *([("issuer", client.issuer)] if client.issuer else []),
         *([("graph", client.graph_url)] if client.graph_url else []),
         *([("scopes", " ".join(client.scopes))] if client.scopes else []),
         ("servers", "host, port and security are the provider's" if client.fixes_hosts else "hosts are given by you"),

@@ -21,7 +21,8 @@ from mailctl.oauth.authorisation import (
 )
 from mailctl.oauth.device import DevicePrompt
 from mailctl.oauth.tokens import TokenReply
-from mailctl.services.grant_state import GOOGLE_TESTING_DAYS, NO_REFRESH_TOKEN, GrantState
+from mailctl.services.expiry import GOOGLE_TESTING_DAYS, NO_REFRESH_TOKEN
+from mailctl.services.grant_state import GrantState
 from mailctl.services.grants import (
     SYSTEM_MAIL,
     WITHOUT_PERSON,
@@ -244,6 +245,7 @@ class Authoriser:
 
 def list_remarks(state: GrantState) -> Iterator[str]:
     """Yield what a person should know of a grant right after it was given."""
+    yield from state.warnings
     if state.missing_scopes:
         yield f"asked for and not granted: {' '.join(state.missing_scopes)}; what needs them will be refused"
     if state.ends_because == NO_REFRESH_TOKEN:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec import Struct
 
@@ -12,8 +11,8 @@ from mailctl.credentials import Secrets
 from mailctl.errors import AuthenticationError, NotFoundError, UsageError
 from mailctl.model.oauth import Flow, OAuthClient, Provider
 from mailctl.model.settings import Settings
+from mailctl.services.expiry import End, find_end, warn_of_end
 from mailctl.services.grants import (
-    WITHOUT_PERSON,
     Grant,
     authorise_command,
     find_grant,
@@ -21,12 +20,6 @@ from mailctl.services.grants import (
     get_subject,
     why_unusable,
 )
-
-_DAY_SECONDS = 86_400.0
-_MICROSOFT_UNUSED_DAYS = 90
-_GOOGLE_UNUSED_DAYS = 180
-GOOGLE_TESTING_DAYS = 7
-NO_REFRESH_TOKEN = "the provider gave no refresh token"  # noqa: S105 - what is said of it
 
 
 class Condition(StrEnum):
@@ -40,8 +33,9 @@ class GrantState(Struct, frozen=True, kw_only=True):
     """What can be said of a target's grant; there is no secret in it.
 
     `why`: a sentence, None where it is granted. Times are Unix times; `token_expires_at`: of the access token that is
-    kept. `ends_at`: the next expiry that matters, a new access token being had at any time; `ends_because`: what it
-    depends on. `missing_scopes`: asked for and not granted.
+    kept. `ends_at`: the next expiry that matters, a new access token being had at any time; None also where the day is
+    not known. `ends_because`: what it depends on. `missing_scopes`: asked for and not granted. `next`: the command that
+    mends what is not granted. `warnings`: what will have to be done soon.
     """
 
     target: str
@@ -58,6 +52,8 @@ class GrantState(Struct, frozen=True, kw_only=True):
     token_expires_at: float | None = None
     ends_at: float | None = None
     ends_because: str | None = None
+    next: str | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -66,14 +62,6 @@ class GrantState(Struct, frozen=True, kw_only=True):
     @property
     def authorise_command(self) -> str:
         return authorise_command(self.target)
-
-
-class _End(NamedTuple):
-    """An expiry. `certain`: a grant is expired from then on; otherwise it may be."""
-
-    at: float
-    because: str
-    certain: bool = True
 
 
 def describe_grant(settings: Settings, secrets: Secrets, name: str) -> GrantState:
@@ -87,18 +75,19 @@ def describe_grant(settings: Settings, secrets: Secrets, name: str) -> GrantStat
     except (NotFoundError, UsageError) as error:
         if find_reference(settings, name) is None:
             raise
-        return GrantState(target=name, condition=Condition.NOT_GRANTED, why=error.message)
+        return GrantState(target=name, condition=Condition.NOT_GRANTED, why=error.message, next=authorise_command(name))
     about: dict[str, Any] = {"target": name, "oauth_client": client.name, "provider": client.provider}
+    mending: dict[str, Any] = {"next": authorise_command(name)}
     try:
         grant = find_grant(settings, secrets, name)
     except AuthenticationError as error:
-        return GrantState(**about, condition=Condition.BROKEN, why=error.message)
+        return GrantState(**about, **mending, condition=Condition.BROKEN, why=error.message)
     if grant is None:
         lost = find_reference(settings, name)
         why = f"there is no secret at {lost}" if lost else "nobody has authorised it"
-        return GrantState(**about, condition=Condition.NOT_GRANTED, why=why)
-    end = _find_end(grant, client, secrets)
-    condition, why_not = _judge(grant, client, end)
+        return GrantState(**about, **mending, condition=Condition.NOT_GRANTED, why=why)
+    end = find_end(grant, client, secrets)
+    condition, why_not, next_command = _judge(grant, client, end, name)
     return GrantState(
         **about,
         condition=condition,
@@ -110,45 +99,20 @@ def describe_grant(settings: Settings, secrets: Secrets, name: str) -> GrantStat
         granted_at=grant.granted_at,
         last_refresh=grant.last_refresh,
         token_expires_at=grant.expires_at,
-        ends_at=end.at if end else None,
+        ends_at=end.known_at if end else None,
         ends_because=end.because if end else None,
+        next=next_command,
+        warnings=tuple(warn_of_end(end)) if condition is Condition.GRANTED else (),
     )
 
 
-def _judge(grant: Grant, client: OAuthClient, end: _End | None) -> tuple[Condition, str | None]:
+def _judge(grant: Grant, client: OAuthClient, end: End | None, name: str) -> tuple[Condition, str | None, str | None]:
+    """Return the condition; where it is not granted, why, and the command that mends it."""
     if why := why_unusable(grant, client):
-        return Condition.NOT_GRANTED, why
+        return Condition.NOT_GRANTED, why, authorise_command(name)
     if grant.broken:
-        return Condition.BROKEN, grant.broken
-    if end and end.certain and end.at <= time.time():
-        return Condition.EXPIRED, f"it ended: {end.because}"
-    return Condition.GRANTED, None
-
-
-def _find_end(grant: Grant, client: OAuthClient, secrets: Secrets) -> _End | None:
-    """Return the next expiry that matters."""
-    if grant.flow in WITHOUT_PERSON:
-        return _certificate_end(client, secrets)
-    if grant.refresh_token is None:
-        return _End(grant.expires_at, NO_REFRESH_TOKEN) if grant.expires_at else None
-    if client.provider is Provider.MICROSOFT:
-        ends = grant.used_at + _MICROSOFT_UNUSED_DAYS * _DAY_SECONDS
-        return _End(ends, f"{_MICROSOFT_UNUSED_DAYS} days unused")
-    if client.provider is Provider.GOOGLE:
-        testing = grant.granted_at + GOOGLE_TESTING_DAYS * _DAY_SECONDS
-        if time.time() < testing:
-            return _End(testing, 'only if the app is External and in "Testing"', certain=False)
-        return _End(grant.used_at + _GOOGLE_UNUSED_DAYS * _DAY_SECONDS, "6 months unused")
-    return None
-
-
-def _certificate_end(client: OAuthClient, secrets: Secrets) -> _End | None:
-    if client.certificate is None:
-        return None
-    from cryptography import x509
-
-    try:
-        certificate = x509.load_pem_x509_certificate(secrets.path(client.certificate).read_bytes())
-    except (OSError, ValueError):
-        return None
-    return _End(certificate.not_valid_after_utc.timestamp(), "the OAuth client's certificate ends")
+        return Condition.BROKEN, grant.broken, authorise_command(name)
+    if end and end.has_come:
+        why = f"it ended on {end.day}: {end.because}"
+        return Condition.EXPIRED, why, end.mended_by or authorise_command(name)
+    return Condition.GRANTED, None, None

@@ -12,6 +12,7 @@ from mailctl.errors import AlreadyExistsError, ConflictError
 from mailctl.model.decode import decode_or_raise
 from mailctl.model.oauth import OAuthClient, Provider
 from mailctl.model.settings import Settings
+from mailctl.services.expiry import find_proof_end, warn_of_end
 from mailctl.services.fields import clear_fields, merge_fields, to_fields
 from mailctl.services.secret_slots import list_slots
 from mailctl.services.secret_state import SecretState, describe_secret
@@ -35,11 +36,16 @@ def add_client(fields: Mapping[str, Any]) -> Edit:
 
 
 def edit_client(name: str, fields: Mapping[str, Any], *, clear: Sequence[str] = ()) -> Edit:
-    """Return the edit that lays fields over a client; those named in `clear` go back to their defaults."""
+    """Return the edit that lays fields over a client; those named in `clear` go back to their defaults.
+
+    Another secret, or none, has not the last day of the former: it is forgotten unless a new one is given.
+    """
 
     def edit(settings: Settings) -> Settings:
         present = settings.get_oauth_client(name)
         base = clear_fields(OAuthClient, to_fields(present), clear)
+        if "client_secret" in fields or "client_secret" not in base:
+            base = merge_fields(base, {"client_secret_expires": None})
         changed = decode_or_raise(OAuthClient, merge_fields(base, fields))
         clients = (changed if client is present else client for client in settings.oauth_clients)
         return replace(settings, oauth_clients=tuple(clients))
@@ -103,8 +109,9 @@ def describe_client_secrets(settings: Settings, client: OAuthClient, secrets: Se
     }
 
 
-def client_warnings(client: OAuthClient) -> Iterator[str]:
+def client_warnings(client: OAuthClient, secrets: Secrets) -> Iterator[str]:
     """Yield what should be said whenever a client is shown or changed."""
+    yield from warn_of_end(find_proof_end(client, secrets))
     if client.provider is Provider.GOOGLE and not (client.client_secret or client.service_account):
         yield (
             "Google wants the client's secret with every token request, a desktop app's too: "

@@ -156,7 +156,7 @@ def test_a_certificate_in_the_place_of_a_secret(site: Site, use_client: Callable
     site.mailctl.must("oauth", "authorize", "sysmail", "--flow", "client-credentials")
     grant = site.grant()
     assert grant["ok"]
-    assert grant["ends_because"] == "the OAuth client's certificate ends"
+    assert grant["ends_because"] == "the certificate of 'certified' ends"
     assert grant["ends_at"] is not None
 
 

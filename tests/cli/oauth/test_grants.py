@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 FIELDS = {
     "target", "condition", "why", "oauth_client", "provider", "username", "flow", "scopes", "missing_scopes",
-    "granted_at", "last_refresh", "token_expires_at", "ends_at", "ends_because", "ok",
+    "granted_at", "last_refresh", "token_expires_at", "ends_at", "ends_because", "next", "warnings", "ok",
 }  # fmt: skip
 
 

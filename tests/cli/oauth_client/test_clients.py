@@ -40,8 +40,9 @@ def test_a_client_is_registered_with_its_secret_in_the_backend(vault: Mailctl) -
     assert result.json["client"] == shown(vault, "google") == {
         "name": "google", "provider": "google", "client_id": "id",
         "client_secret": {"reference": "vault:oauth-client:google/secret", "present": True},
-        "certificate": None, "key": None, "service_account": None, "directory_id": None, "authorize_url": None,
-        "token_url": None, "device_url": None, "revoke_url": None, "scopes": [], "graph_url": None,
+        "client_secret_expires": None, "certificate": None, "key": None, "service_account": None,
+        "directory_id": None, "authorize_url": None, "token_url": None, "device_url": None, "revoke_url": None,
+        "issuer": None, "scopes": [], "graph_url": None,
     }  # fmt: skip
     for path in vault.config.parent.iterdir():
         assert b"canary-0815" not in path.read_bytes(), path
