@@ -148,6 +148,12 @@ def get_preset(name: str) -> Preset | None:
     raise NotFoundError(f"there is no preset '{name}'", hint=hint)
 
 
+def find_preset(smtp_host: str, incoming_host: str) -> Preset | None:
+    """Return the preset whose hosts these are, or at least its incoming one; None where they are nobody's."""
+    presets = [preset for preset in PRESETS if incoming_host in (preset.imap.host, preset.pop3 and preset.pop3.host)]
+    return next((preset for preset in presets if preset.smtp.host == smtp_host), presets[0] if presets else None)
+
+
 def preset_fields(preset: Preset, protocol: IncomingProtocol) -> dict[str, dict[str, Any]]:
     """Return the fields of a server that a preset gives, by section; the strongest offered login is taken."""
     incoming = preset.incoming(protocol)
