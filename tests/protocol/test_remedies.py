@@ -531,6 +531,7 @@ def test_providers_words_are_theirs_alone() -> None:
 EXPLAINED_BY_THE_STAGE = {
     Reason.NETWORK,
     Reason.CERTIFICATE_INVALID,
+    Reason.INTERRUPTED,
     Reason.LOGIN_REFUSED,
     Reason.MAILBOX_REFUSED,
     Reason.MESSAGE_REFUSED,

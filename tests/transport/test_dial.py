@@ -110,7 +110,7 @@ def test_a_survey_learns_of_the_other_addresses_too():
     with ScriptedServer(Stall()) as server:
         dialler = Dialler([address("127.0.0.1", server.port), address("127.0.0.4", server.port)])
         with dialler.connect(Deadline(GENEROUS_SECONDS), survey=True):
-            pass
+            dialler.end_survey(Deadline(GENEROUS_SECONDS))
     assert [attempt.outcome for attempt in dialler.attempts] == ["connected", "refused"]
 
 

@@ -45,9 +45,13 @@ def run_check(check: Check, on_step: OnStep | None = None) -> TargetReport:
     deadline = Deadline(seconds) if seconds else Deadline.never()
     # The step that tells whether a secret is there and the session read it: a program is run once for both.
     read_secret = cache(check.options.read_secret)
+    watch = Watch(thorough=True, on_end=recorder.on_record)
     try:
         login = read_login(check, read_secret, recorder, deadline)
-        _observe(check, login, read_secret, Watch(thorough=True, on_end=recorder.on_record), deadline)
+        try:
+            _observe(check, login, read_secret, watch, deadline)
+        finally:
+            watch.settle()
     except MailError as error:
         if error.stage is None:
             raise

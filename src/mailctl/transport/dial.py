@@ -10,11 +10,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
-from itertools import chain, zip_longest
+from contextlib import ExitStack, suppress
+from itertools import chain, product, zip_longest
 from typing import TypeAlias
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from mailctl.errors import NetworkError
 from mailctl.protocol.reasons import Reason
@@ -26,8 +27,6 @@ ATTEMPT_DELAY_SECONDS = 0.25
 
 SURVEY_SECONDS = 1.0
 """How long a survey waits for the other addresses once one has answered."""
-
-_DIAGNOSIS_SECONDS_MAX = 3.0
 
 
 class Address(Struct, frozen=True):
@@ -60,7 +59,7 @@ Resolve: TypeAlias = Callable[[str, int, Deadline], Resolution]
 def resolve(host: str, port: int, deadline: Deadline) -> Resolution:
     """Return the addresses of a host (A-labels or IP address) in the order in which the system prefers them.
 
-    Raises NetworkError: `nxdomain`, `no-address` (the name exists), `servfail`, `timed-out`, or `dns`.
+    Raises NetworkError: `nxdomain` (no such name, or none with an address), `timed-out`, or `dns`.
     """
     with suppress(ValueError):
         ip = ipaddress.ip_address(host)
@@ -74,7 +73,7 @@ def resolve(host: str, port: int, deadline: Deadline) -> Resolution:
     except (queue.Empty, TimeoutError):
         raise NetworkError(f"the name {host} was not resolved in time", reason=Reason.TIMED_OUT) from None
     if isinstance(answer, OSError):
-        raise _resolution_error(host, answer, deadline) from answer
+        raise _resolution_error(host, answer) from answer
     return answer
 
 
@@ -96,43 +95,29 @@ def _ask_system(host: str, port: int, answers: queue.SimpleQueue[Resolution | OS
     answers.put(Resolution(tuple(addresses), canonical))
 
 
-def _resolution_error(host: str, error: OSError, deadline: Deadline) -> NetworkError:
-    """Tell apart what getaddrinfo lumps together, by a query of our own."""
-    import dns.exception
-    import dns.resolver
-
+def _resolution_error(host: str, error: OSError) -> NetworkError:
+    """Say what getaddrinfo tells, which lumps together much; `name_lookup` tells it apart."""
     found = find_mail_error(error, host)
-    reason, said = found.reason if found else str(Reason.DNS), "cannot be resolved"
-    nameservers: list[str] = []
-    try:
-        resolver = dns.resolver.Resolver()
-        nameservers = [str(server) for server in resolver.nameservers]
-        lifetime = min(_DIAGNOSIS_SECONDS_MAX, deadline.left_seconds())
-        resolver.resolve(host, "A", lifetime=lifetime)
-    except dns.resolver.NXDOMAIN:
-        reason, said = Reason.NXDOMAIN, "does not exist"
-    except dns.resolver.NoAnswer:
-        reason, said = Reason.NO_ADDRESS, "exists, but has no address"
-    except dns.resolver.NoNameservers:
-        reason, said = Reason.SERVFAIL, "cannot be resolved: the name servers fail"
-    except (dns.resolver.LifetimeTimeout, TimeoutError):
-        reason, said = Reason.TIMED_OUT, "was not resolved in time"
-    except (dns.exception.DNSException, OSError, ValueError):
-        pass  # no name server can be asked: the system's own answer stands
-    return NetworkError(f"the name {host} {said}", reason=reason, details={"resolvers": nameservers})
+    reason = found.reason if found else str(Reason.DNS)
+    said = "does not exist" if reason == Reason.NXDOMAIN else "cannot be resolved"
+    return NetworkError(f"the name {host} {said}", reason=reason)
 
 
 class Attempt(Struct):
-    """One try to connect. `outcome`: connected, refused, timed-out, unreachable, …; None while it is open."""
+    """One try to connect.
+
+    `outcome`: connected, refused, timed-out, unreachable, …; None while it is open. `ms`: how long it took; None where
+    nobody waited for its end.
+    """
 
     address: Address
     began: float = field(default_factory=time.monotonic)
     outcome: str | None = None
-    ms: int = 0
+    ms: int | None = None
 
-    def end(self, outcome: str) -> None:
+    def end(self, outcome: str, *, timed: bool = True) -> None:
         self.outcome = outcome
-        self.ms = round((time.monotonic() - self.began) * 1000)
+        self.ms = round((time.monotonic() - self.began) * 1000) if timed else None
 
     @property
     def evidence(self) -> dict[str, object]:
@@ -147,52 +132,68 @@ class Dialler:
         self._waiting = deque(_interleaved(addresses))
         self._source_address = source_address
         self._open: dict[socket.socket, Attempt] = {}
+        self._survey_deadline: Deadline | None = None
         self._winner: socket.socket | None = None
         self.address: Address | None = None
 
     def connect(self, deadline: Deadline, *, survey: bool = False) -> socket.socket:
-        """Return a connected socket. `survey`: also find out about the other addresses, for a second at most.
+        """Return a connected socket. `survey`: the other addresses are tried, too; `end_survey` waits for them.
 
         Raises NetworkError of the reason that says most: `refused`, `timed-out`, `unreachable`, …
         """
-        with selectors.DefaultSelector() as selector:
-            try:
-                self._run(selector, deadline, lambda: self._winner is None)
-                if survey and self._winner is not None:
-                    self._survey(selector, deadline)
-            finally:
-                for loser, attempt in self._open.items():
-                    attempt.end(Reason.TIMED_OUT if deadline.has_passed else "no-answer-yet")
-                    loser.close()
-                self._open.clear()
+        self._selector = selectors.DefaultSelector()
+        try:
+            self._run(deadline, lambda: self._winner is None)
+            if survey and self._winner is not None:
+                self._survey_deadline = Deadline(SURVEY_SECONDS, within=deadline)
+                while self._waiting:
+                    self._begin()
+        finally:
+            if not survey or self._winner is None:
+                self._give_up(deadline)
         if self._winner is None:
             raise self._failure()
         return self._winner
 
+    def end_survey(self, deadline: Deadline) -> None:
+        """Wait for the addresses of a survey, for a second since the connection at most."""
+        try:
+            if self._survey_deadline:
+                self._run(self._survey_deadline, lambda: bool(self._open))
+        finally:
+            self._give_up(deadline)
+
+    def _give_up(self, deadline: Deadline) -> None:
+        for loser, attempt in self._open.items():
+            attempt.end(Reason.TIMED_OUT if deadline.has_passed else "no-answer-yet")
+            loser.close()
+        self._open.clear()
+        self._selector.close()
+
     def warnings(self) -> list[str]:
-        """Say which family does not work where the other one does."""
-        outcomes: dict[str, set[str]] = {}
+        """Say which family does not work where the other one does, and which addresses beside one that does."""
+        outcomes: dict[str, dict[str, str]] = {}
         for attempt in self.attempts:
             if ipaddress.ip_address(attempt.address.ip.partition("%")[0]).is_loopback:
                 continue  # `localhost` has both addresses, and most servers listen on one
-            outcomes.setdefault(attempt.address.family_name, set()).add(attempt.outcome or "")
-        return [
-            f"{broken.replace('ip', 'IP')} is broken ({', '.join(sorted(found))}), {works.replace('ip', 'IP')} is fine"
-            for broken, found in outcomes.items()
-            for works, others in outcomes.items()
-            if "connected" not in found and "connected" in others
-        ]
+            outcomes.setdefault(attempt.address.family_name, {})[attempt.address.ip] = attempt.outcome or ""
+        working = [family for family, found in outcomes.items() if "connected" in found.values()]
+        said = []
+        for family, found in outcomes.items():
+            failed = {ip: outcome for ip, outcome in found.items() if outcome != "connected"}
+            if family not in working and working:
+                kinds = ", ".join(sorted(set(failed.values())))
+                said.append(f"{_shown(family)} is broken ({kinds}), {_shown(working[0])} is fine")
+            elif failed and working:
+                which = ", ".join(f"{ip}: {outcome}" for ip, outcome in failed.items())
+                said.append(f"{len(failed)} of {len(found)} {_shown(family)} addresses do not answer ({which})")
+        return said
 
-    def _survey(self, selector: selectors.BaseSelector, deadline: Deadline) -> None:
-        while self._waiting:
-            self._begin(selector)
-        self._run(selector, Deadline(SURVEY_SECONDS, within=deadline), lambda: bool(self._open))
-
-    def _run(self, selector: selectors.BaseSelector, deadline: Deadline, goes_on: Callable[[], bool]) -> None:
+    def _run(self, deadline: Deadline, goes_on: Callable[[], bool]) -> None:
         next_begin = time.monotonic()
         while goes_on() and (self._waiting or self._open):
             if self._waiting and (not self._open or time.monotonic() >= next_begin):
-                self._begin(selector)
+                self._begin()
                 next_begin = time.monotonic() + ATTEMPT_DELAY_SECONDS
                 continue
             try:
@@ -201,14 +202,14 @@ class Dialler:
                 return
             if self._waiting:
                 patience = min(patience, max(0.0, next_begin - time.monotonic()))
-            for key, _ in selector.select(patience):
+            for key, _ in self._selector.select(patience):
                 connecting = key.fileobj
                 assert isinstance(connecting, socket.socket)
-                selector.unregister(connecting)
+                self._selector.unregister(connecting)
                 if not self._end(connecting):
                     next_begin = time.monotonic()
 
-    def _begin(self, selector: selectors.BaseSelector) -> None:
+    def _begin(self) -> None:
         address = self._waiting.popleft()
         attempt = Attempt(address)
         self.attempts.append(attempt)
@@ -226,17 +227,18 @@ class Dialler:
             attempt.end(_outcome(error))
             return
         self._open[connecting] = attempt
-        selector.register(connecting, selectors.EVENT_WRITE)
+        self._selector.register(connecting, selectors.EVENT_WRITE)
 
     def _end(self, connecting: socket.socket) -> bool:
         """Take note of how an attempt ended; tell whether it connected."""
         attempt = self._open.pop(connecting)
+        timed = self._survey_deadline is None  # a survey's are looked at when there is time
         number = connecting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if number:
             connecting.close()
-            attempt.end(_outcome(OSError(number, "")))
+            attempt.end(_outcome(OSError(number, "")), timed=timed)
             return False
-        attempt.end("connected")
+        attempt.end("connected", timed=timed)
         if self._winner is None:
             self._winner, self.address = connecting, attempt.address
         else:
@@ -258,6 +260,28 @@ class Dialler:
         return NetworkError(
             f"{said} ({tried})", reason=reason, details={"attempts": [attempt.evidence for attempt in self.attempts]}
         )
+
+
+def find_open_ports(addresses: Sequence[Address], ports: Sequence[int], deadline: Deadline) -> list[int]:
+    """Return which other ports of the same addresses answer, all tried at once."""
+    found = []
+    with suppress(TimeoutError), selectors.DefaultSelector() as selector, ExitStack() as sockets:
+        for address, port in product(addresses, ports):
+            trying = sockets.enter_context(socket.socket(address.family, socket.SOCK_STREAM))
+            trying.setblocking(False)
+            trying.connect_ex(replace(address, port=port).sockaddr)
+            selector.register(trying, selectors.EVENT_WRITE, port)
+        while selector.get_map():
+            ready = selector.select(deadline.left_seconds())
+            for key, _ in ready:
+                selector.unregister(key.fileobj)
+                if not key.fileobj.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):  # type: ignore[union-attr]  # a socket
+                    found.append(key.data)
+    return sorted(set(found))
+
+
+def _shown(family_name: str) -> str:
+    return family_name.replace("ip", "IP")
 
 
 def _outcome(error: OSError) -> str:

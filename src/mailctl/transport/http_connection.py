@@ -14,6 +14,7 @@ from mailctl.errors import MailError, TLSError
 from mailctl.model.report import Stage
 from mailctl.model.server import TlsOptions
 from mailctl.transport import dial, tls
+from mailctl.transport.connection import Destination, open_connection
 from mailctl.transport.limits import Deadline
 from mailctl.transport.trace import Trace
 from mailctl.transport.watch import Watch
@@ -81,24 +82,11 @@ class Connector:
 
     def dial(self, host: str, port: int, watch: Watch) -> TimedSocket:
         """Return a connection in the clear; raises NetworkError."""
-        deadline = self._clock.deadline
-        with watch.stage(Stage.DNS, protocol=self._protocol) as record:
-            resolution = self._resolve(host, port, deadline)
-            record.evidence["addresses"] = [address.ip for address in resolution.addresses]
-            record.evidence["canonical_name"] = resolution.canonical_name
-        with watch.stage(Stage.TCP, protocol=self._protocol) as record:
-            dialler = dial.Dialler(resolution.addresses)
-            try:
-                connected = dialler.connect(deadline, survey=watch.thorough)
-            finally:
-                record.evidence["attempts"] = [attempt.evidence for attempt in dialler.attempts]
-            assert dialler.address
-            record.evidence |= {"address": dialler.address.ip, "family": dialler.address.family_name}
-            for warning in dialler.warnings():
-                record.warn(warning)
+        destination = Destination(host=host, port=port, protocol=self._protocol)
+        connected, address = open_connection(destination, watch, self._clock.deadline, resolve=self._resolve)
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._trace:
-            self._trace.note(self._protocol, f"connected to {dialler.address.ip}, port {dialler.address.port}")
+            self._trace.note(self._protocol, f"connected to {address.ip}, port {address.port}")
         timed = TimedSocket(fileno=connected.detach())
         timed.clock = self._clock
         return timed

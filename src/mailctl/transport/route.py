@@ -20,12 +20,14 @@ from mailctl.model.server import (
     TlsOptions,
     pairing_warning,
 )
+from mailctl.model.sieve import SieveEndpoint
 from mailctl.model.values import ascii_host
 from mailctl.protocol.envelope import check_command_text
 from mailctl.protocol.reasons import Reason
 from mailctl.protocol.redact import Redactor
 from mailctl.protocol.sasl import Login
 from mailctl.transport import dial, tls
+from mailctl.transport.connection import Destination, open_connection
 from mailctl.transport.limits import Deadline, Limits
 from mailctl.transport.trace import Trace
 from mailctl.transport.watch import StageRecord, Watch
@@ -59,7 +61,7 @@ class Route(Struct, frozen=True, kw_only=True):
     `resolve`: turns the host into addresses.
     """
 
-    endpoint: SmtpEndpoint | IncomingEndpoint
+    endpoint: SmtpEndpoint | IncomingEndpoint | SieveEndpoint
     tls: TlsOptions = field(default_factory=TlsOptions)
     login: Login | None = None
     client_key_passphrase: Secret | None = None
@@ -130,22 +132,16 @@ def connect(route: Route, watch: Watch, trace: Trace | None) -> Wire:
 
 
 def _connect(route: Route, watch: Watch, trace: Trace | None, deadline: Deadline) -> Wire:
-    with watch.stage(Stage.DNS, protocol=route.protocol) as record:
-        resolution = route.resolve(route.host, route.endpoint.port, deadline)
-        record.evidence["addresses"] = [address.ip for address in resolution.addresses]
-        record.evidence["canonical_name"] = resolution.canonical_name
-    with watch.stage(Stage.TCP, protocol=route.protocol) as record:
-        dialler = dial.Dialler(resolution.addresses, source_address=route.source_address)
-        try:
-            connected = dialler.connect(deadline, survey=watch.thorough)
-        finally:
-            record.evidence["attempts"] = [attempt.evidence for attempt in dialler.attempts]
-        assert dialler.address
-        record.evidence |= {"address": dialler.address.ip, "family": dialler.address.family_name}
-        for warning in dialler.warnings():
-            record.warn(warning)
+    destination = Destination(
+        host=route.host,
+        port=route.endpoint.port,
+        protocol=route.protocol,
+        username=route.login.username if route.login else None,
+        source_address=route.source_address,
+    )
+    connected, address = open_connection(destination, watch, deadline, resolve=route.resolve, whole=route.deadline)
     if trace:
-        trace.note(route.protocol, f"connected to {dialler.address.ip}, port {dialler.address.port}")
+        trace.note(route.protocol, f"connected to {address.ip}, port {address.port}")
     return Wire(
         connected,
         peer=route.peer,

@@ -27,6 +27,7 @@ class StageRecord(Struct):
     `reply`: the server's words, secrets redacted, not escaped.
     `error`: why the stage failed; None if it passed, or has not ended yet.
     `is_cut_off`: it was left by Ctrl-C, or by what is no verdict of the server's; it has neither passed nor failed.
+    `complete`: adds evidence that is gathered while the next stage runs, so that it costs no time.
     """
 
     stage: Stage
@@ -37,6 +38,7 @@ class StageRecord(Struct):
     warnings: list[str] = []
     error: MailError | None = None
     is_cut_off: bool = False
+    complete: Callable[[StageRecord], None] | None = None
 
     def warn(self, message: str) -> None:
         self.warnings.append(message)
@@ -46,7 +48,8 @@ class Watch:
     """Records stages in `records`, in the order in which they began.
 
     `thorough`: also gather evidence that costs time and that sending itself does not need: the outcome of every
-    address, the certificate's contents. `on_begin` and `on_end` are told of each stage, for a progress display.
+    address, the certificate's contents, what the name servers say. `on_begin` and `on_end` are told of each stage,
+    for a progress display; of one whose evidence is still to be completed, when the next one has ended, or by `settle`.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Watch:
         self.records: list[StageRecord] = []
         self._on_begin = on_begin
         self._on_end = on_end
+        self._incomplete: list[StageRecord] = []
 
     @contextmanager
     def stage(self, stage: Stage, *, protocol: str | None = None) -> Iterator[StageRecord]:
@@ -84,9 +88,29 @@ class Watch:
             raise
         finally:
             record.duration_seconds = time.monotonic() - began
-            record.evidence = _harmless(record.evidence)
-            if self._on_end:
-                self._on_end(record)
+            self.settle()
+            if record.complete and record.error is None and not record.is_cut_off:
+                self._incomplete.append(record)
+            else:
+                self._end(record)
+
+    def settle(self) -> None:
+        """Complete the evidence of the stages that are over, and tell of them."""
+        while self._incomplete:
+            record = self._incomplete.pop(0)
+            try:
+                if record.complete:
+                    record.complete(record)
+            except BaseException:
+                record.is_cut_off = True
+                raise
+            finally:
+                self._end(record)
+
+    def _end(self, record: StageRecord) -> None:
+        record.evidence = _harmless(record.evidence)
+        if self._on_end:
+            self._on_end(record)
 
     def find(self, stage: Stage, *, protocol: str | None = None) -> StageRecord | None:
         """Return the last record of a stage, of any protocol if none is named; None if it was not reached."""

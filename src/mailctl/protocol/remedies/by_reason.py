@@ -64,6 +64,13 @@ _NETWORK_ROWS = (
         next="{test} --depth connect",
     ),
     _row(
+        Reason.PORT_BLOCKED,
+        "this network, or its provider, lets nothing out to port 25, as most do",
+        "send through 587 (starttls) or 465 (tls), with a login",
+        document="https://www.rfc-editor.org/rfc/rfc6409",
+        next="{edit} --smtp-port 587 --smtp-security starttls",
+    ),
+    _row(
         Reason.TIMED_OUT,
         "the connection stands, but the server says nothing; a server that waits for TLS stays silent so, and some "
         "greet late on purpose",
@@ -103,6 +110,13 @@ _TLS_ROWS = (
         "what answered was not TLS: the security does not fit the port",
         "465, 993 and 995 go with tls; 587, 143 and 110 with starttls",
         next="{edit} --{side}-security starttls",
+        document="https://www.rfc-editor.org/rfc/rfc8314",
+    ),
+    _row(
+        Reason.TLS_EXPECTED,
+        "the security setting does not fit the port: TLS begins with the connection there",
+        "set the security to tls",
+        next="{edit} --{side}-security tls",
         document="https://www.rfc-editor.org/rfc/rfc8314",
     ),
     _row(
@@ -205,6 +219,12 @@ _CERTIFICATE_ROWS = (
         next="{edit} --{tls}ca-file FILE",
     ),
     _row(
+        Reason.CERTIFICATE_INTERCEPTED,
+        "something on the way, or on this machine, looks into the connection and shows a certificate of its own",
+        "let it pass mail connections untouched; or, if it is meant to look into them, name its CA file",
+        next="{edit} --{tls}ca-file FILE",
+    ),
+    _row(
         Reason.CERTIFICATE_REVOKED,
         "the authority has revoked the server's certificate",
         "do not log in there; tell the server's administrator",
@@ -234,6 +254,12 @@ _SERVER_ROWS = (
         next="{test} --depth connect --transcript",
     ),
     _row(
+        Reason.OTHER_PROTOCOL,
+        "the port is that of another service",
+        "use the port of the protocol that is configured: 587 or 465 for SMTP, 993 for IMAP, 995 for POP3",
+        next="{edit} --{side}-port PORT",
+    ),
+    _row(
         (Reason.MALFORMED_REPLY, Reason.REPLY_TOO_LONG, Reason.PROTOCOL),
         "what answers does not keep to the protocol; perhaps it is another service, or a proxy",
         "check host, port and protocol, and look at the transcript",
@@ -259,6 +285,13 @@ _LOGIN_ROWS = (
         Reason.LOGIN_DISABLED,
         "the server takes no login by password on this connection, usually because it is not encrypted",
         "set the security to starttls or tls; if it is, set an authentication that the server offers",
+        next="{edit} --{side}-security starttls",
+    ),
+    _row(
+        Reason.LOGIN_NEEDS_TLS,
+        "most servers offer their logins only once the connection is encrypted",
+        "set the security to starttls, or to tls on the port that is TLS from the start; a server that wants no login "
+        "at all goes with SMTP authentication none",
         next="{edit} --{side}-security starttls",
     ),
     _row(
