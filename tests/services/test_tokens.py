@@ -346,6 +346,15 @@ def test_a_grant_ends_as_its_provider_has_it(
     assert (state.condition, state.ends_because) == (condition, because)
 
 
+def test_the_end_of_entras_secrets_is_not_known_unless_it_is_told(site: Site) -> None:
+    site.grant_by(site.server.clients.desktop)
+    site.edit_client(provider=Provider.MICROSOFT)
+    site.keep(replace(site.grant, flow=Flow.CLIENT_CREDENTIALS))
+    state = describe_grant(site.file.load(), site.secrets, "sysmail")
+    assert (state.condition, state.ends_at) == (Condition.GRANTED, None)
+    assert state.ends_because == "the secret of 'client' ends on a day that is not known here"
+
+
 def test_without_a_refresh_token_a_grant_ends_with_its_access_token(site: Site) -> None:
     site.grant_by(site.server.clients.native)
     site.keep(replace(site.grant, refresh_token=None))

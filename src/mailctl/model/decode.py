@@ -226,9 +226,10 @@ def _read_date(raw: Any, where: str, findings: Findings) -> dt.date | None:
     if isinstance(raw, dt.date) and not isinstance(raw, dt.datetime):
         return raw
     try:
-        if isinstance(raw, str) and len(raw) == len("2027-01-31"):
-            return dt.date.fromisoformat(raw)
-    except ValueError:
-        pass
+        day = dt.date.fromisoformat(raw)
+    except (TypeError, ValueError):
+        day = None
+    if day is not None and day.isoformat() == raw:  # ISO 8601 has other forms, too
+        return day
     findings.report(where, f"{shown(raw)} is not a date: write it YYYY-MM-DD")
     return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +48,34 @@ def test_status_is_for_people_too(site: Site) -> None:
     shown = site.mailctl.must("oauth", "status", "sysmail").out
     assert "paste, as alice@example.test" in shown
     assert f"{MAIL} offline_access" in shown
+
+
+def test_status_warns_before_the_secret_of_the_client_ends(site: Site, use_client: Callable[..., None]) -> None:
+    use_client("desktop", site.server.clients.desktop)
+    site.authorise()
+    assert site.grant()["ends_because"] is None
+
+    def let_end(days: int) -> str:
+        day = (dt.datetime.now(dt.UTC) + dt.timedelta(days)).strftime("%Y-%m-%d")
+        path = site.mailctl.config
+        kept = [line for line in path.read_text().splitlines() if not line.startswith("client_secret_expires")]
+        path.write_text(re.sub(r"(?m)^client_secret = .*$", rf"\g<0>\nclient_secret_expires = {day}", "\n".join(kept)))
+        return day
+
+    day = let_end(29)
+    grant = site.grant()
+    assert (grant["condition"], grant["ends_because"]) == ("granted", "the secret of 'desktop' ends")
+    assert grant["ends_at"].startswith(day)
+    (warning,) = grant["warnings"]
+    assert f"the secret of 'desktop' ends on {day}" in warning
+    assert warning in " ".join(site.mailctl.must("oauth", "status").err.split())
+    let_end(60)
+    assert site.grant()["warnings"] == []
+    day = let_end(-1)
+    code, (grant,) = site.status()
+    assert (code, grant["condition"]) == (12, "expired")
+    assert grant["why"] == f"it ended on {day}: the secret of 'desktop' ends"
+    assert grant["next"].startswith("mailctl oauth client edit desktop --client-secret-stdin")
 
 
 def test_status_of_nothing(mailctl: Mailctl) -> None:

@@ -98,6 +98,57 @@ def test_edit_changes_what_is_named_and_clears(site: Mailctl) -> None:
     assert client(site, "edit", "ms", "--clear", "client_id").code == 2
 
 
+EXPIRES = "--client-secret-expires"
+
+
+def test_the_last_day_of_a_secret_is_kept_until_there_is_another(site: Mailctl) -> None:
+    edit = ("edit", "ms", "--client-secret-from", "env:SECRET")
+    site.must("oauth", "client", *edit, EXPIRES, "2099-12-31")
+    assert shown(site, "ms")["client_secret_expires"] == "2099-12-31"
+    assert "client_secret_expires = 2099-12-31" in site.settings()
+    assert "secret until   2099-12-31" in site.must("oauth", "client", "show", "ms").out
+    site.must("oauth", "client", "edit", "ms", "--client-id", "other")
+    assert shown(site, "ms")["client_secret_expires"] == "2099-12-31"
+    site.must("oauth", "client", *edit)
+    assert shown(site, "ms")["client_secret_expires"] is None
+    site.must("oauth", "client", *edit, EXPIRES, "2099-12-31")
+    site.must("oauth", "client", "edit", "ms", "--clear", "client-secret")
+    assert shown(site, "ms")["client_secret_expires"] is None
+
+
+@pytest.mark.parametrize(("day", "said"), [("2020-01-31", "ended on 2020-01-31"), ("2099-01-31", None)])
+def test_the_end_of_a_secret_is_warned_of(site: Mailctl, day: str, said: str | None) -> None:
+    result = site.must("oauth", "client", "edit", "ms", "--client-secret-from", "env:SECRET", EXPIRES, day)
+    for told in (result, site.must("oauth", "client", "show", "ms")):
+        assert ("the secret of 'ms'" in told.err) is (said is not None)
+        if said:
+            assert said in told.err
+            assert "mailctl oauth client edit ms --client-secret-stdin --client-secret-expires YYYY-MM-DD" in told.err
+
+
+@pytest.mark.parametrize("day", ["31.12.2099", "2099-13-01", "2099-W01-1", "20991231", "soon", ""])
+def test_what_is_no_day_is_refused(site: Mailctl, day: str) -> None:
+    result = client(site, "edit", "ms", "--client-secret-from", "env:SECRET", EXPIRES, day)
+    assert result.code == 2
+    assert "is not a date: write it YYYY-MM-DD" in result.err
+
+
+def test_a_day_may_be_text_in_the_file_and_no_moment(site: Mailctl) -> None:
+    site.must("oauth", "client", "edit", "ms", "--client-secret-from", "env:SECRET", EXPIRES, "2099-12-31")
+    text = site.config.read_text()
+    site.config.write_text(text.replace("= 2099-12-31", '= "2099-12-31"'))
+    assert shown(site, "ms")["client_secret_expires"] == "2099-12-31"
+    site.config.write_text(text.replace("= 2099-12-31", "= 2099-12-31T12:00:00Z"))
+    refused = client(site, "show", "ms")
+    assert (refused.code, "is not a date" in refused.err) == (5, True)
+
+
+def test_a_last_day_without_a_secret_is_refused(site: Mailctl) -> None:
+    result = client(site, "edit", "ms", EXPIRES, "2099-12-31")
+    assert result.code == 2
+    assert "needs client_secret as well" in result.err
+
+
 def test_what_changes_nothing_leaves_the_file_alone(site: Mailctl) -> None:
     before = site.config.stat().st_mtime_ns
     result = client(site, "edit", "google", "--client-id", "id-of-google", "-o", "json")
