@@ -74,11 +74,24 @@ class ImapSession:
         return self._transport.wire.turns
 
     @property
+    def transport(self) -> ImapTransport:
+        """The commands themselves, for what is sent several at a time, or refused in words worth showing."""
+        return self._transport
+
+    @property
     def client(self) -> Client:
         """IMAPClient on the same connection, for whatever else is to be done with mailboxes."""
         if self._client is None:
             self._client = Client(self._transport, self.capabilities)
         return self._client
+
+    def list_folders(self) -> tuple[Folder, ...]:
+        """Return all folders, with their roles where the server tells them; raises RefusedError or TemporaryError."""
+        completion = self._transport.command(*self._list_command)
+        if not completion.ok:
+            raise self._transport.refusal(completion, "refuses LIST", Reason.MAILBOX_REFUSED)
+        with translated(self._transport.wire.peer), parsing():
+            return self._read_folders()
 
     def survey(self) -> Mailbox:
         """Look at the mailbox (stage mailbox): NAMESPACE, LIST, STATUS, EXAMINE INBOX, GETQUOTAROOT at once.
@@ -90,7 +103,7 @@ class ImapSession:
             for command in ("LIST", "EXAMINE"):
                 if not completions[command].ok:
                     raise self._transport.refusal(completions[command], f"refuses {command}", Reason.MAILBOX_REFUSED)
-            with _parsing():
+            with parsing():
                 mailbox = self._read()
             record.reply = self._transport.said(completions["EXAMINE"])
             record.evidence |= {
@@ -107,10 +120,14 @@ class ImapSession:
             }
         return mailbox
 
-    def _ask(self) -> dict[str, Any]:
+    @property
+    def _list_command(self) -> tuple[str, ...]:
         lists_roles = self.capabilities.offers("SPECIAL-USE") and self.capabilities.offers("LIST-EXTENDED")
-        commands = [
-            ("LIST", '""', '"*"', *(["RETURN (SPECIAL-USE)"] if lists_roles else [])),
+        return ("LIST", '""', '"*"', *(["RETURN (SPECIAL-USE)"] if lists_roles else []))
+
+    def _ask(self) -> dict[str, Any]:
+        commands: list[tuple[str, ...]] = [
+            self._list_command,
             ("STATUS", "INBOX", "(MESSAGES UNSEEN)"),
             ("EXAMINE", "INBOX"),
         ]
@@ -190,7 +207,7 @@ def _parse(lines: list[Any]) -> tuple[Any, ...]:
 
 
 @contextmanager
-def _parsing() -> Iterator[None]:
+def parsing() -> Iterator[None]:
     """IMAPClient's parser meets malformed answers with whatever exception comes first."""
     try:
         yield

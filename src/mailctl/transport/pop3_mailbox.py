@@ -1,4 +1,4 @@
-"""A POP3 mailbox: how many messages, which, and their text. RFC 1939. Nothing is deleted."""
+"""A POP3 mailbox: how many messages, which, and their text. RFC 1939. `survey` deletes nothing."""
 
 from __future__ import annotations
 
@@ -43,6 +43,19 @@ class Pop3Session:
     def retrieve(self, number: int) -> bytes:
         """Return a message."""
         return self._read_message(self._transport.command(f"RETR {number}"))
+
+    def delete(self, number: int) -> None:
+        """Mark a message to be deleted, which `quit` does."""
+        answer = self._transport.command(f"DELE {number}")
+        if not answer.ok:
+            raise self._transport.refusal(answer, "does not delete the message", Reason.MESSAGE_REFUSED)
+
+    def quit(self) -> None:
+        """End the session, and have what was marked deleted; raises RefusedError where that failed (RFC 1939, 6)."""
+        answer = self._transport.command("QUIT")
+        self._transport.wire.is_broken = True  # there is nothing more to be said
+        if not answer.ok:
+            raise self._transport.refusal(answer, "did not delete what was marked", Reason.MESSAGE_REFUSED)
 
     def survey(self) -> int:
         """Look at the mailbox (stage mailbox): STAT, UIDL and TOP of one message; return the number of messages."""
