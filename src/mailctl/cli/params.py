@@ -249,10 +249,12 @@ _OPTION_NAMES = {
     "pop_before_smtp.apop": "--apop",
     "password": "--password-stdin or --password-from",
     "pop_before_smtp.password": "--pop-password-stdin or --pop-password-from",
+    "smtp_password": "--smtp-password-stdin or --smtp-password-from",
     "client_secret": "--client-secret-stdin or --client-secret-from",
     "key": "--key-from",
     "service_account": "--service-account-from",
     "scopes": "--scope",
+    "fields": "--field",
 }
 
 
@@ -286,7 +288,7 @@ def as_options(
     return type(error)(renamed, hint=error.hint)
 
 
-_ENTRIES = ("servers[", "oauth_clients[", "sysmail.")
+_ENTRIES = ("servers[", "oauth_clients[", "accounts[", "sysmail.")
 
 
 def missing_input(options: Sequence[str], *, hint: str | None = None) -> MissingInputError:
@@ -363,6 +365,29 @@ def complete_oauth_client(ctx: typer.Context, incomplete: str) -> Iterable[tuple
     ]
 
 
+def complete_account(ctx: typer.Context, incomplete: str) -> Iterable[tuple[str, str]]:
+    """Offer the addresses of people's accounts; a settings file that cannot be read offers none."""
+    settings = _settings_of(ctx)
+    return [
+        (account.address, account.owner.translate(_PLAIN))
+        for account in (settings.accounts if settings else ())
+        if account.address.startswith(incomplete) and _SHELL_SYNTAX.isdisjoint(account.address)
+    ]
+
+
+def complete_owner(ctx: typer.Context, incomplete: str) -> Iterable[tuple[str, str]]:
+    """Offer who has accounts; a settings file that cannot be read offers nobody."""
+    settings = _settings_of(ctx)
+    owned: dict[str, list[str]] = {}
+    for account in settings.accounts if settings else ():
+        owned.setdefault(account.owner, []).append(account.address)
+    return [
+        (owner, ", ".join(addresses).translate(_PLAIN))
+        for owner, addresses in owned.items()
+        if owner.startswith(incomplete) and _SHELL_SYNTAX.isdisjoint(owner)
+    ]
+
+
 def _settings_of(ctx: typer.Context) -> Settings | None:
     from mailctl.cli.session import Session as CallSession
     from mailctl.errors import MailctlError
@@ -375,10 +400,11 @@ def _settings_of(ctx: typer.Context) -> Settings | None:
 
 
 def complete_target(ctx: typer.Context, incomplete: str) -> Iterable[tuple[str, str]]:
-    """Offer what can be tested: the system mail account, and the codes of the catalogue."""
+    """Offer what can be tested: the system mail account, the codes of the catalogue, and people's accounts."""
     if "sysmail".startswith(incomplete):
         yield "sysmail", "the system mail account"
     yield from complete_server_code(ctx, incomplete)
+    yield from complete_account(ctx, incomplete)
 
 
 # What a shell or Typer's markup would interpret: Typer's script for zsh evaluates what is offered.

@@ -25,7 +25,7 @@ def detach_accounts(settings: Settings, servers: Mapping[str, Server]) -> Settin
     where people send with their incoming one, or with none.
     """
     accounts = (
-        _detached(account, servers[account.server]) if account.server in servers else account
+        _detached(account, servers[account.server]) if account.server and account.server in servers else account
         for account in settings.accounts
     )
     return replace(settings, accounts=tuple(accounts))

@@ -1,0 +1,222 @@
+"""The options and arguments that the commands of people's accounts share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mailctl.cli.params import (
+    choice_option,
+    complete_account,
+    complete_oauth_client,
+    complete_owner,
+    complete_server_code,
+    given_fields,
+    given_reference,
+    read_stdin_secret,
+    require_one_stdin,
+    text_option,
+)
+from mailctl.errors import InvalidValueError, Problem, UsageError
+
+if TYPE_CHECKING:
+    from mailctl.cli.params import TlsOptionGroup
+    from mailctl.model.secret import Secret
+    from mailctl.services.account_fields import Choice
+
+_PERSON, _SERVER, _LOGIN = "Person", "Server", "Login"
+
+
+def complete_preset(incomplete: str) -> list[tuple[str, str]]:
+    from mailctl.model.preset import PRESETS
+
+    return [(preset.name, preset.title) for preset in PRESETS if preset.name.startswith(incomplete)]
+
+
+Address = Annotated[str, typer.Argument(metavar="ADDRESS", autocompletion=complete_account, show_default=False)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonOptions:
+    """Whose account it is, and what people see of it."""
+
+    owner: Annotated[
+        str | None,
+        typer.Option(
+            "--owner",
+            metavar="WHO",
+            help="The person, by any identifier. Default: the address.",
+            autocompletion=complete_owner,
+            rich_help_panel=_PERSON,
+            show_default=False,
+        ),
+    ] = None
+    display_name: Annotated[
+        str | None, text_option("--display-name", "NAME", "The name beside the address, in any script.", _PERSON)
+    ] = None
+    field: Annotated[
+        list[str] | None,
+        text_option("--field", "KEY=VALUE", "For the signature's template; repeatable; KEY= takes it away.", _PERSON),
+    ] = None
+    description: Annotated[str | None, text_option("--description", "TEXT", "Default: the user name.", _PERSON)] = None
+    main: Annotated[
+        bool, typer.Option("--main", help="Make it the one that its owner sends from.", rich_help_panel=_PERSON)
+    ] = False
+    share_sender: Annotated[
+        bool | None,
+        typer.Option(
+            "--share-sender/--no-share-sender",
+            help="Let every owner send from it.",
+            rich_help_panel=_PERSON,
+            show_default=False,
+        ),
+    ] = None
+
+    def given(self) -> dict[str, Any]:
+        fields = {
+            name: value
+            for name in ("owner", "display_name", "description", "share_sender")
+            if (value := getattr(self, name)) is not None
+        }
+        if self.main:
+            fields["main"] = True
+        if self.field:
+            fields["fields"] = dict(_parse_field(text) for text in self.field)
+        return fields
+
+
+def _parse_field(text: str) -> tuple[str, str | None]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise InvalidValueError([Problem("--field", f"'{text}' is not written KEY=VALUE")])
+    return key, value or None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountServerOptions:
+    """Which servers: a provider's, one of the catalogue, or (by the options of both sides) any others."""
+
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            "--preset",
+            help="A provider's servers; `server presets` lists them; custom: none of them.",
+            autocompletion=complete_preset,
+            rich_help_panel=_SERVER,
+            show_default=False,
+        ),
+    ] = None
+    smtp_preset: Annotated[
+        str | None,
+        typer.Option(
+            "--smtp-preset",
+            metavar="PRESET",
+            help="Another provider's server for sending.",
+            autocompletion=complete_preset,
+            rich_help_panel=_SERVER,
+            show_default=False,
+        ),
+    ] = None
+    server: Annotated[
+        str | None,
+        typer.Option(
+            "--server",
+            metavar="CODE",
+            help="A server of the catalogue, for both sides.",
+            autocompletion=complete_server_code,
+            rich_help_panel=_SERVER,
+            show_default=False,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountLoginOptions:
+    """The logins at both sides."""
+
+    username: Annotated[str | None, text_option("--username", "USER", "The login for IMAP or POP3.", _LOGIN)] = None
+    domain: Annotated[str | None, text_option("--domain", "DOMAIN", "Makes the login USER@DOMAIN.", _LOGIN)] = None
+    auth: Annotated[
+        str | None,
+        choice_option("--auth", "password", "oauth2", help="Default: password; oauth2 with a client.", panel=_LOGIN),
+    ] = None
+    oauth_client: Annotated[
+        str | None,
+        typer.Option(
+            "--oauth-client",
+            metavar="NAME",
+            help="A registered OAuth client. Default with oauth2: the provider's only one.",
+            autocompletion=complete_oauth_client,
+            rich_help_panel=_LOGIN,
+            show_default=False,
+        ),
+    ] = None
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.", rich_help_panel=_LOGIN)
+    ] = False
+    password_from: Annotated[
+        str | None,
+        text_option(
+            "--password-from",
+            "REF",
+            "Where the password stays: env:NAME, file:PATH, command:PROGRAM ARGS, keyring:SERVICE/USER, vault:NAME.",
+            _LOGIN,
+        ),
+    ] = None
+    smtp_username: Annotated[
+        str | None, text_option("--smtp-username", "USER", "Another login for sending.", _LOGIN)
+    ] = None
+    smtp_password_stdin: Annotated[
+        bool,
+        typer.Option("--smtp-password-stdin", help="Read its password from standard input.", rich_help_panel=_LOGIN),
+    ] = False
+    smtp_password_from: Annotated[
+        str | None, text_option("--smtp-password-from", "REF", "Where its password stays.", _LOGIN)
+    ] = None
+
+    def given(self) -> dict[str, Any]:
+        fields = {
+            name: value
+            for name in ("username", "domain", "oauth_client", "smtp_username")
+            if (value := getattr(self, name)) is not None
+        }
+        for name in ("password", "smtp_password"):
+            if (reference := getattr(self, f"{name}_from")) is not None:
+                fields[name] = str(given_reference(reference, f"--{name.replace('_', '-')}-from"))
+        return fields
+
+
+def choice_of(servers: AccountServerOptions, login: AccountLoginOptions) -> Choice:
+    """Return what is said of an account and not kept as such; raises UsageError for an unknown way to log in."""
+    from mailctl.services.account_fields import Choice, Login
+
+    if login.auth is not None and login.auth not in set(Login):
+        raise UsageError(f"--auth: '{login.auth}' is neither password nor oauth2")
+    return Choice(servers.preset, servers.smtp_preset, Login(login.auth) if login.auth else None)
+
+
+SECRET_FIELDS = {
+    "password": ("password",),
+    "smtp-password": ("smtp_password",),
+    "client-key-passphrase": ("tls", "client_key_passphrase"),
+}
+"""The secrets of an account: the end of the slot's name, and the field that holds the reference."""
+
+
+def read_given_secrets(login: AccountLoginOptions, tls: TlsOptionGroup) -> dict[str, Secret]:
+    """Return the secret that standard input gives, if any, under the end of its slot's name.
+
+    Raises UsageError for two of them, and for a secret that is to come from two places.
+    """
+    wanted = {
+        "password": (login.password_stdin, login.password_from),
+        "smtp-password": (login.smtp_password_stdin, login.smtp_password_from),
+        "client-key-passphrase": (tls.client_key_passphrase_stdin, tls.client_key_passphrase_from),
+    }
+    require_one_stdin({f"--{name}-stdin": stdin for name, (stdin, _) in wanted.items()})
+    for name, (stdin, reference) in wanted.items():
+        if stdin and reference is not None:
+            raise UsageError(f"--{name}-stdin and --{name}-from exclude each other")
+    return {name: read_stdin_secret(f"--{name}") for name, (stdin, _) in wanted.items() if stdin}
