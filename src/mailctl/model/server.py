@@ -30,6 +30,8 @@ class Protocol(StrEnum):
     SMTP = "smtp"
     POP3 = "pop3"
     IMAP = "imap"
+    MANAGESIEVE = "managesieve"
+    """For the rules of people's accounts (RFC 5804); no server of the catalogue speaks it."""
 
 
 class IncomingProtocol(StrEnum):
@@ -84,12 +86,14 @@ DEFAULT_PORTS: dict[Protocol, dict[Security, int]] = {
     Protocol.SMTP: {Security.NONE: 25, Security.STARTTLS: 587, Security.TLS: 465},
     Protocol.IMAP: {Security.NONE: 143, Security.STARTTLS: 143, Security.TLS: 993},
     Protocol.POP3: {Security.NONE: 110, Security.STARTTLS: 110, Security.TLS: 995},
+    Protocol.MANAGESIEVE: {Security.NONE: 4190, Security.STARTTLS: 4190, Security.TLS: 4190},
 }
 # Cleartext is never inferred: a port alone means TLS where that port is TLS's, else the upgrade.
 _SECURITY_OF_PORT: dict[Protocol, dict[int, Security]] = {
     Protocol.SMTP: {465: Security.TLS, 587: Security.STARTTLS, 25: Security.STARTTLS},
     Protocol.IMAP: {993: Security.TLS, 143: Security.STARTTLS},
     Protocol.POP3: {995: Security.TLS, 110: Security.STARTTLS},
+    Protocol.MANAGESIEVE: {4190: Security.STARTTLS},
 }
 _SCHEMES = ("ssl://", "tls://")
 
@@ -106,7 +110,8 @@ def complete_endpoint(protocol: Protocol, given: Mapping[str, Any]) -> dict[str,
         full.setdefault("security", Security.TLS)
     port, security = full.get("port"), full.get("security")
     if port is None and security is None:
-        full["security"] = security = Security.TLS
+        # RFC 5804 knows no implicit TLS.
+        full["security"] = security = Security.STARTTLS if protocol is Protocol.MANAGESIEVE else Security.TLS
     if port is None and security in set(Security):
         full["port"] = DEFAULT_PORTS[protocol][Security(security)]
     if security is None:

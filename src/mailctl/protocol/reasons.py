@@ -104,3 +104,5 @@ class Reason(StrEnum):
     RECIPIENT_REFUSED = "recipient-refused"
     MESSAGE_REFUSED = "message-refused"
     MESSAGE_TOO_LARGE = "message-too-large"
+    SCRIPT_REFUSED = "script-refused"
+    """A Sieve script, or what was to be done with one."""
