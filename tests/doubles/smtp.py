@@ -11,7 +11,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tests.doubles.steps import HANDSHAKE, Answer, Close, Expect, Part, ReadMessage, Say, Serve, Step, as_steps
+from tests.doubles.steps import (
+    HANDSHAKE,
+    Answer,
+    Close,
+    Expect,
+    Part,
+    ReadMessage,
+    ReadOctets,
+    Say,
+    Serve,
+    Step,
+    as_steps,
+)
 
 
 def ehlo_reply(*keywords: bytes) -> bytes:
@@ -37,7 +49,7 @@ class SmtpServer:
     `ehlo_before_tls`: the answer to EHLO while TLS is still to come; `ehlo`: the one of all other times.
     `starttls`: the answer and the handshake. `auth`: everything that follows the AUTH command (whose initial response
     is kept as `response`), None for a dialogue that suits the mechanism and ends in `verdict`. `data`: from the
-    answer to DATA to what is said after the dot.
+    answer to DATA to what is said after the dot. `bdat`: what follows BDAT, which `ehlo` offers as CHUNKING.
     """
 
     security: Literal["none", "starttls", "tls"] = "starttls"
@@ -52,6 +64,7 @@ class SmtpServer:
     mail: Part = b"250 2.1.0 sender ok\r\n"
     rcpt: Part = b"250 2.1.5 recipient ok\r\n"
     data: Part = (TAKE_MESSAGE, b"250 2.0.0 queued as 4F2Z\r\n")
+    bdat: Part = (ReadOctets(), b"250 2.0.0 queued as 5B3A\r\n")
     rset: Part = b"250 2.0.0 forgotten\r\n"
     noop: Part = b"250 2.0.0 still here\r\n"
     quit: Part = (b"221 2.0.0 bye\r\n", Close())
@@ -76,6 +89,7 @@ class SmtpServer:
             Answer(rb"MAIL FROM:", self.mail),
             Answer(rb"RCPT TO:", self.rcpt),
             Answer(rb"DATA\r\n", self.data),
+            Answer(rb"BDAT (?P<octets>\d+) LAST\r\n", self.bdat),
             Answer(rb"RSET\r\n", self.rset),
             Answer(rb"NOOP", self.noop),
             Answer(rb"QUIT\r\n", self.quit),

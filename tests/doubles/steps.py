@@ -117,6 +117,14 @@ class ReadMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadOctets:
+    """Read as many bytes as the group `octets` of the last `Expect` or `Answer` says; keep them like a message."""
+
+    def play(self, conversation: Conversation) -> None:
+        conversation.messages.append(conversation.read_exactly(int(conversation.captures["octets"])))
+
+
+@dataclass(frozen=True, slots=True)
 class Delay:
     """Do nothing for a time."""
 

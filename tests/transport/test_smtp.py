@@ -8,7 +8,7 @@ import socket
 import pytest
 from tests.doubles.scripted import ScriptedServer
 from tests.doubles.smtp import TAKE_MESSAGE, SmtpServer, ehlo_reply
-from tests.doubles.steps import Close, Expect
+from tests.doubles.steps import Close, Expect, ReadOctets, Reset, Stall
 
 from mailctl.errors import (
     AuthenticationError,
@@ -27,6 +27,7 @@ from mailctl.transport.watch import Watch
 LOGIN = ("ann@example.org", "Tr0ub4dor & 3")
 MESSAGE = b"Message-ID: <1@example.org>\r\nSubject: x\r\n\r\n.dot\r\n"
 NO_EXTENSIONS = ehlo_reply(b"HELP")
+CHUNKING = ehlo_reply(b"PIPELINING", b"SIZE 100000", b"8BITMIME", b"CHUNKING")
 
 
 @pytest.fixture
@@ -169,6 +170,102 @@ def test_a_refusal_in_the_middle_of_a_message_is_heard(serve):
     with pytest.raises((RefusedError, NetworkError)) as caught:
         serve(SmtpServer(security="none", ehlo=NO_EXTENSIONS, data=data), lambda s: s.send("", ["b@x.org"], message))
     assert not isinstance(caught.value, FateUnknownError)
+
+
+def test_a_message_takes_one_round_trip_where_it_can_go_with_its_envelope(serve):
+    def act(session):
+        before = session.turns
+        outcome = session.send("a@example.org", ["b@example.org", "c@example.org"], MESSAGE)
+        return outcome, session.turns - before
+
+    (outcome, turns), double = serve(SmtpServer(security="none", ehlo=CHUNKING), act)
+    assert turns == 1
+    assert (outcome.accepted, outcome.queue_id) == (("b@example.org", "c@example.org"), "5B3A")
+    assert double.messages == [MESSAGE]
+
+
+def test_what_goes_by_octets_has_the_line_ends_of_mail_and_its_dots_as_they_are(serve):
+    _, double = serve(
+        SmtpServer(security="none", ehlo=CHUNKING),
+        lambda session: session.send("a@example.org", ["b@example.org"], b"Subject: x\n\n.\n..\rlast"),
+    )
+    assert double.messages == [b"Subject: x\r\n\r\n.\r\n..\r\nlast\r\n"]
+
+
+def test_only_a_short_message_and_the_first_of_a_session_goes_with_its_envelope(serve):
+    for first in (MESSAGE, b"x" * 65_537):
+        ehlo = ehlo_reply(b"PIPELINING", b"CHUNKING")
+        _, double = serve(
+            SmtpServer(security="none", ehlo=ehlo),
+            lambda session, first=first: [
+                session.send("a@example.org", ["b@example.org"], message) for message in (first, MESSAGE)
+            ],
+        )
+        assert commands(double).count(b"DATA") == (1 if first == MESSAGE else 2)
+
+
+def test_of_a_message_that_went_with_its_envelope_some_recipients_are_refused(serve):
+    rcpt = (b"250 ok\r\n", Expect(rb"RCPT TO:<c@"), b"450 full\r\n")
+    outcome, _ = serve(
+        SmtpServer(security="none", ehlo=CHUNKING, rcpt=rcpt),
+        lambda session: session.send("a@example.org", ["b@example.org", "c@example.org"], MESSAGE),
+    )
+    assert outcome.accepted == ("b@example.org",)
+    assert {address: reply.code for address, reply in outcome.refused.items()} == {"c@example.org": 450}
+
+
+NOBODY = (ReadOctets(), b"503 5.5.1 nobody is to get it\r\n")
+
+
+@pytest.mark.parametrize("bdat", [NOBODY, (ReadOctets(), Reset())], ids=["answered", "broken off"])
+@pytest.mark.parametrize(
+    ("point", "reply", "error"),
+    [
+        ("mail", b"550 not you", RefusedError),
+        ("rcpt", b"550 nobody", RefusedError),
+        ("rcpt", b"450 no", TemporaryError),
+    ],
+)
+def test_a_refused_envelope_decides_over_the_message_that_went_with_it(serve, bdat, point, reply, error):
+    server = SmtpServer(security="none", ehlo=CHUNKING, bdat=bdat, **{point: reply + b"\r\n"})
+    with pytest.raises(error) as caught:
+        serve(server, lambda session: session.send("a@example.org", ["b@example.org"], MESSAGE))
+    assert caught.value.reply == reply
+    assert not isinstance(caught.value, FateUnknownError)
+
+
+@pytest.mark.parametrize("point", ["mail", "rcpt", "bdat"])
+def test_a_connection_lost_after_envelope_and_message_leaves_its_fate_unknown(serve, point):
+    with pytest.raises(FateUnknownError) as caught:
+        serve(
+            SmtpServer(security="none", ehlo=CHUNKING, **{point: Close()}),
+            lambda session: session.send("a@example.org", ["b@example.org"], MESSAGE),
+        )
+    assert caught.value.details["message_id"] == "<1@example.org>"
+
+
+def test_a_message_is_refused_after_its_envelope_was_accepted(serve):
+    def act(session):
+        with pytest.raises(RefusedError) as caught:
+            session.send("a@example.org", ["b@example.org"], MESSAGE)
+        session.send("a@example.org", ["c@example.org"], MESSAGE)
+        return caught.value
+
+    server = SmtpServer(security="none", ehlo=CHUNKING, bdat=(ReadOctets(), b"554 5.7.1 spam\r\n"))
+    error, double = serve(server, act)
+    assert (error.reason, error.reply) == ("message-refused", b"554 5.7.1 spam")
+    assert len(double.messages) == 2
+
+
+def test_nothing_more_is_said_to_a_server_that_took_the_message_for_commands(serve):
+    def act(session):
+        with pytest.raises(RefusedError):
+            session.send("a@example.org", ["b@example.org"], MESSAGE)
+        return session.is_usable
+
+    server = SmtpServer(security="none", ehlo=CHUNKING, bdat=(b"502 what?\r\n", Stall()))
+    usable, _ = serve(server, act)
+    assert not usable
 
 
 @pytest.mark.parametrize("end", [b"\xff\xff\r\n", b"399 what\r\n"], ids=["no reply", "out of place"])

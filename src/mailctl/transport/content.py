@@ -1,4 +1,7 @@
-"""A message on its way into DATA: line ends as CRLF, leading dots doubled (RFC 5321, 4.5.2), never held twice."""
+"""A message on its way to a server: line ends as CRLF, never held twice.
+
+For DATA leading dots are doubled (RFC 5321, 4.5.2); BDAT counts octets, and takes them as they are (RFC 3030, 2).
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ class Content:
     """A message. It is read once to find out its properties, and again to be sent.
 
     `size`: bytes with CRLF line ends, as SIZE counts them. `message_id`: with its angle brackets, None if it has none.
-    `has_ended`: whether `chunks` has given out the final dot.
+    `has_ended`: whether its end has been given out, which is the final dot after DATA.
     """
 
     def __init__(self, message: bytes | BinaryIO) -> None:
@@ -38,7 +41,7 @@ class Content:
             self.is_eight_bit = self.is_eight_bit or not line.isascii()
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield what goes over the wire, the final dot included."""
+        """Yield what goes over the wire after DATA, the final dot included."""
         at_line_start, waiting = True, b""
         for chunk in self._normalised():
             if waiting:
@@ -50,6 +53,11 @@ class Content:
         self.has_ended = True
         # The dot goes with the last chunk: a short message is one packet.
         yield waiting + (b".\r\n" if at_line_start else b"\r\n.\r\n")
+
+    def octets(self) -> bytes:
+        """Return what goes over the wire after BDAT, of a message small enough to be held; it ends with CRLF."""
+        whole = b"".join(self._normalised())
+        return whole if not whole or whole.endswith(b"\n") else whole + b"\r\n"
 
     def _normalised(self) -> Iterator[bytes]:
         """Yield the message in chunks with CRLF line ends; none ends between CR and LF."""
