@@ -43,7 +43,7 @@ from mailctl.model.report import Stage
 from mailctl.model.secret import Secret
 from mailctl.protocol.remedies import find_remedy
 from mailctl.transport.dial import Address, Resolution
-from mailctl.transport.graph import open_graph
+from mailctl.transport.graph import GraphRoute, open_graph
 from mailctl.transport.limits import Deadline
 from mailctl.transport.trace import Trace
 from mailctl.transport.watch import Watch
@@ -80,18 +80,11 @@ class Opening:
         self._ca_file = ca_file
 
     def __call__(self, server: GraphServer, **options: object):
-        options.setdefault("app_only", server.token == APP_TOKEN)
-        options.setdefault("deadline", Deadline(30))
-        options.setdefault("base_url", server.url)
-        return open_graph(
-            Secret(str(options.pop("token", server.token))),
-            address=str(options.pop("address", MAILBOX)),
-            watch=self.watch,
-            trace=self.trace,
-            ca_file=self._ca_file,
-            wait=self.waited.append,
-            **options,
-        )
+        until = options.pop("until", Stage.AUTH)
+        known = {"app_only": server.token == APP_TOKEN, "deadline": Deadline(30), "url": server.url, "address": MAILBOX}
+        token = Secret(str(options.pop("token", server.token)))
+        route = GraphRoute(token=token, ca_file=self._ca_file, wait=self.waited.append, **(known | options))
+        return open_graph(route, self.watch, until=until, trace=self.trace)
 
     def evidence(self, stage: Stage) -> dict:
         return self.watch.find(stage, protocol="graph").evidence
@@ -350,6 +343,52 @@ def test_an_expired_token_ends_the_session_and_a_refused_message_does_not(openin
         assert not session.is_usable
 
 
+def expired():
+    return refused(401, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired.")
+
+
+def test_a_token_that_is_not_taken_is_replaced_and_the_message_sent_once(opening, server):
+    renewed = []
+
+    def renew():
+        renewed.append(TOKEN)
+        return Secret(TOKEN)
+
+    with opening(server, token=token_for("Mail.Send", "Mail.Read"), renew=renew) as session:
+        session.send(MAILBOX, ["anna@example.org"], MESSAGE)
+        session.send(MAILBOX, ["anna@example.org"], MESSAGE)
+        server.script("POST", "/sendMail", expired())
+        session.send(MAILBOX, ["anna@example.org"], MESSAGE)
+    assert (len(renewed), len(server.sent)) == (2, 3)
+    assert any("asking the provider for another one" in line.text for line in opening.trace.lines)
+
+
+def test_a_token_is_replaced_once_in_a_call(opening, server):
+    renewed = []
+
+    def renew():
+        renewed.append(TOKEN)
+        return Secret(TOKEN)
+
+    with opening(server, renew=renew) as session:
+        server.script("POST", "/sendMail", expired(), expired())
+        with pytest.raises(AuthenticationError, match="does not take the token"):
+            session.send(MAILBOX, ["anna@example.org"], MESSAGE)
+        assert not session.is_usable
+    assert (len(renewed), server.sent) == (1, [])
+
+
+def test_why_there_is_no_other_token_is_told(opening, server):
+    def renew():
+        raise AuthenticationError("the authorisation of sysmail is broken: revoked", reason="grant-dead")
+
+    with opening(server, renew=renew) as session:
+        server.script("POST", "/sendMail", expired())
+        with pytest.raises(AuthenticationError, match="is broken: revoked") as caught:
+            session.send(MAILBOX, ["anna@example.org"], MESSAGE)
+    assert caught.value.stage is Stage.MESSAGE
+
+
 # Limits
 
 
@@ -434,7 +473,7 @@ def test_an_answer_without_end_is_cut_off(opening, server):
 
 
 def test_nobody_there(opening, server):
-    with pytest.raises(NetworkError) as caught, opening(server, base_url="https://localhost:1/v1.0"):
+    with pytest.raises(NetworkError) as caught, opening(server, url="https://localhost:1/v1.0"):
         pass
     assert (caught.value.reason, caught.value.stage) == ("refused", Stage.TCP)
 
@@ -449,7 +488,7 @@ def test_a_bad_certificate_is_shown_and_nothing_said(opening, distant_server):
 
 @pytest.mark.parametrize("url", ["http://graph.microsoft.com/v1.0", "ftp://localhost/", "https://", "https://a:b@c/"])
 def test_the_token_goes_over_https_alone(opening, server, url):
-    with pytest.raises(ProtocolError), opening(server, base_url=url):
+    with pytest.raises(ProtocolError), opening(server, url=url):
         pass
 
 
@@ -634,7 +673,7 @@ def test_the_systems_proxy_is_used(opening, distant_server, monkeypatch):
     with ConnectProxy(distant_server.port) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         monkeypatch.setenv("NO_PROXY", "")
-        send(opening, distant_server, base_url=DISTANT, resolve=resolve_loopback)
+        send(opening, distant_server, url=DISTANT, resolve=resolve_loopback)
         (connect,) = proxy.connects
     assert connect.startswith("CONNECT elsewhere.example.test:443 ")
     assert len(distant_server.sent) == 1
@@ -646,7 +685,7 @@ def test_a_proxy_that_refuses_is_named(opening, distant_server, monkeypatch):
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         monkeypatch.setenv("NO_PROXY", "")
         with pytest.raises(NetworkError, match="the proxy does not connect") as caught:
-            send(opening, distant_server, base_url=DISTANT, resolve=resolve_loopback)
+            send(opening, distant_server, url=DISTANT, resolve=resolve_loopback)
     assert caught.value.reply == b"Tunnel connection failed: 403 Forbidden"
 
 
@@ -654,7 +693,7 @@ def test_a_proxy_of_another_kind_is_refused(opening, distant_server, monkeypatch
     monkeypatch.setenv("HTTPS_PROXY", "socks5://user:proxy-password@127.0.0.1:1")
     monkeypatch.setenv("NO_PROXY", "")
     with pytest.raises(NetworkError, match="socks5") as caught:
-        send(opening, distant_server, base_url=DISTANT)
+        send(opening, distant_server, url=DISTANT)
     assert "proxy-password" not in everything_about(caught.value)
 
 

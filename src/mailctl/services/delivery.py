@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ from mailctl.transport.watch import Watch
 
 if TYPE_CHECKING:
     from mailctl.services.tokens import AccessToken, Tokens
-    from mailctl.transport.graph import GraphSession
+    from mailctl.transport.graph import GraphRoute, GraphSession
 
     Session = SmtpSession | GraphSession
 
@@ -145,10 +145,10 @@ def open_delivery(
     deadline = deadline or Deadline.never()
     outgoing = outgoing_of(sending)
     if isinstance(outgoing, GraphEndpoint):
-        with (
-            forgetting_refused(login),
-            _open_graph(sending, outgoing, login, folder, watch, until, trace, deadline) as graph,
-        ):
+        from mailctl.transport.graph import open_graph
+
+        graph_route = _graph_route(sending, outgoing, login, folder, deadline)
+        with forgetting_refused(login), open_graph(graph_route, watch, until=until, trace=trace) as graph:
             yield graph
         return
     passphrase = sending.tls.client_key_passphrase
@@ -178,33 +178,36 @@ def forgetting_refused(login: Login | None) -> Iterator[None]:
         raise
 
 
-def _open_graph(
-    sending: Sending,
-    outgoing: GraphEndpoint,
-    login: Login | None,
-    folder: Path,
-    watch: Watch,
-    until: Stage,
-    trace: Trace | None,
-    deadline: Deadline,
-) -> AbstractContextManager[GraphSession]:
-    """Open a session at Graph: an application names the mailbox, a user's token is for the user's own."""
+def _graph_route(
+    sending: Sending, outgoing: GraphEndpoint, login: Login | None, folder: Path, deadline: Deadline
+) -> GraphRoute:
+    """Return the way to Graph: an application names the mailbox, a user's token is for the user's own."""
     from mailctl.protocol.graph import read_claims
-    from mailctl.transport.graph import open_graph
+    from mailctl.transport.graph import GraphRoute
 
     token = (login and login.secret) or Secret("")
     app_only = login.token.app_only if isinstance(login, TokenLogin) else read_claims(token.reveal()).is_application
-    return open_graph(
-        token,
+    return GraphRoute(
         address=login.username if login and login.username and app_only else sending.address,
+        token=token,
         app_only=app_only,
-        base_url=outgoing.url,
-        watch=watch,
-        deadline=deadline,
-        trace=trace,
+        renew=_renewal_of(login) if isinstance(login, TokenLogin) else None,
+        url=outgoing.url,
         ca_file=sending.tls.located(folder).ca_file,
-        until=until,
+        deadline=deadline,
     )
+
+
+def _renewal_of(login: TokenLogin) -> Callable[[], Secret]:
+    """Return what gets another token each time that the server refuses the last one."""
+
+    def renew() -> Secret:
+        nonlocal login
+        login.forget()
+        login = login.renewed()
+        return login.token.secret
+
+    return renew
 
 
 def _open_gate(

@@ -1,6 +1,7 @@
 """Sending through Microsoft Graph: `POST …/sendMail` with the message in base64, or by a draft if it is long.
 
-    with open_graph(token, address="system@example.com", app_only=True, watch=watch, deadline=deadline) as session:
+    route = GraphRoute(token=token, address="system@example.com", app_only=True)
+    with open_graph(route, watch) as session:
         outcome = session.send("system@example.com", ["anna@example.org"], message)
 
 Graph answers 202: accepted. Whether the message is delivered is not told; a bounce comes into the mailbox. There is no
@@ -17,6 +18,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 from urllib.parse import quote
+
+from msgspec import Struct, field
 
 from mailctl.errors import (
     AuthenticationError,
@@ -54,63 +57,83 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, 2.1
 _DELIVERED = "unknown: accepted is not delivered"
 
 
+class GraphRoute(Struct, frozen=True, kw_only=True):
+    """Everything that it takes to open a session.
+
+    `address`: the mailbox that sends. `app_only`: the token is an application's own, else that mailbox's user's.
+    `renew`: returns another token in the place of one that Graph does not take, and raises MailError where there is
+    none; None where a token was given. `timeout_seconds`: of a request. `deadline`: bounds the whole. `wait`: sleeps
+    while Graph limits how often one may come. `resolve`: turns the host into addresses.
+    """
+
+    address: str
+    token: Secret
+    app_only: bool
+    renew: Callable[[], Secret] | None = None
+    url: str = graph.GRAPH_URL
+    ca_file: str | None = None
+    timeout_seconds: float = TIMEOUT_SECONDS
+    deadline: Deadline = field(default_factory=Deadline.never)
+    wait: Callable[[float], None] = time.sleep
+    resolve: dial.Resolve = dial.resolve
+
+    @property
+    def mailbox(self) -> str:
+        """The path of the mailbox at Graph; raises InvalidValueError for what is no address."""
+        user = quote(str(parse_address(self.address)), safe="@")
+        return f"/users/{user}" if self.app_only else "/me"
+
+
 @contextmanager
 def open_graph(
-    token: Secret,
-    *,
-    address: str,
-    app_only: bool,
-    base_url: str = graph.GRAPH_URL,
-    watch: Watch,
-    deadline: Deadline,
-    trace: Trace | None = None,
-    ca_file: str | None = None,
-    timeout_seconds: float = TIMEOUT_SECONDS,
-    until: Stage = Stage.AUTH,
-    wait: Callable[[float], None] = time.sleep,
-    resolve: dial.Resolve = dial.resolve,
+    route: GraphRoute, watch: Watch, *, until: Stage = Stage.AUTH, trace: Trace | None = None
 ) -> Iterator[GraphSession]:
     """Open a session as far as the stage `until`: tcp, tls (certificate) or auth.
 
-    `address`: the mailbox that sends. `app_only`: the token is an application's own, else that mailbox's user's.
-    `wait`: sleeps while Graph limits how often one may come. Behind a proxy of the system's there are no stages dns,
-    tcp and tls. Raises InvalidValueError before connecting for what is no address; MailError of the stage that fails.
+    Behind a proxy of the system's there are no stages dns, tcp and tls. Raises InvalidValueError before connecting for
+    what is no address; MailError of the stage that fails.
     """
-    user = quote(str(parse_address(address)), safe="@")
+    mailbox = route.mailbox
     with HttpClient(
         protocol=PROTOCOL,
-        timeout_seconds=timeout_seconds,
-        deadline=deadline,
-        redactor=Redactor([token]),
+        timeout_seconds=route.timeout_seconds,
+        deadline=route.deadline,
+        redactor=Redactor([route.token]),
         trace=trace,
-        ca_file=ca_file,
-        resolve=resolve,
+        ca_file=route.ca_file,
+        resolve=route.resolve,
     ) as client:
-        client.connect(base_url, watch, secure=reaches(until, Stage.TLS))
-        mailbox = f"/users/{user}" if app_only else "/me"
-        api = GraphApi(client, token, base_url=base_url, mailbox=mailbox, deadline=deadline, wait=wait)
+        client.connect(route.url, watch, secure=reaches(until, Stage.TLS))
+        api = GraphApi(
+            client,
+            route.token,
+            renew=route.renew,
+            base_url=route.url,
+            mailbox=mailbox,
+            deadline=route.deadline,
+            wait=route.wait,
+        )
         if reaches(until, Stage.AUTH):
             with watch.stage(Stage.AUTH, protocol=PROTOCOL) as record:
-                _authenticate(api, token, address, record, app_only=app_only, thorough=watch.thorough)
+                _authenticate(api, route, record, thorough=watch.thorough)
         yield GraphSession(api, watch)
 
 
-def _authenticate(
-    api: GraphApi, token: Secret, address: str, record: StageRecord, *, app_only: bool, thorough: bool
-) -> None:
+def _authenticate(api: GraphApi, route: GraphRoute, record: StageRecord, *, thorough: bool) -> None:
     """Look at what the token says of itself and, for a test, show it to Graph. Graph has no login.
 
     That it carries Mail.Send is required of a user's token. An application may have that right without its token
     saying so, by Exchange's role-based access control for applications; then it is a warning.
     """
-    claims = graph.read_claims(token.reveal())
+    token = route.token.reveal()
+    claims = graph.read_claims(token)
     record.evidence |= {
         "mechanism": "bearer",
-        "flow": "app-only" if app_only else "delegated",
+        "flow": "app-only" if route.app_only else "delegated",
         "audience": claims.audience,
         "permissions": list(claims.permissions) if claims.permissions is not None else None,
     }
-    if not _TOKEN.fullmatch(token.reveal()):
+    if not _TOKEN.fullmatch(token):
         raise AuthenticationError("the access token is none: it has other characters", reason=Reason.LOGIN_REFUSED)
     if claims.is_for_exchange:
         raise AuthenticationError(
@@ -119,9 +142,9 @@ def _authenticate(
             hint="authorise anew with Graph switched on: one token is for one of the two",
         )
     if claims.permissions is not None:
-        _check_permissions(claims, record, app_only=app_only)
+        _check_permissions(claims, record, app_only=route.app_only)
     if thorough:
-        _show_token(api, address, record, app_only=app_only)
+        _show_token(api, route, record)
 
 
 def _check_permissions(claims: graph.TokenClaims, record: StageRecord, *, app_only: bool) -> None:
@@ -145,7 +168,7 @@ def _check_permissions(claims: graph.TokenClaims, record: StageRecord, *, app_on
     )
 
 
-def _show_token(api: GraphApi, address: str, record: StageRecord, *, app_only: bool) -> None:
+def _show_token(api: GraphApi, route: GraphRoute, record: StageRecord) -> None:
     """Ask for the user: what tells whether Graph takes the token, even where it has no right to know the user."""
     reply = api.call("GET", "?$select=mail,userPrincipalName")
     record.reply = reply.shown
@@ -157,8 +180,8 @@ def _show_token(api: GraphApi, address: str, record: StageRecord, *, app_only: b
     user = graph.parse_object(reply.body)
     found = user.get("mail") or user.get("userPrincipalName")
     record.evidence["mailbox"] = found
-    if not app_only and isinstance(found, str) and found.lower() != address.lower():
-        record.warn(f"the token is that of {found}: to send as {address}, it needs Send As there")
+    if not route.app_only and isinstance(found, str) and found.lower() != route.address.lower():
+        record.warn(f"the token is that of {found}: to send as {route.address}, it needs Send As there")
 
 
 class GraphSession:

@@ -25,7 +25,8 @@ _BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 class GraphApi:
     """One mailbox at Graph. `mailbox`: its path, `/me` or `/users/{address}`, which begins that of each call.
 
-    `wait`: sleeps for so many seconds.
+    `renew`: returns another token in the place of one that is not taken, None where there is no other. `wait`: sleeps
+    for so many seconds.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class GraphApi:
         client: HttpClient,
         token: Secret,
         *,
+        renew: Callable[[], Secret] | None = None,
         base_url: str,
         mailbox: str,
         deadline: Deadline,
@@ -40,6 +42,7 @@ class GraphApi:
     ) -> None:
         self._client = client
         self._token = token
+        self._renew = renew
         self._base = base_url.rstrip("/") + mailbox
         self._deadline = deadline
         self._wait = wait
@@ -49,13 +52,24 @@ class GraphApi:
     ) -> HttpReply:
         """Return Graph's answer, whatever it is, once it is none of its limits (429, 503), or one too long to wait for.
 
-        `sends`: this call sends a message. If it is not known then whether Graph has taken it, FateUnknownError is
-        raised. Raises NetworkError, TLSError, ProtocolError.
+        A token that is not taken (401) is replaced, once in a call: nothing was done then. `sends`: this call sends a
+        message. If it is not known then whether Graph has taken it, FateUnknownError is raised. Raises NetworkError,
+        TLSError, ProtocolError, and what getting another token raises.
         """
-        headers = {"Authorization": f"Bearer {self._token.reveal()}"}
-        if content_type:
-            headers["Content-Type"] = content_type
-        return self._patiently(lambda: self._exchange(method, self._base + path, headers, body, sends=sends))
+
+        def exchange() -> HttpReply:
+            headers = {"Authorization": f"Bearer {self._token.reveal()}"}
+            if content_type:
+                headers["Content-Type"] = content_type
+            return self._exchange(method, self._base + path, headers, body, sends=sends)
+
+        reply = self._patiently(exchange)
+        if reply.status != 401 or self._renew is None:
+            return reply
+        self._client.note("Graph does not take the token: asking the provider for another one")
+        self._token = self._renew()
+        self._client.redactor.add(self._token.reveal())
+        return self._patiently(exchange)
 
     def post(self, path: str, value: Mapping[str, Any]) -> HttpReply:
         """Return the answer to a JSON object."""
