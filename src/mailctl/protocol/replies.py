@@ -145,6 +145,23 @@ def parse_imap_status(line: bytes) -> ImapStatus:
     )
 
 
+_GREETINGS = (
+    ("FTP", rb"220[ -].*\bFTP\b"),
+    ("SMTP", rb"[245][0-9]{2}[ -]"),
+    ("POP3", rb"\+OK\b|-ERR\b"),
+    ("IMAP", rb"\* (OK|PREAUTH|BYE)\b"),
+    ("ManageSieve", rb'"(IMPLEMENTATION|SIEVE)"'),
+    ("SSH", rb"SSH-[0-9.]+-"),
+    ("HTTP", rb"HTTP/[0-9.]+ "),
+)
+
+
+def find_greeter(greeting: bytes) -> str | None:
+    """Return the name of the protocol in which a server greets, by its first line; None if it is none known."""
+    line = greeting.partition(b"\n")[0]
+    return next((name for name, pattern in _GREETINGS if re.match(pattern, line, re.IGNORECASE)), None)
+
+
 def printable(data: bytes) -> str:
     r"""Return what a server sent as it may be shown on a terminal: verbatim where that is harmless.
 

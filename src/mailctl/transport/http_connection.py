@@ -102,18 +102,23 @@ class Connector:
                 if not error.reason.startswith("certificate-"):
                     raise
                 failure = error
+                session, chain = self._look_again(host, port)
+                record.evidence |= session
             else:
                 record.evidence |= tls.session_evidence(secured)
         with watch.stage(Stage.CERTIFICATE, protocol=self._protocol) as record:
             record.evidence["verified"] = True
             if failure is not None:
-                record.evidence |= self._look_again(host, port, failure)
+                from mailctl.transport.certificate import explain_failure
+
+                record.evidence |= explain_failure(failure, chain, host)
                 raise failure
             if watch.thorough:
-                from mailctl.transport.certificate import certificate_evidence
+                from mailctl.transport.certificate import certificate_evidence, inspection_warnings
 
                 chain = tls.find_certificate_chain(secured)
                 record.evidence |= certificate_evidence(chain, host, verified=True)
+                record.warnings += inspection_warnings(chain)
         if self._trace:
             self._trace.note(self._protocol, f"{secured.version()} with {host}")
         return secured
@@ -126,20 +131,13 @@ class Connector:
         secured.clock = self._clock
         return secured
 
-    def _look_again(self, host: str, port: int, failure: TLSError) -> dict[str, object]:
-        """Fetch a certificate that did not hold once more, to show what it says: often it is an inspecting proxy's.
+    def _look_again(self, host: str, port: int) -> tuple[dict[str, object], list[bytes]]:
+        """Return what a second connection, unverified, tells of the session and of its certificates; nothing is sent.
 
-        Completes the failure. Nothing is sent on this connection. Returns no evidence if the second look fails.
+        Both are empty if it fails.
         """
-        from mailctl.transport.certificate import certificate_evidence, describe, find_finer_reason
-
         try:
             with self._shake_hands(self.dial(host, port, Watch()), host, port, verify=False) as unverified:
-                chain = tls.find_certificate_chain(unverified)
-            evidence = certificate_evidence(chain, host, verified=False)
-            failure.reason = find_finer_reason(chain, host, failure.reason)
-        except (MailError, ValueError, IndexError):
-            return {}
-        failure.details |= evidence
-        failure.message = f"{failure.message}: {describe(failure.reason, evidence)}"
-        return evidence
+                return tls.session_evidence(unverified), tls.find_certificate_chain(unverified)
+        except MailError:
+            return {}, []

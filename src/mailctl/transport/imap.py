@@ -77,7 +77,7 @@ class _Opening:
         return self._watch.stage(stage, protocol=self._route.protocol)
 
     def _greet(self, transport: ImapTransport) -> Completion:
-        with greeted(transport.wire, self._route):
+        with greeted(transport.wire, self._route, self._watch):
             greeting = transport.read_greeting()
         said = transport.wire.redacted(greeting.raw)
         condition = greeting.status.condition

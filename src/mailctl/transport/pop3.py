@@ -76,7 +76,7 @@ class _Opening:
         return self._watch.stage(stage, protocol=self._route.protocol)
 
     def _greet(self, transport: Pop3Transport) -> bytes:
-        with greeted(transport.wire, self._route):
+        with greeted(transport.wire, self._route, self._watch):
             greeting = transport.read_answer()
         if not greeting.ok:
             raise transport.refusal(greeting, "takes no connection from here", Reason.GREETING_REFUSED)

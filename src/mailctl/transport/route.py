@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -20,11 +21,11 @@ from mailctl.model.server import (
     TlsOptions,
     pairing_warning,
 )
-from mailctl.model.sieve import SieveEndpoint
 from mailctl.model.values import ascii_host
 from mailctl.protocol.envelope import check_command_text
 from mailctl.protocol.reasons import Reason
 from mailctl.protocol.redact import Redactor
+from mailctl.protocol.replies import find_greeter
 from mailctl.protocol.sasl import Login
 from mailctl.transport import dial, tls
 from mailctl.transport.connection import Destination, open_connection
@@ -33,8 +34,14 @@ from mailctl.transport.trace import Trace
 from mailctl.transport.watch import StageRecord, Watch
 from mailctl.transport.wire import Wire
 
+if TYPE_CHECKING:
+    from mailctl.model.sieve import SieveEndpoint
+
 ReachTls = Callable[[Wire], None]
 """Leads a fresh connection, in the clear, to where the TLS handshake begins: greeting, STARTTLS or STLS."""
+
+_SECOND_LOOK_SECONDS = 3.0
+"""How long a silent server may take for the handshake with which it is found out whether it waits for TLS."""
 
 _ORDER = {
     stage: order
@@ -156,19 +163,43 @@ def _connect(route: Route, watch: Watch, trace: Trace | None, deadline: Deadline
 
 
 @contextmanager
-def greeted(wire: Wire, route: Route) -> Iterator[None]:
+def greeted(wire: Wire, route: Route, watch: Watch) -> Iterator[None]:
     """Read the greeting inside, with a deadline of its own where it comes in the clear.
 
-    A server that says nothing there, or nothing that can be understood, may be waiting for TLS: the hint says so.
+    A greeting of another protocol is named. A server that says nothing may be waiting for TLS: a thorough watch has it
+    found out on a second connection; without, the hint says so.
     """
     if not wire.is_secured:
         wire.begin_reply()
     try:
         yield
     except (NetworkError, ProtocolError) as error:
-        if not wire.is_secured:
+        speaks = find_greeter(error.reply or b"")
+        if isinstance(error, ProtocolError) and speaks and speaks != route.protocol.upper():
+            error.reason = Reason.OTHER_PROTOCOL
+            error.message = f"{wire.peer} is a port for {speaks}, not {route.protocol.upper()}"
+        elif not wire.is_secured:
             error.hint = error.hint or route.mode_hint
+            if error.reason == Reason.TIMED_OUT and watch.thorough and _speaks_tls(route):
+                raise TLSError(
+                    f"{wire.peer} waits for TLS from the start, and says nothing before",
+                    reason=Reason.TLS_EXPECTED,
+                    hint=route.mode_hint,
+                ) from error
         raise
+
+
+def _speaks_tls(route: Route) -> bool:
+    """Tell whether a handshake succeeds at once on a connection of its own, without any credentials."""
+    deadline = Deadline(_SECOND_LOOK_SECONDS, within=route.deadline)
+    with suppress(MailError):
+        wire = _connect(replace(route, login=None), Watch(), None, deadline)
+        try:
+            wire.start_tls(tls.build_context(TlsOptions(), verify=False), route.host)
+        finally:
+            wire.close()
+        return True
+    return False
 
 
 def secure(wire: Wire, route: Route, watch: Watch, *, mode: str, reach: ReachTls) -> None:
@@ -192,11 +223,15 @@ def secure(wire: Wire, route: Route, watch: Watch, *, mode: str, reach: ReachTls
             if not error.reason.startswith("certificate-"):
                 raise
             failure = error
+            session, chain = _look_again(route, reach)
+            record.evidence |= session
         else:
             record.evidence |= tls.session_evidence(secured)
     with watch.stage(Stage.CERTIFICATE, protocol=route.protocol) as record:
         if failure is not None:
-            record.evidence |= _look_again(route, reach, failure)
+            from mailctl.transport.certificate import explain_failure
+
+            record.evidence |= explain_failure(failure, chain, route.host)
             raise failure
         _judge_certificate(wire, secured, route, record, thorough=watch.thorough)
 
@@ -212,10 +247,11 @@ def _judge_certificate(
         return
     chain = tls.find_certificate_chain(secured)
     if thorough and chain:
-        from mailctl.transport.certificate import certificate_evidence
+        from mailctl.transport.certificate import certificate_evidence, inspection_warnings
 
         with suppress(ValueError):  # what OpenSSL takes may be unreadable for others
             record.evidence |= certificate_evidence(chain, route.host, verified=route.tls.verify)
+            record.warnings += inspection_warnings(chain)
     try:
         tls.check_pins(route.tls, chain, wire.peer)
     except TLSError:
@@ -223,29 +259,22 @@ def _judge_certificate(
         raise
 
 
-def _look_again(route: Route, reach: ReachTls, failure: TLSError) -> dict[str, object]:
-    """Fetch a certificate that did not hold once more, unverified and without credentials, to show what it says.
+def _look_again(route: Route, reach: ReachTls) -> tuple[dict[str, object], list[bytes]]:
+    """Return what a second connection, unverified and without credentials, tells of the session, and its certificates.
 
-    Completes the failure's reason and message. Returns no evidence if the second look fails: the first failure stands.
+    Both are empty if it fails: the first failure stands.
     """
-    from mailctl.transport.certificate import certificate_evidence, describe, find_finer_reason
-
     anonymous = replace(route, login=None)
     try:
         wire = _connect(anonymous, Watch(), None, Deadline(route.timeout, within=route.deadline))
         try:
             reach(wire)
-            context = tls.build_context(TlsOptions(), verify=False)
-            chain = tls.find_certificate_chain(wire.start_tls(context, route.host))
+            secured = wire.start_tls(tls.build_context(TlsOptions(), verify=False), route.host)
+            return tls.session_evidence(secured), tls.find_certificate_chain(secured)
         finally:
             wire.close()
-        evidence = certificate_evidence(chain, route.host, verified=False)
-        failure.reason = find_finer_reason(chain, route.host, failure.reason)
-    except (MailError, ValueError, IndexError):
-        return {}
-    failure.details |= evidence
-    failure.message = f"{failure.message}: {describe(failure.reason, evidence)}"
-    return evidence
+    except MailError:
+        return {}, []
 
 
 def _refuse_cleartext_greeting(wire: Wire, route: Route) -> None:

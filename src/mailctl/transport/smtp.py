@@ -83,7 +83,7 @@ class _Opening:
         return self._watch.stage(stage, protocol=self._route.protocol)
 
     def _greet(self, transport: SmtpTransport) -> bytes:
-        with greeted(transport.wire, self._route):
+        with greeted(transport.wire, self._route, self._watch):
             greeting = transport.read_reply()
         if greeting.code != 220:
             raise transport.refusal(greeting, "takes no connection from here", Reason.GREETING_REFUSED)
