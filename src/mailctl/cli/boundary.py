@@ -11,7 +11,7 @@ from io import TextIOWrapper
 
 import typer
 
-from mailctl.cli.terminal import Terminal
+from mailctl.cli.terminal import Terminal, wanted_output
 from mailctl.errors import BugError, MailctlError, UsageError
 from mailctl.exits import Exit, exit_for
 from mailctl.interruption import interrupt_on_termination
@@ -60,9 +60,11 @@ def _usage_hint(error: typer.TyperException) -> str | None:
     return f"`{context.command_path} --help` shows the options" if context else None
 
 
-def _report(error: BaseException, arguments: Sequence[str]) -> Exit:
+def _report(error: BaseException, arguments: Sequence[str]) -> int:
     """Tell what went wrong, if anybody still listens, and return its exit code."""
     terminal = Terminal.for_errors(arguments)
+    if wanted_output(arguments) == "nagios":
+        return _report_to_monitor(error, terminal)
     with suppress(BrokenPipeError):
         if isinstance(error, KeyboardInterrupt | typer.Abort | EOFError):
             terminal.interrupted()
@@ -72,6 +74,25 @@ def _report(error: BaseException, arguments: Sequence[str]) -> Exit:
             _print_traceback(explained)
         terminal.error(explained, exit_for(explained))
     return exit_for(error)
+
+
+def _report_to_monitor(error: BaseException, terminal: Terminal) -> int:
+    """Answer as a monitoring plug-in does where it could not do its work: one line, and state unknown.
+
+    Every other exit code would be taken for a verdict on the mail servers.
+    """
+    from mailctl.render.nagios import State, render_error
+
+    if isinstance(error, KeyboardInterrupt | typer.Abort | EOFError):
+        message = "interrupted"
+    else:
+        explained = error if isinstance(error, MailctlError) else _as_bug(error)
+        if terminal.debug:
+            _print_traceback(explained)
+        message = explained.message + (f" ({explained.hint})" if explained.hint else "")
+    with suppress(BrokenPipeError):
+        terminal.result(render_error(message))
+    return State.UNKNOWN
 
 
 def _as_bug(error: BaseException) -> BugError:

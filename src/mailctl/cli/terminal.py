@@ -44,10 +44,7 @@ class Terminal:
     @classmethod
     def for_errors(cls, arguments: Sequence[str]) -> Terminal:
         """Return a terminal for an error, which may come before the options were understood."""
-        wants_json = any(
-            (argument in ("-o", "--output") and following == "json") or argument in ("-ojson", "--output=json")
-            for argument, following in zip(arguments, [*arguments[1:], ""], strict=True)
-        )
+        wants_json = wanted_output(arguments) == "json"
         return cls(debug="--debug" in arguments, no_color="--no-color" in arguments, json_errors=wants_json)
 
     @property
@@ -155,6 +152,17 @@ class Terminal:
         if not self.interactive:
             raise MissingInputError(f"{question} Nobody can be asked here, so nothing was done", hint="add --yes")
         return self.confirm(question)
+
+
+def wanted_output(arguments: Sequence[str]) -> str | None:
+    """Return what --output asks for in a command line that may not have been understood; None without it."""
+    for argument, following in zip(arguments, [*arguments[1:], None], strict=True):
+        if argument in ("-o", "--output"):
+            return following
+        for start in ("-o", "--output="):
+            if argument.startswith(start) and len(argument) > len(start):
+                return argument.removeprefix(start)
+    return None
 
 
 def encode_json(fields: Mapping[str, Any]) -> str:

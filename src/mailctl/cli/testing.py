@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mailctl.cli.params import expand_options, words
+from mailctl.cli.params import Output, OutputFormat, expand_options, words
 from mailctl.cli.session import get_session
 from mailctl.cli.testing_options import LoginOptions, TargetName, TestOptions, parse_depth
 from mailctl.cli.testing_run import TestCall
@@ -99,3 +99,16 @@ def receive(
     checking = call.check_options(found, login if reached in LOGGED_IN else None)
     check = plan_receive(found, checking, depth=reached)
     call.run(partial(run_check, check), title=found.title, what=check.what)
+
+
+@app.command()
+def schema(context: typer.Context, output: Output = OutputFormat.TABLE) -> None:
+    """Print the JSON Schema of a test's report (-o json), for programs that read it."""
+    from mailctl.cli.terminal import encode_json
+    from mailctl.render.report_json import report_schema
+
+    terminal = get_session(context).terminal
+    if output is OutputFormat.JSON:
+        terminal.data(schema=report_schema())
+    else:
+        terminal.result(encode_json(report_schema()))

@@ -94,14 +94,19 @@ class TestCall:
             self._print(report)
         code = self._exit_code(report)
         if unwritten:
-            code = code or int(Exit.FAILURE)
-            terminal.error(unwritten, Exit(code))
-        if code == Exit.INTERRUPTED:
+            terminal.error(unwritten, Exit(code or Exit.FAILURE))
+            code = code or Exit.FAILURE
+        if code == Exit.INTERRUPTED and self.options.output is not ReportFormat.NAGIOS:
             raise KeyboardInterrupt
         if code:
             raise typer.Exit(code)
 
     def _exit_code(self, report: Report) -> int:
+        """Return the exit code of a report; as the answer of a monitoring plug-in it has that one's meaning."""
+        if self.options.output is ReportFormat.NAGIOS:
+            from mailctl.render.nagios import state_of
+
+            return state_of(report)
         from mailctl.services.verdict import exit_of
 
         return exit_of(report, fail_on_warnings=self.options.fails_on_warnings)
@@ -122,6 +127,8 @@ class TestCall:
     def _write(self, report: Report) -> ReportWriteError | None:
         """Write the transcript and each report; return the error that names those that could not be written."""
         problems = self._write_trace()
+        if ReportFormat.GITHUB in (self.options.output, *(form for form, _ in self._reports)):
+            problems += _append_job_summary(report)
         for form, path in self._reports:
             problems += _replace(path, self._render(report, form), f"the {form} report", mode=_shared_mode())
         return ReportWriteError("\n".join(problems)) if problems else None
@@ -217,6 +224,22 @@ def _replace(path: Path, text: str, what: str, *, mode: int) -> list[str]:
         replace_file(path, text.encode("utf-8", "backslashreplace"), mode=mode)
     except MailctlError as error:
         return [f"{what} is not written: {error.message}"]
+    return []
+
+
+def _append_job_summary(report: Report) -> list[str]:
+    """Append the report to the summary of GitHub's job, where this is one; return why that could not be done."""
+    from mailctl.durable import cause_of
+    from mailctl.render.github import SUMMARY_VARIABLE, render_summary
+
+    path = os.environ.get(SUMMARY_VARIABLE)
+    if not path:
+        return []
+    try:
+        with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as summary:
+            summary.write(render_summary(report))
+    except OSError as error:
+        return [f"the job summary is not written: cannot write {path}: {cause_of(error)}"]
     return []
 
 

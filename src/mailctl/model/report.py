@@ -66,6 +66,21 @@ class TargetReport(Struct, frozen=True, kw_only=True):
     steps: list[Step]
     warnings: list[str] = []
 
+    @property
+    def failure(self) -> Step | None:
+        """The first step that failed or could not be tested."""
+        return next((step for step in self.steps if step.status in (Status.FAIL, Status.ERROR)), None)
+
+    @property
+    def warned(self) -> list[Step]:
+        """The steps that passed with a warning."""
+        return [step for step in self.steps if step.status is Status.WARN]
+
+    @property
+    def protocols(self) -> list[str]:
+        """The protocols of the steps, in their order."""
+        return list(dict.fromkeys(step.protocol for step in self.steps if step.protocol))
+
 
 class Report(Struct, frozen=True, kw_only=True):
     """What one run of `mailctl test` found.
