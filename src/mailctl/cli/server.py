@@ -21,6 +21,7 @@ from mailctl.cli.params import (
     complete_server_code,
     expand_options,
 )
+from mailctl.cli.server_discover import discover
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import ExclusiveSettingsError, InvalidValueError, MissingInputError, UsageError
 from mailctl.model.file_format import FileFormat
@@ -307,13 +308,16 @@ def _delete(
         session.terminal.say("nothing was deleted")
         raise typer.Exit(1)
     change = apply_change(session, plain(edit_), dry_run=dry_run)
-    detached = sorted({user for code in codes for user in list_users(change.before, code)})
+    detached = sorted({user for users in list_users(change.before, codes).values() for user in users})
     if output is OutputFormat.JSON:
         session.terminal.data(**change.as_json(), deleted=codes, **({"detached": detached} if detached else {}))
         return
     change.tell(session, done, "there are no servers")
     if detached:
         session.terminal.warn(f"{', '.join(detached)} used what was deleted, and has a copy of its settings now")
+
+
+app.command()(discover)
 
 
 @app.command("import")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -17,7 +18,7 @@ from mailctl.model.sending import Sender, SystemMail
 from mailctl.model.server import Server, SmtpAuth
 from mailctl.model.signature import SignatureTemplate
 from mailctl.model.support import SupportOptions
-from mailctl.model.target_name import SYSTEM_MAIL
+from mailctl.model.target_name import SYSTEM_MAIL, tenant_target
 from mailctl.model.tenant import Tenant
 from mailctl.model.values import FilePath, Namespace, Reference, shown
 
@@ -73,7 +74,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             if server.oauth_client:
                 yield from _within(f"servers[{index}]", self._server_client_problems(server, server.oauth_client))
         servers = {server.code: server for server in self.servers}
-        for where, sender in self._senders():
+        for where, sender in self._placed_senders():
             if sender.server:
                 yield from _within(where, _catalogue_problems(sender, sender.server, servers))
             if sender.oauth_client:
@@ -83,8 +84,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
             yield from account_problems(self.accounts, servers, self.find_oauth_client)
 
-    def _senders(self) -> Iterator[tuple[str, Sender]]:
-        """Yield who sends for the organisation and its tenants, each with its place."""
+    def _placed_senders(self) -> Iterator[tuple[str, Sender]]:
         if self.sysmail:
             yield SYSTEM_MAIL, self.sysmail
         for index, tenant in enumerate(self.tenants):
@@ -109,6 +109,18 @@ class Settings(Struct, frozen=True, kw_only=True):
             yield Problem("graph", why, conflict=True)
         elif sender.smtp is not None:
             yield from smtp_problems(client, sender.smtp)
+
+    def list_senders(self) -> list[tuple[str, Sender]]:
+        """Return who sends for the organisation: the system mail account and the tenants, named as targets."""
+        system_mail = [(SYSTEM_MAIL, self.sysmail)] if self.sysmail else []
+        return [*system_mail, *((tenant_target(tenant.code), tenant) for tenant in self.tenants)]
+
+    def change_senders(self, fields_of: Callable[[str, Sender], Mapping[str, Any]]) -> Settings:
+        """Return the settings with senders changed; `fields_of` returns the new fields of one, named as a target."""
+        system_mail = self.sysmail and replace(self.sysmail, **fields_of(SYSTEM_MAIL, self.sysmail))
+        changes = ((tenant, fields_of(tenant_target(tenant.code), tenant)) for tenant in self.tenants)
+        tenants = tuple(replace(tenant, **fields) if fields else tenant for tenant, fields in changes)
+        return replace(self, sysmail=system_mail, tenants=tenants)
 
     def find_server(self, code: str) -> Server | None:
         code = unicodedata.normalize("NFC", code)

@@ -12,6 +12,7 @@ from mailctl.credentials import Secrets
 from mailctl.errors import AuthenticationError, MissingInputError, UsageError
 from mailctl.model.oauth import Flow, OAuthClient, Provider, can_do, require_flow, scopes_for
 from mailctl.model.secret import Secret, SecretRef
+from mailctl.model.target_name import SYSTEM_MAIL, find_tenant_code
 from mailctl.oauth.authorisation import (
     PendingAuthorisation,
     begin_authorisation,
@@ -24,7 +25,6 @@ from mailctl.oauth.tokens import TokenReply
 from mailctl.services.expiry import GOOGLE_TESTING_DAYS, NO_REFRESH_TOKEN
 from mailctl.services.grant_state import GrantState
 from mailctl.services.grants import (
-    SYSTEM_MAIL,
     WITHOUT_PERSON,
     Grant,
     Subject,
@@ -261,4 +261,6 @@ def test_command(subject: Subject) -> str:
     """Return the command that proves a grant, by a login."""
     if subject.name == SYSTEM_MAIL:
         return "mailctl test send --to ADDRESS"
+    if find_tenant_code(subject.name) is not None:
+        return f"mailctl test send {quote(subject.name)} --to ADDRESS"
     return f"mailctl test receive {subject.sending.server} --username {quote(subject.username or '')}"

@@ -15,13 +15,14 @@ from msgspec.structs import replace
 from mailctl.credentials import Secrets
 from mailctl.errors import AuthenticationError, InvalidValueError, MissingInputError, NotFoundError, Problem, UsageError
 from mailctl.model.oauth import Flow, OAuthClient
-from mailctl.model.resolve import Sending, resolve_server, resolve_system_mail
+from mailctl.model.resolve import Sending, resolve_server, resolve_system_mail, resolve_tenant
+from mailctl.model.resolve_account import resolve_account
 from mailctl.model.secret import Secret, SecretRef, parse_secret_ref
 from mailctl.model.settings import Settings
+from mailctl.model.target_name import SYSTEM_MAIL, edit_command, find_tenant_code
 from mailctl.model.values import shown
 from mailctl.oauth.reasons import OAuthReason
 
-SYSTEM_MAIL = "sysmail"
 PENDING_PREFIX = "oauth-pending/"
 
 WITHOUT_PERSON = (Flow.CLIENT_CREDENTIALS, Flow.SERVICE_ACCOUNT)
@@ -160,14 +161,26 @@ def get_subject(settings: Settings, name: str) -> Subject:
     elif name == SYSTEM_MAIL:
         sending = resolve_system_mail(settings)
         mailbox = sending.username or sending.address or None
+    elif (tenant_code := find_tenant_code(name)) is not None:
+        sending = resolve_tenant(settings, settings.get_tenant(tenant_code))
+        if sending.lent_by:
+            raise UsageError(
+                f"{shown(name)} has no server of its own: it sends with the authorisation of {sending.lent_by}",
+                hint=f"authorise that: `{authorise_command(sending.lent_by)}`",
+                details={"target": name},
+            )
+        mailbox = sending.username
+    elif "@" in name:
+        sending = resolve_account(settings, settings.get_account(name))
+        mailbox = sending.username
     else:
         raise NotFoundError(
             f"there is nothing named {shown(name)} that OAuth could authorise",
-            hint="name sysmail, or a server's code with --username",
+            hint="name sysmail, tenant:CODE, an account's address, or a server's code with --username",
             details={"target": name},
         )
     if sending.oauth_client is None:
-        edit = f"mailctl server edit {sending.server}" if sending.server else "mailctl sysmail set"
+        edit = edit_command(sending.server or name)
         raise UsageError(
             f"{shown(name)} has no OAuth client to be authorised through",
             hint=f"`{edit} --oauth-client NAME` gives it one; `mailctl oauth client list` shows the names",
@@ -178,8 +191,10 @@ def get_subject(settings: Settings, name: str) -> Subject:
 
 def list_names(settings: Settings) -> list[str]:
     """Return the names of all grants that there are or should be: targets with an OAuth client first."""
-    names = dict.fromkeys([SYSTEM_MAIL] if settings.sysmail and resolve_system_mail(settings).oauth_client else [])
-    return [*(names | dict.fromkeys(settings.secrets.grants))]
+    by_client = {server.code for server in settings.servers if server.oauth_client}
+    names = [target for target, sender in settings.list_senders() if sender.oauth_client or sender.server in by_client]
+    names += [one.address for one in settings.accounts if one.oauth_client or one.server in by_client]
+    return [*dict.fromkeys([*names, *settings.secrets.grants])]
 
 
 def find_reference(settings: Settings, name: str) -> SecretRef | None:
@@ -208,6 +223,11 @@ def _has_entry(settings: Settings, name: str) -> bool:
     server, _ = _split(name)
     if server is not None:
         return settings.find_server(server) is not None
+    tenant_code = find_tenant_code(name)
+    if tenant_code is not None:
+        return settings.find_tenant(tenant_code) is not None
+    if "@" in name:
+        return settings.find_account(name) is not None
     return name != SYSTEM_MAIL or settings.sysmail is not None
 
 

@@ -12,6 +12,7 @@ from mailctl.errors import AlreadyExistsError, ConflictError
 from mailctl.model.decode import decode_or_raise
 from mailctl.model.oauth import OAuthClient, Provider
 from mailctl.model.settings import Settings
+from mailctl.model.target_name import edit_command
 from mailctl.services.expiry import find_proof_end, warn_of_end
 from mailctl.services.fields import clear_fields, merge_fields, to_fields
 from mailctl.services.secret_slots import list_slots
@@ -78,24 +79,27 @@ def delete_client(name: str, *, force: bool = False) -> Edit:
 def list_client_users(settings: Settings, name: str) -> list[str]:
     """Return who uses a client by itself, each as a test's target names it."""
     users = [server.code for server in settings.servers if server.oauth_client == name]
-    return users + ["sysmail"] * bool(settings.sysmail and settings.sysmail.oauth_client == name)
+    return users + [target for target, sender in settings.list_senders() if sender.oauth_client == name]
 
 
 def _detach(settings: Settings, client: OAuthClient) -> Settings:
-    account = settings.sysmail
-    if account and account.oauth_client == client.name:
-        if account.graph:
-            raise ConflictError(
-                f"sysmail sends through Microsoft Graph with '{client.name}', and cannot without it",
-                hint="give it another client or a server first: `mailctl sysmail set --oauth-client NAME`",
-                details={"users": {client.name: ["sysmail"]}},
-            )
-        account = replace(account, oauth_client=None)
+    bound = [
+        target for target, sender in settings.list_senders() if sender.graph and sender.oauth_client == client.name
+    ]
+    if bound:
+        raise ConflictError(
+            f"{', '.join(bound)} can send through Microsoft Graph by '{client.name}' alone",
+            hint=f"give another client or a server first: `{edit_command(bound[0])} --oauth-client NAME`",
+            details={"users": {client.name: bound}},
+        )
     servers = (
         replace(server, oauth_client=None) if server.oauth_client == client.name else server
         for server in settings.servers
     )
-    return replace(settings, servers=tuple(servers), sysmail=account)
+    settings = replace(settings, servers=tuple(servers))
+    return settings.change_senders(
+        lambda _target, sender: {"oauth_client": None} if sender.oauth_client == client.name else {}
+    )
 
 
 def describe_client_secrets(settings: Settings, client: OAuthClient, secrets: Secrets) -> dict[str, SecretState]:

@@ -17,7 +17,7 @@ from mailctl.errors import InvalidValueError, NotFoundError, Problem
 from mailctl.model.account import Account
 from mailctl.model.oauth import OAuthClient, Provider
 from mailctl.model.secret import SecretRef, parse_secret_ref
-from mailctl.model.sending import SystemMail
+from mailctl.model.sending import Sender
 from mailctl.model.server import Server
 from mailctl.model.settings import Settings
 from mailctl.model.values import has_control_characters, shown
@@ -92,8 +92,8 @@ def _entry_slots(settings: Settings) -> Iterator[SecretSlot]:
                 _parsed(passphrase),
                 _server_put(server.code),
             )
-    if settings.sysmail:
-        yield from _sysmail_slots(settings.sysmail)
+    for target, sender in settings.list_senders():
+        yield from _sender_slots(target, sender)
     for account in settings.accounts:
         yield from _account_slots(account)
     for name in settings.secrets.grants:
@@ -115,15 +115,17 @@ def _client_slots(client: OAuthClient) -> Iterator[SecretSlot]:
         yield SecretSlot(f"{name}/service-account", _parsed(client.service_account), put)
 
 
-def _sysmail_slots(account: SystemMail) -> Iterator[SecretSlot]:
-    if account.username:
-        yield SecretSlot("sysmail/password", _parsed(account.password), _sysmail_put("password"))
-    pop = account.pop_before_smtp
+def _sender_slots(target: str, sender: Sender) -> Iterator[SecretSlot]:
+    if sender.username:
+        yield SecretSlot(f"{target}/password", _parsed(sender.password), _sender_put(target, "password"))
+    pop = sender.pop_before_smtp
     if pop and pop.username:
-        yield SecretSlot("sysmail/pop-password", _parsed(pop.password), _sysmail_put("password", "pop_before_smtp"))
-    if account.tls.client_key:
-        passphrase = _parsed(account.tls.client_key_passphrase)
-        yield SecretSlot("sysmail/client-key-passphrase", passphrase, _sysmail_put("client_key_passphrase", "tls"))
+        put = _sender_put(target, "password", "pop_before_smtp")
+        yield SecretSlot(f"{target}/pop-password", _parsed(pop.password), put)
+    if sender.tls.client_key:
+        passphrase = _parsed(sender.tls.client_key_passphrase)
+        put = _sender_put(target, "client_key_passphrase", "tls")
+        yield SecretSlot(f"{target}/client-key-passphrase", passphrase, put)
 
 
 def _account_slots(account: Account) -> Iterator[SecretSlot]:
@@ -143,17 +145,17 @@ def _parsed(reference: str | None) -> SecretRef | None:
     return parse_secret_ref(reference) if reference else None
 
 
-def _sysmail_put(field: str, part: str | None = None) -> Callable[[Settings, SecretRef | None], Settings]:
-    """Return what puts a reference into a field of the account, or of a part of it."""
+def _sender_put(target: str, field: str, part: str | None = None) -> Callable[[Settings, SecretRef | None], Settings]:
+    """Return what puts a reference into a field of a sender, or of a part of it."""
 
     def put(settings: Settings, reference: SecretRef | None) -> Settings:
-        account = settings.sysmail
-        if account is None:
-            raise NotFoundError("the system mail account was never set")
-        changed: dict[str, Any] = {field: str(reference) if reference else None}
-        if part:
-            changed = {part: replace(getattr(account, part), **changed)}
-        return replace(settings, sysmail=replace(account, **changed))
+        def fields_of(name: str, sender: Sender) -> dict[str, Any]:
+            changed: dict[str, Any] = {field: str(reference) if reference else None}
+            if name != target:
+                return {}
+            return {part: replace(getattr(sender, part), **changed)} if part else changed
+
+        return settings.change_senders(fields_of)
 
     return put
 

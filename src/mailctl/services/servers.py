@@ -192,8 +192,7 @@ def delete_servers(codes: Sequence[str], *, force: bool = False) -> Edit:
         gone = [settings.get_server(code) for code in codes]
         if not force:
             require_unused(settings, [server.code for server in gone])
-        for server in gone:
-            settings = detach(settings, server)
+        settings = detach(settings, gone)
         return msgspec.structs.replace(
             settings, servers=tuple(server for server in settings.servers if server not in gone)
         )
