@@ -20,6 +20,7 @@ import ssl
 import threading
 from base64 import b64decode, urlsafe_b64encode
 from collections import defaultdict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -107,10 +108,14 @@ class _Upload:
 
 
 class GraphServer:
-    """The server, as a context manager. `tls`: speaks https if given. `mailbox`: the one that it knows."""
+    """The server, as a context manager. `tls`: speaks https if given. `mailbox`: the one that it knows.
+
+    `takes`: whether a token is good; unless it is set, `token` alone is.
+    """
 
     def __init__(self, *, token: str, mailbox: str = "system@contoso.com", tls: ssl.SSLContext | None = None) -> None:
         self.token = token
+        self.takes: Callable[[str], bool] = lambda given: given == self.token
         self.mailbox = mailbox
         self.requests: list[Request] = []
         self.sent: list[Sent] = []
@@ -159,7 +164,8 @@ class GraphServer:
     def act(self, request: Request) -> Answer:
         if request.path.startswith("/upload/"):
             return self._receive(request)
-        if request.headers.get("authorization") != f"Bearer {self.token}":
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        if kind != "Bearer" or not self.takes(token):
             return refused(401, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired.")
         found = re.fullmatch(r"/v1\.0/(?:me|users/([^/]+))(/.*)?", request.path)
         if found is None:

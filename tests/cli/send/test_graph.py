@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from email import message_from_bytes
 from typing import TYPE_CHECKING, Any
@@ -109,6 +110,33 @@ def test_a_token_that_graph_refuses_is_not_used_again(mailbox: Mailctl, site: Si
     result = mailbox(*SEND)
     assert result.code == 12, result
     assert site.kept()["access_token"] != before
+
+
+def test_a_token_that_ends_in_the_middle_of_a_batch_is_replaced_once(
+    mailbox: Mailctl, site: Site, graph: GraphServer, tmp_path: Path
+) -> None:
+    stale = graph.token
+    graph.takes = lambda token: token != stale or not graph.sent
+    batch = tmp_path / "batch.jsonl"
+    batch.write_text(f'{{"to": "{BOB.address}", "subject": "S", "body": "B"}}\n' * 3)
+    before = len(site.server.requests)
+    result = mailbox.must("send", "--batch", batch, "-o", "json")
+    told = [json.loads(line) for line in result.out.splitlines()]
+    assert [line["accepted"] for line in told] == [[BOB.address]] * 3
+    assert len(graph.sent) == 3
+    assert len(site.server.requests) == before + 1
+    assert site.kept()["access_token"] != stale
+
+
+def test_a_grant_that_was_revoked_meanwhile_is_told_as_such(mailbox: Mailctl, site: Site, graph: GraphServer) -> None:
+    graph.token = "no longer"
+    site.server.revoke_all(ALICE.address)
+    result = mailbox(*SEND)
+    assert result.code == 12, result
+    assert "the authorisation of sysmail is broken" in result.error["message"]
+    assert result.error["authorise"] == "mailctl oauth authorize sysmail"
+    assert graph.sent == []
+    assert site.grant()["condition"] == "broken"
 
 
 def test_without_a_grant_nothing_is_contacted(site: Site, graph: GraphServer) -> None:
