@@ -13,7 +13,6 @@ from mailctl.cli.params import (
     complete_oauth_client,
     complete_owner,
     complete_server_code,
-    given_fields,
     given_reference,
     read_stdin_secret,
     require_one_stdin,

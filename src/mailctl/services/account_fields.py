@@ -247,14 +247,11 @@ def _require_whole(fields: Mapping[str, Any]) -> None:
     """Raise InvalidValueError, which names all that an account cannot be without."""
     full = Account.complete(fields)
     missing = [name for name in ("username", "address") if not full.get(name)]
+    hint = None
     if not fields.get("server"):
-        missing += [f"{side}.host" for side in _SIDES if not (fields.get(side) or {}).get("host")]
-        if "incoming.host" in missing and not (fields.get("incoming") or {}):
-            missing.remove("incoming.host")
-            missing.append("server")
-    hints = []
-    if "address" in missing and "username" not in missing:
-        hints.append("the user name is no address: give ADDRESS, or --domain")
-    if "server" in missing:
-        hints.append("the servers are given by --preset, by --server CODE, or by --incoming-host and --smtp-host")
-    raise_problems([Problem(name, MISSING) for name in missing], hint="; ".join(hints) or None)
+        hosts = [f"{side}.host" for side in _SIDES if not (fields.get(side) or {}).get("host")]
+        if len(hosts) == len(_SIDES):
+            hosts = ["server"]
+            hint = "the servers are given by --preset, by --server CODE, or by --incoming-host and --smtp-host"
+        missing += hosts
+    raise_problems([Problem(name, MISSING) for name in missing], hint=hint)

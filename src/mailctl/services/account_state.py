@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from mailctl.credentials import Secrets
 from mailctl.errors import SecretError
@@ -14,9 +17,10 @@ from mailctl.model.resolve_account import resolve_account, resolve_account_recei
 from mailctl.model.server import SendingCredentials, connection_warnings
 from mailctl.model.settings import Settings
 from mailctl.services.accounts import missing_login
-from mailctl.services.grant_state import GrantState, describe_grant
+from mailctl.services.grant_state import describe_grant
 from mailctl.services.secret_slots import list_slots
-from mailctl.services.secret_state import SecretState, describe_secret
+from mailctl.services.secret_state import describe_secret
+from mailctl.services.senders import LoginState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +28,7 @@ class AccountState:
     """An account as it is shown.
 
     `kind`: `server` for one of the catalogue, else the name of a preset, or `custom`. `is_main`: whether its owner
-    sends from it. `grant`: None unless it logs in by OAuth. `secrets`: its own, by slot.
+    sends from it.
     """
 
     account: Account
@@ -32,9 +36,7 @@ class AccountState:
     is_main: bool
     sending: Sending
     receiving: Receiving
-    grant: GrantState | None = None
-    secrets: tuple[SecretState, ...] = ()
-    warnings: tuple[str, ...] = ()
+    login: LoginState
 
 
 def kind_of(settings: Settings, account: Account) -> str:
@@ -63,9 +65,11 @@ def describe_account(settings: Settings, secrets: Secrets, account: Account) -> 
         is_main=find_main(settings.accounts, account.owner) is account,
         sending=sending,
         receiving=receiving,
-        grant=grant,
-        secrets=tuple(describe_secret(slot, secrets) for slot in slots),
-        warnings=tuple(warnings),
+        login=LoginState(
+            grant=grant,
+            secrets=tuple(describe_secret(slot, secrets) for slot in slots),
+            warnings=tuple(warnings),
+        ),
     )
 
 
@@ -80,3 +84,19 @@ def _list_warnings(settings: Settings, account: Account, sending: Sending, recei
         yield f"the login for sending is not used: at '{account.server}', people send with their incoming login"
     if missing := missing_login(settings, account):
         yield f"the servers want a login, and the settings lack: {', '.join(missing)}"
+
+
+def account_fields(account: Account, *, kind: str, is_main: bool) -> dict[str, Any]:
+    """Return an account as plain values, with what follows from others: its kind, its login, whether it is main."""
+    fields: dict[str, Any] = {**msgspec.to_builtins(account), "main": is_main, "kind": kind, "login": account.login}
+    if account.server:
+        fields["tls"] = None  # that of the catalogue server holds
+    return fields
+
+
+def list_accounts(settings: Settings, accounts: Iterable[Account]) -> list[dict[str, Any]]:
+    """Return accounts as plain values, as `account_fields` does; secrets are references, and not looked at."""
+    mains = {id(find_main(settings.accounts, owner)) for owner in {account.owner for account in settings.accounts}}
+    return [
+        account_fields(account, kind=kind_of(settings, account), is_main=id(account) in mains) for account in accounts
+    ]

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from mailctl.errors import AlreadyExistsError, raise_problems
 from mailctl.model.account import Account, find_main
+from mailctl.model.address import parse_address
 from mailctl.model.resolve_account import resolve_account, resolve_account_receiving, resolve_servers
 from mailctl.model.server import IncomingAuth, SendingCredentials, SmtpAuth
 from mailctl.model.settings import Settings
@@ -96,6 +97,12 @@ def set_main(address: str) -> Edit:
     return edit
 
 
+def address_of(fields: Mapping[str, Any]) -> str | None:
+    """Return the address that an account of these fields has, its own or its user name's; None where it has none."""
+    address = Account.complete(fields).get("address")
+    return None if address is None else str(parse_address(address))
+
+
 def change_account(settings: Settings, present: Account, **fields: Any) -> Settings:
     """Return the settings in which an account has other values in some fields."""
     accounts = (replace(one, **fields) if one is present else one for one in settings.accounts)
@@ -103,12 +110,16 @@ def change_account(settings: Settings, present: Account, **fields: Any) -> Setti
 
 
 def _checked(settings: Settings, accounts: Sequence[Account], changed: Account) -> Settings:
-    """Return the settings with accounts, one main one for each owner; raises what rules between entries are broken."""
+    """Return the settings with accounts, one main one for each owner.
+
+    Raises InvalidValueError or ExclusiveSettingsError where a rule between entries is broken; the problems of the
+    changed account are placed as its own fields.
+    """
     main = changed if changed.main else find_main(accounts, changed.owner)
-    if main is not None:
-        accounts = _with_main(accounts, main)
-    result = replace(settings, accounts=tuple(accounts))
-    raise_problems(list(result.conflicts()))
+    marked = _with_main(accounts, main) if main else list(accounts)
+    result = replace(settings, accounts=tuple(marked))
+    place = f"accounts[{next(index for index, account in enumerate(accounts) if account is changed)}]."
+    raise_problems([replace(problem, where=problem.where.removeprefix(place)) for problem in result.conflicts()])
     return result
 
 

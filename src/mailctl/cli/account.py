@@ -1,0 +1,370 @@
+"""`mailctl account`: the mail accounts of people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import reduce
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mailctl.cli.account_options import (
+    SECRET_FIELDS,
+    AccountLoginOptions,
+    AccountServerOptions,
+    Address,
+    PersonOptions,
+    choice_of,
+    read_given_secrets,
+)
+from mailctl.cli.changes import Outcome, apply_change, plain
+from mailctl.cli.params import (
+    DryRun,
+    IncomingOptions,
+    Output,
+    OutputFormat,
+    SmtpOptions,
+    TlsOptionGroup,
+    Yes,
+    as_options,
+    complete_owner,
+    expand_options,
+    missing_input,
+    option_name,
+)
+from mailctl.cli.senders import tell_login
+from mailctl.cli.session import Session, get_session
+from mailctl.errors import ExclusiveSettingsError, InvalidValueError, MissingInputError, Problem
+
+if TYPE_CHECKING:
+    from mailctl.model.secret import Secret, SecretRef
+    from mailctl.model.settings import Settings
+    from mailctl.services.account_state import AccountState
+    from mailctl.services.servers import Edit
+
+app = typer.Typer(help="The mail accounts of people: servers, logins, folders, signatures.")
+
+
+@app.command()
+@expand_options
+def add(
+    context: typer.Context,
+    person: PersonOptions,
+    servers: AccountServerOptions,
+    login: AccountLoginOptions,
+    incoming: IncomingOptions,
+    smtp: SmtpOptions,
+    tls: TlsOptionGroup,
+    address: Annotated[
+        str | None,
+        typer.Argument(metavar="ADDRESS", help="Default: the user name, where that is one.", show_default=False),
+    ] = None,
+    if_not_exists: Annotated[
+        bool, typer.Option("--if-not-exists", help="Accept an account that is there with the same fields.")
+    ] = False,
+    dry_run: DryRun = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Add somebody's account.
+
+    It is on a provider's servers (--preset), on one of the catalogue (--server), or on others (--incoming-host,
+    --smtp-host). The first account of an owner is the main one, which `send --owner` uses. A password is asked for,
+    hidden, or comes from standard input, or stays where it is.
+
+    Examples:
+
+      mailctl account add taro@example.org --username taro --owner taro --server hq --password-stdin
+
+      mailctl account add --username hanako@gmail.com --owner hanako --preset gmail --auth oauth2
+
+      mailctl account add --username jan --domain example.nl --incoming-protocol imap --incoming-host imap.example.nl
+      --smtp-host smtp.example.nl --password-from env:JAN --display-name 'Jan de Vries' --field title=CFO
+    """
+    from mailctl.services.accounts import add_account, address_of
+
+    session = get_session(context)
+    fields = _given(person, servers, login, incoming, smtp, tls)
+    if address is not None:
+        fields["address"] = address
+    if session.terminal.interactive:
+        _ask_identity(session, fields)
+    choice = choice_of(servers, login)
+    stored = read_given_secrets(login, tls)
+
+    def edit_with(given: Mapping[str, Any]) -> Edit:
+        return add_account(given, choice, if_not_exists=if_not_exists)
+
+    with _naming_options():
+        found = address_of(fields)
+    if found is None:
+        missing = ["ADDRESS"] if "username" in fields else ["--username"]
+        raise missing_input(missing, hint="the user name is the address where it is one, or becomes one by --domain")
+    change = _change(session, edit_with, fields, found, stored, dry_run=dry_run)
+    _tell(session, change, found, f"added {found}", output)
+    if change.changed and not dry_run and output is OutputFormat.TABLE:
+        session.terminal.say(f"next: `mailctl test receive {found}` proves that the login works")
+
+
+@app.command()
+@expand_options
+def edit(
+    context: typer.Context,
+    address: Address,
+    person: PersonOptions,
+    servers: AccountServerOptions,
+    login: AccountLoginOptions,
+    incoming: IncomingOptions,
+    smtp: SmtpOptions,
+    tls: TlsOptionGroup,
+    new_address: Annotated[
+        str | None, typer.Option("--address", metavar="NEW", help="Give it another address.", show_default=False)
+    ] = None,
+    clear: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--clear", metavar="FIELD", help="Put a field back to its default; repeatable.", show_default=False
+        ),
+    ] = None,
+    dry_run: DryRun = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Change fields of an account; those not named stay as they are.
+
+    Examples:
+
+      mailctl account edit taro@example.org --display-name 山田太郎 --field phone='+81 3 1234 5678'
+
+      mailctl account edit taro@example.org --server branch --clear display-name
+    """
+    from mailctl.services.accounts import address_of, edit_account
+
+    session = get_session(context)
+    fields = _given(person, servers, login, incoming, smtp, tls)
+    if new_address is not None:
+        fields["address"] = new_address
+    choice = choice_of(servers, login)
+    stored = read_given_secrets(login, tls)
+    present = session.settings_file.load().get_account(address)
+    if not (fields or clear or stored or any(choice)):
+        hint = f"such as `mailctl account edit {address} --display-name NAME`; --help shows them all"
+        raise MissingInputError("name an option: what is to change", hint=hint)
+
+    def edit_with(given: Mapping[str, Any]) -> Edit:
+        return edit_account(present.address, given, choice, clear=clear or ())
+
+    with _naming_options():
+        found = (address_of({"address": new_address}) if new_address else None) or present.address
+    change = _change(session, edit_with, fields, found, stored, dry_run=dry_run)
+    _tell(session, change, found, f"changed {found}", output)
+
+
+@app.command()
+def show(context: typer.Context, address: Address, output: Output = OutputFormat.TABLE) -> None:
+    """Show one account in full: whose it is, its servers, its logins, and where its secrets are."""
+    from mailctl.services.account_state import describe_account
+
+    session = get_session(context)
+    settings = session.settings_file.load()
+    state = describe_account(settings, session.secrets, settings.get_account(address))
+    if output is OutputFormat.JSON:
+        session.terminal.data(account=_as_json(state))
+        return
+    from mailctl.render.accounts import render_account
+
+    session.terminal.result(render_account(state, session.terminal.out))
+    for warning in state.login.warnings:
+        session.terminal.warn(warning)
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    owner: Annotated[
+        str | None,
+        typer.Option(
+            "--owner", metavar="WHO", help="Those of one person.", autocompletion=complete_owner, show_default=False
+        ),
+    ] = None,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """List the accounts in their order, all or one person's."""
+    session = get_session(context)
+    settings = session.settings_file.load()
+    if owner is not None:
+        settings.get_main_account(owner)
+    accounts = [account for account in settings.accounts if owner in (None, account.owner)]
+    if output is OutputFormat.JSON:
+        from mailctl.services.account_state import list_accounts
+
+        session.terminal.data(accounts=list_accounts(settings, accounts))
+    elif accounts:
+        from mailctl.render.accounts import ACCOUNT_HEADERS, account_rows
+
+        session.terminal.table(ACCOUNT_HEADERS, account_rows(settings, accounts))
+    else:
+        session.terminal.say("no accounts yet; `mailctl account add` adds one")
+
+
+@app.command()
+def delete(
+    context: typer.Context,
+    address: Address,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Delete an account and the secrets that were stored for it; its mail stays where it is."""
+    from mailctl.model.account import find_main
+    from mailctl.services.accounts import delete_account
+
+    session = get_session(context)
+    account = session.settings_file.load().get_account(address)
+    question = f"Delete the account {account.address} ({account.owner}) and its stored secrets?"
+    if not dry_run and not session.terminal.require_agreement(question, yes=yes):
+        session.terminal.say("nothing was deleted")
+        raise typer.Exit(1)
+    change = apply_change(session, plain(delete_account(account.address)), dry_run=dry_run)
+    before, after = (find_main(settings.accounts, account.owner) for settings in (change.before, change.after))
+    if output is OutputFormat.JSON:
+        main = after.address if after else None
+        session.terminal.data(**change.as_json(), deleted=account.address, owner=account.owner, main=main)
+        return
+    change.tell(session, f"deleted {account.address}", "")
+    if after and before and after.address != before.address:
+        session.terminal.say(f"note: {account.owner} sends from {after.address} now")
+
+
+@app.command("set-main")
+def set_main(
+    context: typer.Context, address: Address, dry_run: DryRun = False, output: Output = OutputFormat.TABLE
+) -> None:
+    """Make an account the one that its owner sends from."""
+    from mailctl.services.accounts import set_main as edit_main
+
+    session = get_session(context)
+    account = session.settings_file.load().get_account(address)
+    change = apply_change(session, plain(edit_main(account.address)), dry_run=dry_run)
+    _tell(session, change, account.address, f"{account.owner} sends from {account.address} now", output)
+
+
+def _given(
+    person: PersonOptions,
+    servers: AccountServerOptions,
+    login: AccountLoginOptions,
+    incoming: IncomingOptions,
+    smtp: SmtpOptions,
+    tls: TlsOptionGroup,
+) -> dict[str, Any]:
+    sections = {**incoming.given(), **smtp.given(), **tls.given()}
+    return {
+        **person.given(),
+        **({} if servers.server is None else {"server": servers.server}),
+        **login.given(),
+        **{name: section for name, section in sections.items() if section},
+    }
+
+
+@contextmanager
+def _naming_options() -> Iterator[None]:
+    """Let errors name options in the place of fields."""
+    try:
+        yield
+    except ValueError as error:
+        raise InvalidValueError([Problem("ADDRESS", str(error))]) from None
+    except (InvalidValueError, ExclusiveSettingsError) as error:
+        raise as_options(error) from None
+
+
+def _ask_identity(session: Session, fields: dict[str, Any]) -> None:
+    """Ask a person for the user name and the address, where they are not given and do not follow."""
+    from mailctl.model.account import Account
+
+    if "username" not in fields:
+        fields["username"] = session.terminal.ask("User name (the login at the server)")
+    if not Account.complete(fields).get("address"):
+        fields["address"] = session.terminal.ask("E-mail address")
+
+
+def _change(
+    session: Session,
+    edit_with: Callable[[Mapping[str, Any]], Edit],
+    fields: Mapping[str, Any],
+    address: str,
+    stored: Mapping[str, Secret],
+    *,
+    dry_run: bool,
+) -> Outcome:
+    """Carry out an edit made of given fields and the references of new secrets, after asking for those that lack.
+
+    `stored`: secrets to store, by the ends of their slots' names.
+    """
+    from mailctl.services.fields import merge_fields
+
+    prefix = f"account:{address}/"
+    new = {prefix + end: secret for end, secret in stored.items()}
+
+    def edit_of(references: Mapping[str, SecretRef]) -> Edit:
+        placed = (_placed(name.removeprefix(prefix), str(reference)) for name, reference in references.items())
+        return edit_with(merge_fields(fields, *placed))
+
+    present = session.settings_file.load()
+    with _naming_options():
+        draft = edit_of({name: session.secrets.reference(name) for name in new})(present)
+        new |= _ask_missing(session, present, draft, address)
+        return apply_change(
+            session, lambda settings, references: edit_of(references)(settings), new=new, dry_run=dry_run
+        )
+
+
+def _ask_missing(session: Session, before: Settings, after: Settings, address: str) -> dict[str, Secret]:
+    """Ask for the passwords that an account newly needs; raises MissingInputError where nobody can be asked."""
+    from mailctl.services.accounts import list_newly_missing
+
+    missing = list_newly_missing(before, after, address)
+    if missing and not session.terminal.interactive:
+        raise missing_input([option_name(field) for field in missing])
+    if missing:
+        session.secrets.open_store().check()
+    ends = {".".join(path): end for end, path in SECRET_FIELDS.items()}
+    account = after.get_account(address)
+    questions = {
+        "password": f"Password of {account.login} (not shown)",
+        "smtp_password": f"Password of {account.smtp_username or account.login} for sending (not shown)",
+    }
+    return {f"account:{address}/{ends[field]}": session.terminal.ask_secret(questions[field]) for field in missing}
+
+
+def _placed(end: str, value: object) -> dict[str, Any]:
+    """Return a value at the field that holds a secret's reference."""
+    *sections, field = SECRET_FIELDS[end]
+    placed: dict[str, Any] = {field: value}
+    for section in sections:
+        placed = {section: placed}
+    return placed
+
+
+def _tell(session: Session, change: Outcome, address: str, done: str, output: OutputFormat) -> None:
+    from mailctl.services.account_state import describe_account
+
+    state = describe_account(change.after, session.secrets, change.after.get_account(address))
+    if output is OutputFormat.JSON:
+        session.terminal.data(**change.as_json(), account=_as_json(state))
+    else:
+        change.tell(session, done, f"{address} is so already")
+    tell_login(session, state.login)
+
+
+def _as_json(state: AccountState) -> dict[str, Any]:
+    """Return an account as plain values, secrets as where they are."""
+    import msgspec
+
+    from mailctl.services.account_state import account_fields
+
+    fields = account_fields(state.account, kind=state.kind, is_main=state.is_main)
+    fields["grant"] = msgspec.to_builtins(state.login.grant)
+    for secret in state.login.secrets:
+        *sections, field = SECRET_FIELDS[secret.name.rpartition("/")[2]]
+        table = reduce(dict.__getitem__, sections, fields)
+        table[field] = {"reference": secret.reference, "present": secret.present}
+    return fields
