@@ -12,8 +12,11 @@ import re
 from mailctl.credentials import Secrets
 from mailctl.errors import UsageError
 from mailctl.model.oauth import Flow, OAuthClient, Provider, can_do, scopes_for
+from mailctl.protocol.graph import DRAFT_PERMISSION, SEND_PERMISSION
 from mailctl.services.grants import Subject
 from mailctl.services.registrations import read_registration
+
+_GRAPH = "https://graph.microsoft.com"
 
 
 def write_setup_script(subject: Subject, flow: Flow | None, secrets: Secrets) -> str:
@@ -86,11 +89,17 @@ Test-ServicePrincipalAuthorization -Identity $principal.Id -Resource {_quoted(ma
 
 
 def _signed_in_graph(subject: Subject) -> str:
+    scopes = (f"{_GRAPH}/{SEND_PERMISSION}", f"{_GRAPH}/{DRAFT_PERMISSION}", "offline_access")
+    asked = " ".join(f"--scope {scope}" for scope in scopes)
     return f"""\
 # Let who signs in through the application '{subject.client.name}' send as {subject.username} through Microsoft Graph.
 # There is nothing to run. In Entra: App registrations > the application > Authentication: platform "Mobile and desktop
 # applications", redirect URI http://localhost; for the device flow, "Allow public client flows". API permissions >
-# Microsoft Graph > Delegated permissions: Mail.Send, offline_access (Mail.ReadWrite for messages of more than 3 MB).
+# Microsoft Graph > Delegated permissions: {SEND_PERMISSION}, offline_access.
+# For messages of more than 3 MB, which go by way of a draft: {DRAFT_PERMISSION} as well, which lets the whole mailbox
+# be read and written, so that nobody is asked for it unless you say so:
+#   mailctl oauth client edit {subject.client.name} {asked}
+#   {subject.authorise_command}
 """
 
 

@@ -23,7 +23,7 @@ _STALLS_MAX = 4
 
 _PERMISSION_HINT = (
     f"a message of this size goes by a draft, which needs the permission {graph.DRAFT_PERMISSION} beside "
-    f"{graph.SEND_PERMISSION}"
+    f"{graph.SEND_PERMISSION}: `mailctl oauth setup-script TARGET` tells how it is given"
 )
 
 

@@ -241,6 +241,21 @@ def test_graph_is_set_up_for_one_mailbox_alone(site: Site) -> None:
     assert "-Role 'Application Mail.Send'" in text
 
 
+def test_the_right_to_send_long_messages_is_asked_for_by_a_command_of_the_script(site: Site) -> None:
+    add_microsoft(site)
+    site.mailctl.must("sysmail", "unset", "--yes")
+    site.mailctl.must("sysmail", "set", "--address", "noreply@contoso.example", "--oauth-client", "entra", "--graph")
+    assert "Mail.ReadWrite" not in site.mailctl.must("oauth", "authorize", "sysmail", "--print-url").out
+    lines = script(site, target=("sysmail",)).splitlines()
+    (edit,) = [
+        line.removeprefix("#   mailctl ").split() for line in lines if line.startswith("#   mailctl oauth client")
+    ]
+    site.mailctl.must(*edit)
+    url = site.mailctl.must("oauth", "authorize", "sysmail", "--print-url").out
+    assert "graph.microsoft.com%2FMail.ReadWrite" in url
+    assert "offline_access" in url
+
+
 def test_googles_delegation_names_the_service_account_and_the_scope(site: Site, account_file: Path) -> None:
     site.mailctl.must(
         "oauth", "client", "add", "workspace", "--provider", "google", "--client-id", "id-1",

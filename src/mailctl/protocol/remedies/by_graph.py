@@ -65,8 +65,8 @@ GRAPH_ROWS = (
         r"ErrorAccessDenied|Authorization_RequestDenied|^HTTP 403\b(?!(?s:.*)SendAsDenied)",
         "Graph takes the token, but it carries no right to do this with this mailbox",
         "in Entra, give the app registration Mail.Send (a delegated permission for a user's token, an application "
-        "permission for an application's; Mail.ReadWrite too for messages over 2.9 MB), grant admin consent, and "
-        "authorise anew; a user's token sends from that user's mailbox alone",
+        "permission for an application's; Mail.ReadWrite too for messages over 2.9 MB: see `oauth setup-script`), "
+        "grant admin consent, and authorise anew; a user's token sends from that user's mailbox alone",
         document=_SEND_DOCUMENT,
     ),
     _row(
