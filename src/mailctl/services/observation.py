@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mailctl.errors import MailError, SecretError
-from mailctl.model.report import Stage, Status, TargetReport
+from mailctl.model.report import Stage, Status, Step, TargetReport
 from mailctl.model.server import (
     IncomingEndpoint,
     IncomingProtocol,
@@ -16,8 +17,8 @@ from mailctl.model.server import (
     pairing_warning,
 )
 from mailctl.protocol.sasl import Login
-from mailctl.services.check import LOGGED_IN, Check, Depth, GrantSource
-from mailctl.services.delivery import ReadSecret, forgetting_refused, open_delivery
+from mailctl.services.check import LOGGED_IN, Check, CheckOptions, Depth, GrantSource
+from mailctl.services.delivery import forgetting_refused, open_delivery
 from mailctl.services.grants import oauth_command
 from mailctl.services.login_step import SecretUnavailableError, described, read_login
 from mailctl.services.outgoing import GraphEndpoint
@@ -27,6 +28,11 @@ from mailctl.transport.route import Route
 from mailctl.transport.submission import SmtpSession
 from mailctl.transport.watch import Watch
 
+if TYPE_CHECKING:
+    from mailctl.services.delivery import Session
+    from mailctl.transport.imap_mailbox import ImapSession
+    from mailctl.transport.pop3_mailbox import Pop3Session
+
 
 def run_check(check: Check, on_step: OnStep | None = None) -> TargetReport:
     """Run one test and return its report; `on_step` is told of each step as it ends.
@@ -34,89 +40,137 @@ def run_check(check: Check, on_step: OnStep | None = None) -> TargetReport:
     Ctrl-C in the middle of a stage ends the test: that step has no verdict, and the report the exit code 130.
     Raises InvalidValueError, before anything is connected, for a login that cannot be sent.
     """
-    recorder = StepRecorder(
-        _subject(check),
-        list(_plan(check)),
-        certificate_days_min=check.options.certificate_days_min,
-        on_step=on_step,
-    )
-    _add_settings_step(check, recorder)
-    seconds = check.options.timeout_seconds
-    deadline = Deadline(seconds) if seconds else Deadline.never()
-    # The step that tells whether a secret is there and the session read it: a program is run once for both.
-    read_secret = cache(check.options.read_secret)
-    watch = Watch(thorough=True, on_end=recorder.on_record)
-    try:
-        login = read_login(check, read_secret, recorder, deadline)
+    side = Side(check, on_step)
+    with side.observed():
+        _observe(side, side.read_login())
+    return side.finish()
+
+
+class Side:
+    """One side of a target under test: the check, what it is run with, and its steps as they come.
+
+    `planned`: stages that follow those of the check. `steps`: those of the target's other side, if it is tested too.
+    """
+
+    def __init__(
+        self,
+        check: Check,
+        on_step: OnStep | None,
+        *,
+        planned: Iterable[Planned] = (),
+        steps: list[Step] | None = None,
+        deadline: Deadline | None = None,
+    ) -> None:
+        self.check = check
+        self.recorder = StepRecorder(
+            _subject(check),
+            [*_plan(check), *planned],
+            certificate_days_min=check.options.certificate_days_min,
+            on_step=on_step,
+            steps=steps,
+        )
+        self.watch = Watch(thorough=True, on_end=self.recorder.on_record)
+        self.deadline = deadline or deadline_of(check.options)
+        # The step that tells whether a secret is there and the session read it: a program is run once for both.
+        self.read_secret = cache(check.options.read_secret)
+
+    def read_login(self) -> Login | None:
+        """Tell of the settings, and read what the check logs in with (stages settings and secret)."""
+        _add_settings_step(self.check, self.recorder)
+        return read_login(self.check, self.read_secret, self.recorder, self.deadline)
+
+    @contextmanager
+    def observed(self) -> Iterator[None]:
+        """Run inside what tells of its own failures by steps, and end it quietly where one did."""
         try:
-            _observe(check, login, read_secret, watch, deadline)
-        finally:
-            watch.settle()
-    except MailError as error:
-        if error.stage is None:
-            raise
-    except SecretUnavailableError:
-        pass
-    except KeyboardInterrupt:
-        if not recorder.was_interrupted:
-            raise
-    except SecretError as error:
-        source = described(check.tls.client_key_passphrase)
-        recorder.fail(Stage.SECRET, check.protocol, error, evidence={"source": source, "present": False})
-    warnings = [] if check.tls.verify else ["certificate verification is off for this server"]
-    warnings += [check.target.notice[0]] if check.target.notice else []
-    return recorder.finish(warnings)
+            try:
+                yield
+            finally:
+                self.watch.settle()
+        except MailError as error:
+            if error.stage is None:
+                raise
+        except SecretUnavailableError:
+            pass
+        except KeyboardInterrupt:
+            if not self.recorder.was_interrupted:
+                raise
+        except SecretError as error:
+            source = described(self.check.tls.client_key_passphrase)
+            evidence = {"source": source, "present": False}
+            self.recorder.fail(Stage.SECRET, self.check.protocol, error, evidence=evidence)
+
+    def finish(self) -> TargetReport:
+        """Return the report; what was planned and not reached is skipped."""
+        warnings = [] if self.check.tls.verify else ["certificate verification is off for this server"]
+        warnings += [self.check.target.notice[0]] if self.check.target.notice else []
+        return self.recorder.finish(warnings)
 
 
-def _observe(check: Check, login: Login | None, read_secret: ReadSecret, watch: Watch, deadline: Deadline) -> None:
+def deadline_of(options: CheckOptions) -> Deadline:
+    """Return when a target's test has to be over, counted from now."""
+    return Deadline(options.timeout_seconds) if options.timeout_seconds else Deadline.never()
+
+
+def _observe(side: Side, login: Login | None) -> None:
+    check = side.check
     until = {
         Depth.CONNECT: Stage.GREETING if _greets_first(check) else Stage.TCP,
         Depth.TLS: Stage.CERTIFICATE,
     }.get(check.depth, Stage.AUTH)
     if not isinstance(check.endpoint, IncomingEndpoint):
-        _observe_sending(check, login, read_secret, watch, until, deadline)
+        _observe_sending(side, login, until)
         return
+    open_session = open_imap_side if check.endpoint.protocol is IncomingProtocol.IMAP else open_pop3_side
+    with open_session(side, login, side.watch, until=until) as session:
+        if check.depth is Depth.MAILBOX:
+            session.survey()
+
+
+@contextmanager
+def open_imap_side(
+    side: Side, login: Login | None, watch: Watch, *, until: Stage = Stage.AUTH
+) -> Iterator[ImapSession]:
+    """Open a session of a side that receives over IMAP; `until` as for `open_imap`."""
+    from mailctl.transport.imap import open_imap
+
+    with (
+        forgetting_refused(login),
+        open_imap(_incoming_route(side, login), watch, until=until, trace=side.check.options.trace) as session,
+    ):
+        yield session
+
+
+@contextmanager
+def open_pop3_side(
+    side: Side, login: Login | None, watch: Watch, *, until: Stage = Stage.AUTH
+) -> Iterator[Pop3Session]:
+    """Open a session of a side that receives over POP3; `until` as for `open_pop3`."""
+    from mailctl.transport.pop3 import open_pop3
+
+    with (
+        forgetting_refused(login),
+        open_pop3(_incoming_route(side, login), watch, until=until, trace=side.check.options.trace) as session,
+    ):
+        yield session
+
+
+def _incoming_route(side: Side, login: Login | None) -> Route:
+    check = side.check
+    assert isinstance(check.endpoint, IncomingEndpoint)
     passphrase = check.tls.client_key_passphrase
-    route = Route(
+    return Route(
         endpoint=check.endpoint,
         tls=check.tls.located(check.target.folder),
         login=login,
-        client_key_passphrase=read_secret(passphrase) if passphrase else None,
-        deadline=deadline,
+        client_key_passphrase=side.read_secret(passphrase) if passphrase else None,
+        deadline=side.deadline,
     )
-    if check.endpoint.protocol is IncomingProtocol.IMAP:
-        from mailctl.transport.imap import open_imap
-
-        with (
-            forgetting_refused(login),
-            open_imap(route, watch, until=until, trace=check.options.trace) as imap,
-        ):
-            if check.depth is Depth.MAILBOX:
-                imap.survey()
-    else:
-        from mailctl.transport.pop3 import open_pop3
-
-        with (
-            forgetting_refused(login),
-            open_pop3(route, watch, until=until, trace=check.options.trace) as pop3,
-        ):
-            if check.depth is Depth.MAILBOX:
-                pop3.survey()
 
 
-def _observe_sending(
-    check: Check, login: Login | None, read_secret: ReadSecret, watch: Watch, until: Stage, deadline: Deadline
-) -> None:
-    with open_delivery(
-        check.target.sending,
-        login,
-        read_secret=read_secret,
-        folder=check.target.folder,
-        watch=watch,
-        until=until,
-        trace=check.options.trace,
-        deadline=deadline,
-    ) as session:
+def _observe_sending(side: Side, login: Login | None, until: Stage) -> None:
+    check = side.check
+    with open_sending_side(side, login, until=until) as session:
         if check.depth is Depth.ENVELOPE and isinstance(session, SmtpSession):
             session.envelope(check.envelope_from, [check.recipient])
         elif check.depth is Depth.MESSAGE:
@@ -124,6 +178,21 @@ def _observe_sending(
 
             probe = make_probe(check.sender, check.recipient)
             session.send(check.envelope_from, [check.recipient], probe.content)
+
+
+def open_sending_side(side: Side, login: Login | None, *, until: Stage = Stage.AUTH) -> AbstractContextManager[Session]:
+    """Open the session of a side that sends; `until` as for `open_delivery`."""
+    check = side.check
+    return open_delivery(
+        check.target.sending,
+        login,
+        read_secret=side.read_secret,
+        folder=check.target.folder,
+        watch=side.watch,
+        until=until,
+        trace=check.options.trace,
+        deadline=side.deadline,
+    )
 
 
 def _subject(check: Check) -> Subject:

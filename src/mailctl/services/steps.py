@@ -55,12 +55,14 @@ class StepRecorder:
         *,
         certificate_days_min: int,
         on_step: OnStep | None,
+        steps: list[Step] | None = None,
     ) -> None:
+        """`steps`: where the steps are gathered, among those of the target's other side."""
         self._subject = subject
         self._planned = list(planned)
         self._certificate_days_min = certificate_days_min
         self._on_step = on_step
-        self._steps: list[Step] = []
+        self._steps: list[Step] = [] if steps is None else steps
         self._failure: Exit | None = None
         self._began = time.monotonic()
 
@@ -73,15 +75,17 @@ class StepRecorder:
         warnings: Iterable[str] = (),
         remedy: str | None = None,
         duration_seconds: float = 0.0,
+        not_applicable: str | None = None,
     ) -> None:
-        """Add a step of our own, ahead of the connection: passed, or passed with warnings."""
+        """Add a step of our own, which needs no connection: passed, passed with warnings, or not applicable and why."""
         self._pass_over_until(stage, protocol)
-        said = list(warnings)
+        said = [not_applicable] if not_applicable else list(warnings)
+        status = Status.WARN if said else Status.PASS
         self._emit(
             Step(
                 name=stage,
                 protocol=protocol,
-                status=Status.WARN if said else Status.PASS,
+                status=Status.NOT_APPLICABLE if not_applicable else status,
                 duration_ms=round(duration_seconds * 1000),
                 evidence=evidence,
                 cause="; ".join(said) or None,
@@ -135,7 +139,7 @@ class StepRecorder:
         }
         if record.is_cut_off:
             self._failure = self._failure or Exit.INTERRUPTED
-            self._emit(Step(status=Status.ERROR, cause="interrupted", **common))
+            self._emit(Step(status=Status.ERROR, cause="; ".join(["interrupted", *record.warnings]), **common))
             return
         if record.error is not None:
             self._failure = self._failure or exit_for(record.error)
@@ -154,6 +158,7 @@ class StepRecorder:
             Step(
                 status=Status.WARN if warnings else Status.PASS,
                 cause="; ".join(warnings) or None,
+                remedy=record.remedy if warnings else None,
                 **common,
             )
         )

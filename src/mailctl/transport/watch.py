@@ -27,6 +27,7 @@ class StageRecord(Struct):
     `reply`: the server's words, secrets redacted, not escaped.
     `error`: why the stage failed; None if it passed, or has not ended yet.
     `is_cut_off`: it was left by Ctrl-C, or by what is no verdict of the server's; it has neither passed nor failed.
+    `remedy`: what to do about the warnings, if anything is.
     `complete`: adds evidence that is gathered while the next stage runs, so that it costs no time.
     """
 
@@ -36,6 +37,7 @@ class StageRecord(Struct):
     evidence: dict[str, Any] = {}
     reply: bytes | None = None
     warnings: list[str] = []
+    remedy: str | None = None
     error: MailError | None = None
     is_cut_off: bool = False
     complete: Callable[[StageRecord], None] | None = None
