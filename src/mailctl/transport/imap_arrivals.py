@@ -1,0 +1,276 @@
+"""What arrives in INBOX and in the junk folder over IMAP. RFC 9051; RFC 4315 (UIDPLUS).
+
+A look asks for UIDNEXT of both folders in one round trip, by STATUS with no folder open, for which an open one might be
+answered from what the session knew already (RFC 9051, 6.3.11). A folder is opened only where UIDNEXT has grown, and
+only what is new in it is fetched.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+from imapclient import imap_utf7  # type: ignore[import-untyped]  # it has no types
+from imapclient.response_parser import parse_fetch_response, parse_response  # type: ignore[import-untyped]
+
+from mailctl.errors import MailError, ProtocolError, RefusedError
+from mailctl.protocol.header_block import parse_header_block
+from mailctl.protocol.reasons import Reason
+from mailctl.transport.arrivals import Arrival, Arrivals, CleanUp, IsLeftover
+from mailctl.transport.faults import translated
+from mailctl.transport.imap_mailbox import Folder, ImapSession, parsing
+from mailctl.transport.imap_transport import Completion
+from mailctl.transport.watch import Watch
+
+_INBOX = "INBOX"
+_JUNK_NAMES = (
+    "junk", "junk e-mail", "junk email", "junk mail", "junkmail", "spam", "bulk mail", "bulk",
+    "spamverdacht", "unerwünscht", "courrier indésirable", "indésirables", "correo no deseado", "posta indesiderata",
+    "ongewenste e-mail", "lixo eletrônico", "lixo eletrónico", "спам", "迷惑メール", "垃圾邮件", "垃圾郵件", "스팸",
+)  # fmt: skip
+"""What junk folders are called where the server does not tell which one it is (RFC 6154)."""
+
+_FIELDS_OCTETS_MAX = 8192
+_UIDS_AT_ONCE = 100
+_NEWEST = 1000
+"""Among so many of a folder's messages leftovers are looked for: a search of all would cost what the mailbox costs."""
+_SWEPT_MAX = 50
+
+
+class _Moment(NamedTuple):
+    """A folder as it was: what came later has UIDNEXT or higher, as long as UIDVALIDITY stays."""
+
+    uid_validity: int
+    uid_next: int
+
+
+class ImapArrivals(Arrivals[ImapSession]):
+    """What arrives in INBOX and in the junk folder, if there is one."""
+
+    def __init__(
+        self, open_session: Callable[[Watch], AbstractContextManager[ImapSession]], field_names: Sequence[str]
+    ) -> None:
+        super().__init__(open_session, field_names)
+        self._seen: dict[str, _Moment] = {}
+        self._junk: str | None = None
+        self._opened: str | None = None
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        return (_INBOX, self._junk) if self._junk else (_INBOX,)
+
+    def close(self) -> None:
+        self._opened = None
+        super().close()
+
+    def begin(self, watch: Watch) -> None:
+        session = self._open(watch)
+        self._junk = _find_junk(session.list_folders())
+        try:
+            self._seen = self._ask_moments()
+        except RefusedError:
+            if self._junk is None:
+                raise
+            self._junk = None  # listed, and not ours to look into
+            self._seen = self._ask_moments()
+
+    def look(self) -> list[Arrival]:
+        arrivals: list[Arrival] = []
+        moments = self._ask_moments()
+        for folder, moment in moments.items():
+            before = self._seen[folder]
+            first = before.uid_next
+            if moment.uid_validity != before.uid_validity:  # the server has numbered the folder anew
+                first = max(moment.uid_next - _UIDS_AT_ONCE, 1)
+            for start in range(first, moment.uid_next, _UIDS_AT_ONCE):
+                arrivals += self._fetch_fields(folder, start, min(start + _UIDS_AT_ONCE, moment.uid_next) - 1)
+        self._seen = moments
+        return arrivals
+
+    def read(self, arrival: Arrival, octets_max: int) -> bytes:
+        self._examine(arrival.folder)
+        found = self._fetch(str(arrival.key), f"UID BODY.PEEK[]<0.{octets_max}>")
+        return next((_body_of(items) for uid, items in found.items() if uid == arrival.key), b"")
+
+    def clean_up(self, arrival: Arrival, *, marked_by: str, is_leftover: IsLeftover) -> CleanUp:
+        problem, swept = None, 0
+        try:
+            for folder in self.folders:
+                messages, uid_validity = self._enter(folder, "SELECT")
+                if uid_validity != self._seen[folder].uid_validity:
+                    return CleanUp(deleted=False, problem=f"the server has numbered {folder} anew meanwhile")
+                uids = set(self._find_leftovers(messages, marked_by, is_leftover)) - {arrival.key}
+                swept += len(uids)
+                if folder == arrival.folder and isinstance(arrival.key, int):
+                    uids.add(arrival.key)
+                if uids:
+                    problem = self._delete(uids) or problem
+        finally:
+            self.close()
+        return CleanUp(deleted=problem is None, swept=0 if problem else swept, problem=problem)
+
+    # Commands
+
+    def _command(self, *words: str) -> Completion:
+        session = self._open()
+        completion = session.transport.command(*words)
+        if not completion.ok:
+            raise session.transport.refusal(completion, f"refuses {' '.join(words[:2])}", Reason.MAILBOX_REFUSED)
+        return completion
+
+    def _ask_moments(self) -> dict[str, _Moment]:
+        """Return how far each folder has come, in one round trip."""
+        session = self._open()
+        transport = session.transport
+        commands: list[tuple[str, ...]] = [
+            ("STATUS", _written(folder), "(UIDNEXT UIDVALIDITY)") for folder in self.folders
+        ]
+        if self._opened is not None:
+            commands.insert(0, ("CLOSE",))  # opened by EXAMINE, so that nothing is expunged
+            self._opened = None
+            transport.state = "AUTH"
+        moments: dict[str, _Moment] = {}
+        tags = transport.issue_all(commands)
+        for (name, *arguments), tag in zip(commands, tags, strict=True):
+            completion = transport.complete(tag)
+            transport.wire.begin_reply()
+            if name == "CLOSE":
+                continue
+            folder = self.folders[len(moments)]
+            if not completion.ok:
+                raise transport.refusal(completion, f"refuses STATUS {arguments[0]}", Reason.MAILBOX_REFUSED)
+            with translated(transport.wire.peer), parsing():
+                moments[folder] = _read_moment(transport.take("STATUS"), completion, transport.said)
+        transport.forget()
+        return moments
+
+    def _examine(self, folder: str) -> None:
+        """Open a folder to look into it, unless it is open."""
+        if self._opened != folder:
+            self._enter(folder, "EXAMINE")
+
+    def _enter(self, folder: str, command: str) -> tuple[int, int]:
+        """Open a folder by EXAMINE or SELECT; return how many messages are in it, and its UIDVALIDITY (0: untold)."""
+        transport = self._open().transport
+        transport.forget()
+        self._command(command, _written(folder))
+        transport.state = "SELECTED"
+        transport.is_readonly = command == "EXAMINE"
+        self._opened = folder
+        exists, validity = transport.take("EXISTS"), transport.take("UIDVALIDITY")
+        return int(exists[-1]) if exists else 0, int(validity[-1]) if validity else 0
+
+    def _fetch(self, uids: str, items: str) -> dict[int, dict[bytes, Any]]:
+        transport = self._open().transport
+        transport.forget()
+        self._command("UID", "FETCH", uids, f"({items})")
+        with translated(transport.wire.peer), parsing():
+            found: dict[int, dict[bytes, Any]] = parse_fetch_response(transport.take("FETCH"), normalise_times=False)
+        # What others do meanwhile is told in between, without a text.
+        return {uid: items for uid, items in found.items() if _has_body(items)}
+
+    def _fetch_fields(self, folder: str, first: int, last: int) -> Iterator[Arrival]:
+        self._examine(folder)
+        found = self._fetch(f"{first}:{last}", f"UID {_fields_item(self._field_names)}")
+        for uid in sorted(found):
+            if first <= uid <= last:
+                header = parse_header_block(_body_of(found[uid]))
+                yield Arrival(folder=folder, is_junk=folder == self._junk, key=uid, header=header)
+
+    def _find_leftovers(self, messages: int, marked_by: str, is_leftover: IsLeftover) -> Iterator[int]:
+        """Yield the UIDs of leftovers among the newest messages of the folder that is open.
+
+        A server may search loosely, or not know the search at all: each one that is found is looked at.
+        """
+        if not messages:
+            return
+        transport = self._open().transport
+        window = f"{max(messages - _NEWEST + 1, 1)}:*"
+        completion = transport.command("UID", "SEARCH", window, "HEADER", marked_by, '""')
+        lines = transport.take("SEARCH")
+        if not completion.ok:
+            return
+        with parsing():
+            uids = sorted({int(word) for line in lines if line for word in line.split() if word.isdigit()})
+        if not uids:
+            return
+        wanted = ",".join(map(str, uids[:_SWEPT_MAX]))
+        for uid, items in self._fetch(wanted, f"UID INTERNALDATE {_fields_item((marked_by, 'From'))}").items():
+            if is_leftover(parse_header_block(_body_of(items)), _received_at(items)):
+                yield uid
+
+    def _delete(self, uids: set[int]) -> str | None:
+        """Delete messages of the folder that is open; return why they stay, if they do.
+
+        A plain EXPUNGE would delete what others have marked, too: without UIDPLUS ours are marked, and that is all.
+        """
+        capabilities = self._open().capabilities
+        chosen = ",".join(map(str, sorted(uids)))
+        try:
+            self._command("UID", "STORE", chosen, "+FLAGS.SILENT", r"(\Deleted)")
+            if not (capabilities.offers("UIDPLUS") or capabilities.offers("IMAP4REV2")):
+                return "marked as deleted, and left at that: the server cannot expunge single messages (UIDPLUS)"
+            self._command("UID", "EXPUNGE", chosen)
+        except MailError as error:
+            if not error.reply:
+                raise
+            return f"{error.message}: {error.reply.decode('utf-8', 'replace')}"
+        return None
+
+
+def _find_junk(folders: Sequence[Folder]) -> str | None:
+    """Return the name of the junk folder: the one that the server names so, else one that is usually called so."""
+    usable = [folder for folder in folders if folder.selectable and folder.name.upper() != _INBOX]
+    for folder in usable:
+        if folder.role == "junk":
+            return folder.name
+    for folder in usable:
+        last = folder.name.rpartition(folder.separator)[2] if folder.separator else folder.name
+        if last.casefold() in _JUNK_NAMES:
+            return folder.name
+    return None
+
+
+def _written(folder: str) -> str:
+    """Return a folder's name as an argument: modified UTF-7 (RFC 3501, 5.1.3), which is ASCII, in quotes."""
+    encoded: str = imap_utf7.encode(folder).decode("ascii")
+    escaped = encoded.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _fields_item(names: Sequence[str]) -> str:
+    return f"BODY.PEEK[HEADER.FIELDS ({' '.join(names)})]<0.{_FIELDS_OCTETS_MAX}>"
+
+
+def _has_body(items: dict[bytes, Any]) -> bool:
+    return any(name.startswith(b"BODY[") for name in items)
+
+
+def _body_of(items: dict[bytes, Any]) -> bytes:
+    return next((value for name, value in items.items() if name.startswith(b"BODY[") and value), b"")
+
+
+def _received_at(items: dict[bytes, Any]) -> dt.datetime | None:
+    moment = items.get(b"INTERNALDATE")
+    return moment if isinstance(moment, dt.datetime) and moment.tzinfo else None
+
+
+def _read_moment(lines: list[Any], completion: Completion, said: Callable[[Completion], bytes]) -> _Moment:
+    parsed = tuple(parse_response(lines)) if lines else ()
+    values = parsed[-1] if parsed and isinstance(parsed[-1], tuple) else ()
+    told = {str(name).upper(): value for name, value in zip(_texts(values[::2]), values[1::2], strict=False)}
+    uid_next = told.get("UIDNEXT")
+    if not isinstance(uid_next, int):
+        raise ProtocolError(
+            "the server does not tell UIDNEXT, by which new messages are known",
+            reason=Reason.MALFORMED_REPLY,
+            reply=said(completion),
+        )
+    uid_validity = told.get("UIDVALIDITY")
+    return _Moment(uid_validity if isinstance(uid_validity, int) else 0, uid_next)
+
+
+def _texts(values: Sequence[Any]) -> list[str]:
+    return [value.decode("ascii", "replace") if isinstance(value, bytes) else str(value) for value in values]
