@@ -298,6 +298,7 @@ def _delete(
     output: OutputFormat,
 ) -> None:
     """Delete servers if a person agrees; what is refused is refused before anybody is asked."""
+    from mailctl.services.account_servers import list_accounts_on
     from mailctl.services.server_use import list_users
     from mailctl.services.servers import delete_servers
 
@@ -309,12 +310,15 @@ def _delete(
         raise typer.Exit(1)
     change = apply_change(session, plain(edit_), dry_run=dry_run)
     detached = sorted({user for users in list_users(change.before, codes).values() for user in users})
+    detached += list_accounts_on(change.before, codes)
     if output is OutputFormat.JSON:
         session.terminal.data(**change.as_json(), deleted=codes, **({"detached": detached} if detached else {}))
         return
     change.tell(session, done, "there are no servers")
     if detached:
-        session.terminal.warn(f"{', '.join(detached)} used what was deleted, and has a copy of its settings now")
+        more = f" and {len(detached) - 3} more" if len(detached) > 3 else ""
+        users = f"{', '.join(detached[:3])}{more}"
+        session.terminal.warn(f"{users} used what was deleted, and {'have' if detached[1:] else 'has'} a copy now")
 
 
 app.command()(discover)
