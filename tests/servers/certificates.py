@@ -121,6 +121,10 @@ class CertificateAuthority:
         )
         return pair
 
+    def for_names(self, *names: str) -> KeyPair:
+        """For other names than this machine's, as a server of many sites has it."""
+        return self._issue(f"for-{names[0]}", *names)
+
     def client(self, user: str) -> KeyPair:
         """A client certificate whose common name is the login `user`."""
         return self._write(f"client-{user}", self._authority.issue_cert(common_name=user))
