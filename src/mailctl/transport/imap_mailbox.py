@@ -93,6 +93,22 @@ class ImapSession:
         with translated(self._transport.wire.peer), parsing():
             return self._read_folders()
 
+    def list_namespaces(self) -> tuple[tuple[str, str | None], ...]:
+        """Return prefix and separator of the personal namespaces; none where the server does not tell them."""
+        if not self.capabilities.offers("NAMESPACE"):
+            return ()
+        self._transport.command("NAMESPACE")
+        with translated(self._transport.wire.peer), parsing():
+            return self._read_namespaces()
+
+    def enable_utf8(self) -> bool:
+        """Switch to names in UTF-8 (RFC 9755); tell whether the server did."""
+        self._transport.command("ENABLE", "UTF8=ACCEPT")
+        enabled = any(b"UTF8=ACCEPT" in line.upper() for line in self._transport.take("ENABLED"))
+        if enabled:
+            self.client.folder_encode = False  # IMAPClient would take them for modified UTF-7
+        return enabled
+
     def survey(self) -> Mailbox:
         """Look at the mailbox (stage mailbox): NAMESPACE, LIST, STATUS, EXAMINE INBOX, GETQUOTAROOT at once.
 
@@ -166,14 +182,15 @@ class ImapSession:
         # IMAPClient knows modified UTF-7, and names that are numbers.
         listed = self.client._proc_folder_list(self._transport.take("LIST"))
         folders = []
-        for flags, separator, name in listed:
+        for flags, separator, raw in listed:
+            name = _text(raw)
             lowered = {flag.lower() for flag in flags}
             role = next((role for flag, role in _ROLES.items() if flag in lowered), None)
-            if str(name).upper() == "INBOX":
+            if name.upper() == "INBOX":
                 role = "inbox"
             folders.append(
                 Folder(
-                    str(name),
+                    name,
                     role,
                     separator.decode("ascii", "replace") if separator else None,
                     not lowered & {b"\\noselect", b"\\nonexistent"},
