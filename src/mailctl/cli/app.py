@@ -28,6 +28,7 @@ _ENTRIES = {
     ),
     "oauth": Entry("Authorise mailboxes at Google, Microsoft or elsewhere.", group_of("mailctl.cli.oauth", "oauth")),
     "test": Entry("Prove that sending and receiving work, step by step.", group_of("mailctl.cli.testing", "test")),
+    "tenant": Entry("Tenants, each with a name or a server of its own.", group_of("mailctl.cli.tenant", "tenant")),
     "account": Entry("The mail accounts of people.", group_of("mailctl.cli.account", "account")),
     "secret": Entry("Where secrets live, and whether they are there.", group_of("mailctl.cli.secret", "secret")),
     "config": Entry("The settings file.", group_of("mailctl.cli.config", "config")),

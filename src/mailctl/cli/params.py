@@ -19,6 +19,7 @@ import typer
 
 from mailctl.errors import ExclusiveSettingsError, InvalidValueError, MissingInputError, Problem, UsageError
 from mailctl.model.decode import MISSING
+from mailctl.model.target_name import TENANT_PREFIX
 
 if TYPE_CHECKING:
     from mailctl.cli.session import Session
@@ -288,7 +289,7 @@ def as_options(
     return type(error)(renamed, hint=error.hint)
 
 
-_ENTRIES = ("servers[", "oauth_clients[", "accounts[", "sysmail.")
+_ENTRIES = ("servers[", "oauth_clients[", "tenants[", "accounts[", "sysmail.")
 
 
 def missing_input(options: Sequence[str], *, hint: str | None = None) -> MissingInputError:
@@ -365,6 +366,16 @@ def complete_oauth_client(ctx: typer.Context, incomplete: str) -> Iterable[tuple
     ]
 
 
+def complete_tenant(ctx: typer.Context, incomplete: str) -> Iterable[tuple[str, str]]:
+    """Offer the codes of the tenants; a settings file that cannot be read offers none."""
+    settings = _settings_of(ctx)
+    return [
+        (tenant.code, tenant.name.translate(_PLAIN))
+        for tenant in (settings.tenants if settings else ())
+        if tenant.code.startswith(incomplete) and _SHELL_SYNTAX.isdisjoint(tenant.code)
+    ]
+
+
 def complete_account(ctx: typer.Context, incomplete: str) -> Iterable[tuple[str, str]]:
     """Offer the addresses of people's accounts; a settings file that cannot be read offers none."""
     settings = _settings_of(ctx)
@@ -400,10 +411,13 @@ def _settings_of(ctx: typer.Context) -> Settings | None:
 
 
 def complete_target(ctx: typer.Context, incomplete: str) -> Iterable[tuple[str, str]]:
-    """Offer what can be tested: the system mail account, the codes of the catalogue, and people's accounts."""
+    """Offer what can be tested: the system mail account, the catalogue's codes, tenants, and people's accounts."""
     if "sysmail".startswith(incomplete):
         yield "sysmail", "the system mail account"
     yield from complete_server_code(ctx, incomplete)
+    if incomplete.startswith(TENANT_PREFIX[: len(incomplete)]):
+        tenants = complete_tenant(ctx, incomplete.removeprefix(TENANT_PREFIX) if TENANT_PREFIX in incomplete else "")
+        yield from ((f"{TENANT_PREFIX}{code}", name) for code, name in tenants)
     yield from complete_account(ctx, incomplete)
 
 

@@ -53,7 +53,7 @@ def change_sender(
     target: str,
     edit_with: Callable[[Mapping[str, Any]], Edit],
     given: Mapping[str, Secret],
-    find_missing: Callable[[Settings, Settings], tuple[Sequence[str], Sending]],
+    find_missing: Callable[[Settings, Settings], tuple[Sequence[str], Sending | None]],
     *,
     entry: str,
     dry_run: bool,
@@ -93,14 +93,15 @@ def _placed(secret: str, value: object) -> dict[str, Any]:
     return placed
 
 
-def _ask_missing(session: Session, missing: Sequence[str], sending: Sending) -> dict[str, Secret]:
+def _ask_missing(session: Session, missing: Sequence[str], sending: Sending | None) -> dict[str, Secret]:
     """Ask for the passwords that a sender newly needs; raises MissingInputError for what cannot be asked for."""
+    if not missing or sending is None:
+        return {}
     slots = {".".join(path): name for name, path in SECRET_FIELDS.items()}
     askable = session.terminal.interactive and all(field in slots for field in missing)
-    if not askable and missing:
+    if not askable:
         raise missing_input([option_name(field) for field in missing])
-    if missing:
-        session.secrets.open_store().check()
+    session.secrets.open_store().check()
     return {slots[field]: session.terminal.ask_secret(_question(sending, field)) for field in missing}
 
 

@@ -36,6 +36,18 @@ def choose_side(system_mail: SystemMail | None, tenant: Tenant | None) -> Side |
     return Side.TENANT if tenant and tenant.has_server else Side.GLOBAL
 
 
+def find_why_off(system_mail: SystemMail | None) -> str | None:
+    """Say why nothing is sent; None where sending is on."""
+    if system_mail is None:
+        return NEVER_SET
+    return None if system_mail.active else "the system mail account is inactive"
+
+
+def way_on(system_mail: SystemMail | None) -> str:
+    """Say what switches sending on."""
+    return SET_SYSTEM_MAIL if system_mail is None else "`mailctl sysmail activate` switches it on"
+
+
 class Sending(Struct, frozen=True, kw_only=True):
     """Who sends, and how: everything that a send needs; server and login from one side alone.
 
@@ -110,17 +122,39 @@ def resolve_tenant(settings: Settings, tenant: Tenant) -> Sending:
     return _resolve(settings, tenant, lender or tenant, origin=tenant_target(tenant.code), fallback=settings.sysmail)
 
 
+def resolve_origins(settings: Settings, tenant: Tenant) -> dict[str, str]:
+    """Return where each value of `resolve_tenant` comes from, by its field: `tenant`, `global` or `server CODE`."""
+    lender = tenant if tenant.has_server else settings.sysmail
+    side = str(Side.TENANT if tenant.has_server else Side.GLOBAL)
+    connection = f"server {lender.server}" if lender and lender.server else side
+    address, sender_name = (
+        str(Side.GLOBAL if getattr(tenant, name) is None else Side.TENANT) for name in ("address", "sender_name")
+    )
+    return {
+        "address": address,
+        "sender_name": sender_name,
+        "reply_to": str(Side.TENANT),
+        "envelope_from": str(Side.TENANT) if tenant.envelope_from else address,
+        "local_recipient": str(Side.TENANT),
+        "smtputf8": side,
+        "server": side,
+        "smtp": connection,
+        "tls": connection,
+        "oauth_client": connection,
+        "graph": side,
+        "username": side,
+        "password": side,
+        "pop_before_smtp": side,
+    }
+
+
 def resolve_sending(settings: Settings, tenant: Tenant | None = None) -> Sending:
     """Return how the organisation's systems send, or how they do in a tenant's name.
 
     Raises SendingDisabledError unless the system mail account is active.
     """
     if choose_side(settings.sysmail, tenant) is None:
-        absent = settings.sysmail is None
-        raise SendingDisabledError(
-            f"sending is off: {NEVER_SET if absent else 'the system mail account is inactive'}",
-            hint=SET_SYSTEM_MAIL if absent else "`mailctl sysmail activate` switches it on",
-        )
+        raise SendingDisabledError(f"sending is off: {find_why_off(settings.sysmail)}", hint=way_on(settings.sysmail))
     return resolve_tenant(settings, tenant) if tenant else resolve_system_mail(settings)
 
 

@@ -89,6 +89,10 @@ class PopBeforeSmtp(Struct, frozen=True, kw_only=True):
         return TlsOptions(ca_file=self.ca_file)
 
 
+OF_A_SERVER = ("oauth_client", "username", "password", "tls", "pop_before_smtp", "smtputf8", "detached_from")
+"""The fields of a sender that say how its server is used."""
+
+
 class Sender(Struct, frozen=True, kw_only=True):
     """Who sends for an organisation: in whose name, through which server, with which login.
 

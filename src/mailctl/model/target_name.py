@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 SYSTEM_MAIL = "sysmail"
-_TENANT = "tenant:"
+TENANT_PREFIX = "tenant:"
 
 
 def tenant_target(code: str) -> str:
     """Return the name of a tenant as a target."""
-    return _TENANT + code
+    return TENANT_PREFIX + (code if code.isascii() else unicodedata.normalize("NFC", code))
 
 
 def find_tenant_code(target: str) -> str | None:
     """Return the code of the tenant that a target's name means; None for another target."""
-    return target.removeprefix(_TENANT) if target.startswith(_TENANT) else None
+    return target.removeprefix(TENANT_PREFIX) if target.startswith(TENANT_PREFIX) else None
 
 
 def edit_command(target: str) -> str:

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailctl.errors import Problem
-from mailctl.model.sending import MailAddress, Sender
+from mailctl.model.sending import OF_A_SERVER, MailAddress, Sender
 from mailctl.model.server import TlsOptions
 from mailctl.model.values import Code, Name
-
-_OF_A_SERVER = ("oauth_client", "username", "password", "tls", "pop_before_smtp", "smtputf8", "detached_from")
-"""The fields that say how a server of its own is used, and nothing without one."""
 
 
 class Tenant(Sender, frozen=True, kw_only=True):
@@ -25,7 +22,7 @@ class Tenant(Sender, frozen=True, kw_only=True):
 
     def conflicts(self) -> Iterator[Problem]:
         yield from super().conflicts()
-        for name in () if self.has_server else _OF_A_SERVER:
+        for name in () if self.has_server else OF_A_SERVER:
             if getattr(self, name) not in (None, False, TlsOptions()):
                 yield Problem(name, "belongs to a server of the tenant's own, and it has none (server, smtp or graph)")
         if self.oauth_client and not (self.username or self.address):

@@ -17,8 +17,8 @@ from mailctl.model.decode import MISSING, decode_or_raise
 from mailctl.model.oauth import OAuthClient
 from mailctl.model.oauth_use import find_client_preset, smtp_fields, smtp_problems
 from mailctl.model.resolve import Sending
-from mailctl.model.sending import Sender, exclusions
-from mailctl.model.server import Server, SmtpAuth, connection_warnings
+from mailctl.model.sending import OF_A_SERVER, Sender, exclusions
+from mailctl.model.server import Server, SmtpAuth, connection_warnings, open_submission_warning
 from mailctl.model.settings import ADD_OAUTH_CLIENT, Settings
 from mailctl.services.fields import clear_fields, merge_fields, to_fields, without_none
 from mailctl.services.grant_state import GrantState, describe_grant
@@ -47,7 +47,7 @@ def build_sender(
     problems, NotFoundError for a server or an OAuth client that is not there, UsageError for what cannot be cleared.
     """
     base = clear_fields(kind, to_fields(present) if present else {}, clear)
-    base = _without_replaced(settings, base, fields)
+    base = _without_replaced(settings, _without_lost(base, fields), fields)
     wanted = merge_fields(base, fields)
     raise_problems([_placed(problem, fields) for problem in exclusions(wanted)], hint=_way_out(wanted, fields))
     if wanted.get("server"):
@@ -60,6 +60,17 @@ def build_sender(
     if client and sender.smtp:
         raise_problems(list(smtp_problems(client, sender.smtp)), hint=WITHOUT_CLIENT)
     return sender
+
+
+def _without_lost(base: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields without those that say how a server is used, where that has been cleared and no other is given.
+
+    Some senders can do without a server.
+    """
+    wanted = merge_fields(base, fields)
+    if any(wanted.get(name) for name in ("server", "smtp", "graph")) or fields.get("oauth_client"):
+        return dict(base)
+    return merge_fields(base, dict.fromkeys(OF_A_SERVER))
 
 
 def _without_replaced(settings: Settings, base: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -242,6 +253,8 @@ def _list_warnings(sender: Sender, sending: Sending) -> Iterator[str]:
     yield from connection_warnings([sending.smtp] if sending.smtp else [], sending.tls)
     if sending.pop_before_smtp:
         yield from connection_warnings([sending.pop_before_smtp.endpoint], sending.pop_before_smtp.tls)
+    elif sending.smtp and (without_login := open_submission_warning(sending.smtp)):
+        yield without_login
     if sending.oauth_client and sender.password:
         yield f"the password is not used: '{sender.server}' logs in by OAuth (`--clear password` forgets it)"
     missing = missing_login(sending)

@@ -12,14 +12,14 @@ from pathlib import Path
 from mailctl.model.account import Account
 from mailctl.model.oauth import OAuthClient
 from mailctl.model.resolve import (
-    NEVER_SET,
-    SET_SYSTEM_MAIL,
     Receiving,
     Sending,
+    find_why_off,
     resolve_receiving,
     resolve_server,
     resolve_system_mail,
     resolve_tenant,
+    way_on,
 )
 from mailctl.model.resolve_account import resolve_account, resolve_account_receiving
 from mailctl.model.server import Protocol, Server
@@ -34,8 +34,8 @@ class Target:
     """Something that sends, and may receive.
 
     `title`: its name for people. `receiving`: None where nothing incoming belongs to it. `stores_login`: whether the
-    settings hold its logins; a server of the catalogue has none. `folder`: where relative paths start. `notice`: what
-    is to be known before a test, and what to do about it.
+    settings hold its logins; a server of the catalogue has none. `edit_command`: None for what is not saved yet.
+    `folder`: where relative paths start. `notice`: what is to be known before a test, and what to do about it.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Target:
     sending: Sending
     receiving: Receiving | None
     stores_login: bool
-    edit_command: str
+    edit_command: str | None
     folder: Path
     notice: tuple[str, str] | None = None
 
@@ -54,7 +54,9 @@ class Target:
         return {Protocol.SMTP: "smtp", Protocol.POP3: incoming, Protocol.IMAP: incoming, GraphEndpoint.protocol: None}
 
 
-def server_target(server: Server, folder: Path, oauth_client: OAuthClient | None = None) -> Target:
+def server_target(
+    server: Server, folder: Path, oauth_client: OAuthClient | None = None, *, is_saved: bool = True
+) -> Target:
     """Return a server of the catalogue, and its OAuth client, as a target; `folder`: that of the settings file."""
     return Target(
         name=server.code,
@@ -64,7 +66,7 @@ def server_target(server: Server, folder: Path, oauth_client: OAuthClient | None
             endpoint=server.incoming, tls=server.tls, username=None, password=None, oauth_client=oauth_client
         ),
         stores_login=False,
-        edit_command=f"mailctl server edit {server.code}",
+        edit_command=f"mailctl server edit {server.code}" if is_saved else None,
         folder=folder,
     )
 
@@ -139,9 +141,4 @@ def _sender_target(settings: Settings, sending: Sending, title: str, folder: Pat
 
 def _why_off(settings: Settings) -> tuple[str, str]:
     """Return why nothing but tests is sent, and what to do about it."""
-    if settings.sysmail is None:
-        return f"{NEVER_SET}: nothing but tests is sent", SET_SYSTEM_MAIL
-    return (
-        "the system mail account is inactive: nothing but tests is sent",
-        "`mailctl sysmail activate` switches it on",
-    )
+    return f"{find_why_off(settings.sysmail)}: nothing but tests is sent", way_on(settings.sysmail)
