@@ -17,13 +17,13 @@ from mailctl.model.oauth import Flow
 if TYPE_CHECKING:
     from mailctl.services.authorise import Authoriser
     from mailctl.services.grant_state import GrantState
-    from mailctl.services.grants import Subject
     from mailctl.services.secrets import SecretsChange
+    from mailctl.services.subjects import Subject
 
 app = typer.Typer(help="Authorise mailboxes at Google, Microsoft or elsewhere, without their passwords.")
 app.add_typer(client_app, name="client")
 
-_TARGET_HELP = "sysmail, or a server's code with --username."
+_TARGET_HELP = "sysmail, tenant:CODE, an account's address, or a server's code with --username."
 TargetName = Annotated[
     str, typer.Argument(metavar="TARGET", help=_TARGET_HELP, autocompletion=complete_target, show_default=False)
 ]
@@ -120,11 +120,11 @@ def status(
     Nothing is asked of a provider. Exit code 12 unless all that was asked for is granted.
     """
     from mailctl.services.grant_state import describe_grant
-    from mailctl.services.grants import grant_name, list_names
+    from mailctl.services.subjects import find_name, list_names
 
     session = get_session(context)
     settings = session.settings_file.load()
-    names = [grant_name(target, username)] if target else list_names(settings)
+    names = [find_name(settings, target, username)] if target else list_names(settings)
     states = [describe_grant(settings, session.secrets, name) for name in names]
     _show(session, states, output, in_full=target is not None)
     if not all(state.ok for state in states):
@@ -144,11 +144,11 @@ def refresh(
     That is done by itself whenever a token is needed; a broken grant is tried again by this alone.
     """
     from mailctl.services.grant_state import describe_grant
-    from mailctl.services.grants import grant_name
+    from mailctl.services.subjects import find_name
     from mailctl.services.tokens import Tokens
 
     session = get_session(context)
-    name = grant_name(target, username)
+    name = find_name(session.settings_file.load(), target, username)
     if not dry_run:
         subject = _subject(session, target, username)
         Tokens(session.settings_file, session.secrets).renew(name, graph=subject.sending.graph)
@@ -175,11 +175,13 @@ def revoke(
     If the provider cannot be asked, nothing is deleted; `mailctl secret delete oauth/TARGET` deletes it here alone.
     """
     from mailctl.services.authorise import Authoriser
-    from mailctl.services.grants import find_reference, grant_name
+    from mailctl.services.grants import find_reference
+    from mailctl.services.subjects import find_name
 
     session = get_session(context)
-    name = grant_name(target, username)
-    is_there = find_reference(session.settings_file.load(), name) is not None
+    settings = session.settings_file.load()
+    name = find_name(settings, target, username)
+    is_there = find_reference(settings, name) is not None
     question = f"Revoke the authorisation of {name}?"
     if is_there and not dry_run and not session.terminal.require_agreement(question, yes=yes):
         session.terminal.say("nothing was revoked")
@@ -236,9 +238,10 @@ def _subject(session: Session, target: str, username: str | None) -> Subject:
     """Return what is to be authorised; a user name stands in for that of the account."""
     from msgspec.structs import replace
 
-    from mailctl.services.grants import get_subject, grant_name
+    from mailctl.services.subjects import find_name, get_subject
 
-    subject = get_subject(session.settings_file.load(), grant_name(target, username))
+    settings = session.settings_file.load()
+    subject = get_subject(settings, find_name(settings, target, username))
     return replace(subject, username=username) if username else subject
 
 

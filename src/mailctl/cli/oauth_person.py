@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mailctl.model.secret import Secret
     from mailctl.oauth.device import DevicePrompt
     from mailctl.services.authorise import Person
-    from mailctl.services.grants import Subject
+    from mailctl.services.subjects import Subject
 
 
 def has_browser() -> bool:

@@ -12,7 +12,7 @@ from mailctl.credentials import Secrets
 from mailctl.errors import AuthenticationError, MissingInputError, UsageError
 from mailctl.model.oauth import Flow, OAuthClient, Provider, can_do, require_flow, scopes_for
 from mailctl.model.secret import Secret, SecretRef
-from mailctl.model.target_name import SYSTEM_MAIL, find_tenant_code
+from mailctl.model.target_name import SYSTEM_MAIL
 from mailctl.oauth.authorisation import (
     PendingAuthorisation,
     begin_authorisation,
@@ -27,14 +27,15 @@ from mailctl.services.grant_state import GrantState
 from mailctl.services.grants import (
     WITHOUT_PERSON,
     Grant,
-    Subject,
     find_grant,
     pending_name,
     put_reference,
     secret_name,
+    split_name,
 )
 from mailctl.services.registrations import read_registration
 from mailctl.services.secrets import SecretsChange, bind_namespace, change_with_secrets
+from mailctl.services.subjects import Subject
 from mailctl.services.tokens import Tokens, request_without_person
 from mailctl.store import SettingsFile
 
@@ -259,8 +260,9 @@ def list_remarks(state: GrantState) -> Iterator[str]:
 
 def test_command(subject: Subject) -> str:
     """Return the command that proves a grant, by a login."""
-    if subject.name == SYSTEM_MAIL:
-        return "mailctl test send --to ADDRESS"
-    if find_tenant_code(subject.name) is not None:
-        return f"mailctl test send {quote(subject.name)} --to ADDRESS"
-    return f"mailctl test receive {subject.sending.server} --username {quote(subject.username or '')}"
+    code, username = split_name(subject.name)
+    if code is not None:
+        return f"mailctl test receive {quote(code)} --username {quote(username or '')}"
+    if "@" in subject.name:
+        return f"mailctl test receive {quote(subject.name)}"
+    return f"mailctl test send{'' if subject.name == SYSTEM_MAIL else ' ' + quote(subject.name)} --to ADDRESS"

@@ -18,6 +18,7 @@ from mailctl.model.resolve import Sending
 from mailctl.model.secret import Secret
 from mailctl.model.sending import PopBeforeSmtp
 from mailctl.model.server import SmtpAuth
+from mailctl.model.target_name import edit_command
 from mailctl.protocol.reasons import Reason
 from mailctl.protocol.sasl import Login
 from mailctl.services.outgoing import GraphEndpoint, outgoing_of
@@ -75,19 +76,19 @@ def login_of(sending: Sending, read_secret: ReadSecret, open_tokens: OpenTokens)
     an OAuth client's token logs in.
     """
     if sending.oauth_client is not None and sending.username is not None:
-        return token_login(open_tokens(), sending.origin, sending.username, graph=sending.graph)
+        return token_login(open_tokens(), sending.owner, sending.username, graph=sending.graph)
     auth = sending.endpoint.auth
     if auth is SmtpAuth.NONE:
         return None
     if sending.username is None:
         raise SecretMissingError(
-            f"{sending.origin} has no login, and its server wants one ({auth})",
-            hint="`mailctl sysmail set --username USER --password-stdin` gives it one",
+            f"{sending.owner} has no login, and its server wants one ({auth})",
+            hint=f"`{edit_command(sending.owner)} --username USER --password-stdin` gives it one",
         )
     if sending.password is None and auth is not SmtpAuth.EXTERNAL:
         raise SecretMissingError(
-            f"{sending.origin} has the user name {sending.username}, but no password",
-            hint="`mailctl sysmail set --password-stdin` gives it one",
+            f"{sending.owner} has the user name {sending.username}, but no password",
+            hint=f"`{edit_command(sending.owner)} --password-stdin` gives it one",
         )
     return Login(sending.username, read_secret(sending.password) if sending.password else None)
 
@@ -102,8 +103,8 @@ def pop_login_of(sending: Sending, read_secret: ReadSecret) -> Login | None:
         return None
     if pop.username is None or pop.password is None:
         raise SecretMissingError(
-            f"{sending.origin} has no {'user name' if pop.username is None else 'password'} for POP before SMTP",
-            hint="`mailctl sysmail set --pop-username USER --pop-password-stdin` gives it one",
+            f"{sending.owner} has no {'user name' if pop.username is None else 'password'} for POP before SMTP",
+            hint=f"`{edit_command(sending.owner)} --pop-username USER --pop-password-stdin` gives it one",
         )
     return Login(pop.username, read_secret(pop.password))
 
@@ -121,7 +122,7 @@ def check_international(sending: Sending, addresses: Iterable[Address]) -> None:
             f"the address {international} has characters beyond ASCII before the @, "
             "and the settings do not say that the server takes such addresses (SMTPUTF8, RFC 6531)",
             reason=Reason.SMTPUTF8_NOT_OFFERED,
-            hint="if the server takes them: `mailctl sysmail set --smtputf8`",
+            hint=f"if the server takes them: `{edit_command(sending.owner)} --smtputf8`",
         )
 
 

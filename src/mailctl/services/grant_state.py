@@ -17,9 +17,9 @@ from mailctl.services.grants import (
     authorise_command,
     find_grant,
     find_reference,
-    get_subject,
     why_unusable,
 )
+from mailctl.services.subjects import get_subject
 
 
 class Condition(StrEnum):

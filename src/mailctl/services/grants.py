@@ -1,4 +1,4 @@
-"""Grants: the authorisation of one mailbox through one OAuth client, what it is for, and where it is kept.
+"""Grants: the authorisation of one mailbox through one OAuth client, and where it is kept.
 
 A grant is one secret, `oauth/TARGET`; the settings hold its reference (`secrets.grants`) and nothing else of it. So it
 is listed, moved to another backend and deleted with its entry as every secret is, whatever a keyring can list.
@@ -13,17 +13,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mailctl.credentials import Secrets
-from mailctl.errors import AuthenticationError, InvalidValueError, MissingInputError, NotFoundError, Problem, UsageError
+from mailctl.errors import AuthenticationError, InvalidValueError, MissingInputError, Problem
 from mailctl.model.oauth import Flow, OAuthClient
-from mailctl.model.resolve import Sending, resolve_server, resolve_system_mail, resolve_tenant
-from mailctl.model.resolve_account import resolve_account
 from mailctl.model.secret import Secret, SecretRef, parse_secret_ref
 from mailctl.model.settings import Settings
-from mailctl.model.target_name import SYSTEM_MAIL, edit_command, find_tenant_code
+from mailctl.model.target_name import SYSTEM_MAIL
 from mailctl.model.values import shown
 from mailctl.oauth.reasons import OAuthReason
 
 PENDING_PREFIX = "oauth-pending/"
+_SERVER = "server:"
 
 WITHOUT_PERSON = (Flow.CLIENT_CREDENTIALS, Flow.SERVICE_ACCOUNT)
 """Flows in which nobody signs in: a new token is had by the flow itself."""
@@ -68,23 +67,6 @@ class Grant(Struct, frozen=True, kw_only=True):
         return self.last_refresh or self.granted_at
 
 
-class Subject(Struct, frozen=True, kw_only=True):
-    """What a grant is, or would be, for: a target of the settings.
-
-    `name`: the grant's, as TARGET names it. `username`: the mailbox, None where the settings name none.
-    `sending`: how the target sends.
-    """
-
-    name: str
-    client: OAuthClient
-    username: str | None
-    sending: Sending
-
-    @property
-    def authorise_command(self) -> str:
-        return authorise_command(self.name)
-
-
 def _reveal(value: Any) -> str:
     if isinstance(value, Secret):
         return value.reveal()
@@ -106,8 +88,8 @@ def oauth_command(verb: str, name: str) -> str:
     """Return a command of `mailctl oauth` for a grant."""
     from shlex import quote
 
-    server, username = _split(name)
-    if server is None:
+    server, username = split_name(name)
+    if server is None or username is None:
         return f"mailctl oauth {verb} {quote(name)}"
     return f"mailctl oauth {verb} {quote(server)} --username {quote(username)}"
 
@@ -127,14 +109,13 @@ def grant_name(target: str, username: str | None = None) -> str:
         )
     if not username.isprintable():
         raise InvalidValueError([Problem("--username", f"{shown(username)} has control characters")])
-    return f"server:{target}/{username}"
+    return f"{_SERVER}{target}/{username}"
 
 
-def _split(name: str) -> tuple[str | None, str]:
-    """Return the code and the user name of a server's grant; no code for that of another target."""
-    kind, _, rest = name.partition(":")
-    code, _, username = rest.partition("/")
-    return (code, username) if kind == "server" and code and username else (None, "")
+def split_name(name: str) -> tuple[str | None, str | None]:
+    """Return the code and the user name of a server's grant; neither for that of another target."""
+    code, _, username = name.removeprefix(_SERVER).partition("/")
+    return (code, username) if name.startswith(_SERVER) and code and username else (None, None)
 
 
 def secret_name(name: str) -> str:
@@ -147,54 +128,10 @@ def pending_name(name: str) -> str:
     return f"{PENDING_PREFIX}{name}"
 
 
-def get_subject(settings: Settings, name: str) -> Subject:
-    """Return what a grant of that name is for.
-
-    Raises NotFoundError where there is no such target or OAuth client, UsageError where the target has none.
-    """
-    code, username = _split(name)
-    if code is not None:
-        server = settings.get_server(code)
-        client = settings.get_oauth_client(server.oauth_client) if server.oauth_client else None
-        sending = resolve_server(server, client)
-        mailbox: str | None = username
-    elif name == SYSTEM_MAIL:
-        sending = resolve_system_mail(settings)
-        mailbox = sending.username or sending.address or None
-    elif (tenant_code := find_tenant_code(name)) is not None:
-        sending = resolve_tenant(settings, settings.get_tenant(tenant_code))
-        if sending.lent_by:
-            raise UsageError(
-                f"{shown(name)} has no server of its own: it sends with the authorisation of {sending.lent_by}",
-                hint=f"authorise that: `{authorise_command(sending.lent_by)}`",
-                details={"target": name},
-            )
-        mailbox = sending.username
-    elif "@" in name:
-        sending = resolve_account(settings, settings.get_account(name))
-        mailbox = sending.username
-    else:
-        raise NotFoundError(
-            f"there is nothing named {shown(name)} that OAuth could authorise",
-            hint="name sysmail, tenant:CODE, an account's address, or a server's code with --username",
-            details={"target": name},
-        )
-    if sending.oauth_client is None:
-        edit = edit_command(sending.server or name)
-        raise UsageError(
-            f"{shown(name)} has no OAuth client to be authorised through",
-            hint=f"`{edit} --oauth-client NAME` gives it one; `mailctl oauth client list` shows the names",
-            details={"target": name},
-        )
-    return Subject(name=name, client=sending.oauth_client, username=mailbox, sending=sending)
-
-
-def list_names(settings: Settings) -> list[str]:
-    """Return the names of all grants that there are or should be: targets with an OAuth client first."""
-    by_client = {server.code for server in settings.servers if server.oauth_client}
-    names = [target for target, sender in settings.list_senders() if sender.oauth_client or sender.server in by_client]
-    names += [one.address for one in settings.accounts if one.oauth_client or one.server in by_client]
-    return [*dict.fromkeys([*names, *settings.secrets.grants])]
+def find_server_grants(settings: Settings, code: str) -> list[tuple[str, str]]:
+    """Return the grants of a server of the catalogue, each with its user name."""
+    named = [(name, *_split(name)) for name in settings.secrets.grants]
+    return [(name, username) for name, server, username in named if server == code]
 
 
 def find_reference(settings: Settings, name: str) -> SecretRef | None:
@@ -213,30 +150,28 @@ def put_reference(settings: Settings, name: str, reference: SecretRef | None) ->
 
 def prune_grants(settings: Settings) -> Settings:
     """Return the settings without the grants of entries that are no longer there."""
-    gone = [name for name in settings.secrets.grants if not _has_entry(settings, name)]
-    for name in gone:
-        settings = put_reference(settings, name, None)
-    return settings
+    if not settings.secrets.grants:
+        return settings
+    entries = {
+        *(target for target, _ in settings.list_senders()),
+        *(account.address for account in settings.accounts),
+        *(f"{_SERVER}{server.code}" for server in settings.servers),
+    }
 
+    def entry_of(name: str) -> str:
+        code, _ = split_name(name)
+        return name if code is None else f"{_SERVER}{code}"
 
-def _has_entry(settings: Settings, name: str) -> bool:
-    server, _ = _split(name)
-    if server is not None:
-        return settings.find_server(server) is not None
-    tenant_code = find_tenant_code(name)
-    if tenant_code is not None:
-        return settings.find_tenant(tenant_code) is not None
-    if "@" in name:
-        return settings.find_account(name) is not None
-    return name != SYSTEM_MAIL or settings.sysmail is not None
+    kept = {name: text for name, text in settings.secrets.grants.items() if entry_of(name) in entries}
+    return replace(settings, secrets=replace(settings.secrets, grants=kept))
 
 
 def rename_grants(settings: Settings, old: str, new: str) -> Settings:
     """Return the settings in which a server's grants bear its new code; what is kept stays where it is."""
     grants = {
-        f"server:{new}/{username}" if server == old else name: text
+        f"{_SERVER}{new}/{username}" if server == old else name: text
         for name, text in settings.secrets.grants.items()
-        for server, username in [_split(name)]
+        for server, username in [split_name(name)]
     }
     return replace(settings, secrets=replace(settings.secrets, grants=grants))
 

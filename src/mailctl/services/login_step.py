@@ -11,6 +11,7 @@ from mailctl.errors import MailctlError, NetworkError, SecretMissingError
 from mailctl.model.report import Stage
 from mailctl.model.secret import SecretKind, parse_secret_ref
 from mailctl.model.server import IncomingAuth, IncomingEndpoint, Protocol
+from mailctl.model.target_name import edit_command
 from mailctl.protocol.reasons import Reason
 from mailctl.protocol.sasl import Login
 from mailctl.services.check import Check, GrantSource
@@ -101,13 +102,13 @@ def _find_login(check: Check, read_secret: ReadSecret, open_tokens: OpenTokens) 
     if given is not None:
         return _StoredLogin(check.protocol, given.source, given.username, lambda: Login(given.username, given.read()))
     if not isinstance(check.endpoint, IncomingEndpoint):
-        source = _grant_of(sending.origin) if sending.oauth_client else described(sending.password)
+        source = _grant_of(sending.owner) if sending.oauth_client else described(sending.password)
         return _StoredLogin(
             check.protocol, source, sending.username, lambda: login_of(sending, read_secret, open_tokens)
         )
     if receiving is None:
         return None
-    source = _grant_of(sending.origin) if receiving.oauth_client else described(receiving.password)
+    source = _grant_of(sending.owner) if receiving.oauth_client else described(receiving.password)
     return _StoredLogin(
         check.protocol, source, receiving.username, lambda: _incoming_login(check, read_secret, open_tokens)
     )
@@ -122,11 +123,11 @@ def _incoming_login(check: Check, read_secret: ReadSecret, open_tokens: OpenToke
             hint="give one by --username and --password-stdin, or stop at --depth tls",
         )
     if receiving.oauth_client is not None:
-        return token_login(open_tokens(), check.target.sending.origin, receiving.username)
+        return token_login(open_tokens(), check.target.sending.owner, receiving.username)
     if receiving.password is None and receiving.endpoint.auth is not IncomingAuth.EXTERNAL:
         raise SecretMissingError(
             f"{check.target.name} has the user name {receiving.username}, but no password",
-            hint="`mailctl sysmail set --password-stdin` gives it one",
+            hint=f"`{edit_command(check.target.sending.owner)} --password-stdin` gives it one",
         )
     return Login(receiving.username, read_secret(receiving.password) if receiving.password else None)
 

@@ -13,8 +13,8 @@ from mailctl.credentials import Secrets
 from mailctl.errors import UsageError
 from mailctl.model.oauth import Flow, OAuthClient, Provider, can_do, scopes_for
 from mailctl.protocol.graph import DRAFT_PERMISSION, SEND_PERMISSION
-from mailctl.services.grants import Subject
 from mailctl.services.registrations import read_registration
+from mailctl.services.subjects import Subject
 
 _GRAPH = "https://graph.microsoft.com"
 

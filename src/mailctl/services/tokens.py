@@ -34,14 +34,13 @@ from mailctl.oauth.tokens import TokenReply
 from mailctl.services.grants import (
     WITHOUT_PERSON,
     Grant,
-    Subject,
     authorise_command,
     find_grant,
     find_reference,
-    get_subject,
     why_unusable,
 )
 from mailctl.services.registrations import read_registration
+from mailctl.services.subjects import Subject, get_subject
 from mailctl.store import SettingsFile
 
 _MARGIN_SECONDS = 60.0

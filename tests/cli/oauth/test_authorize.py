@@ -199,7 +199,7 @@ def test_an_impossible_flow_is_refused_with_the_one_to_take(site: Site, provider
         (("office",), 2, "--username"),
         (("nowhere", "--username", "a@example.org"), 3, "nowhere"),
         (("bob@example.test",), 3, "bob@example.test"),
-        (("tenant:x",), 3, "tenant:x"),
+        (("tenant:x",), 3, "no tenant with the code 'x'"),
         (("sysmail", "--print-url", "--resume"), 2, "--resume"),
         (("sysmail", "--print-url", "--flow", "device"), 2, "--flow paste"),
         (("sysmail", "--flow", "magic"), 2, "magic"),
