@@ -253,7 +253,7 @@ class _Wizard:
             password = self._session.terminal.ask_secret(f"Password of {username} (not shown)")
             login, depth = LoginSource(username=username, source="prompt", read=lambda: password), Depth.AUTH
         self._say("")
-        target = server_target(server, self._session.settings_file.path.parent)
+        target = server_target(server, self._session.settings_file.path.parent, is_saved=False)
         sends_with_login = server.smtp.auth is not SmtpAuth.NONE
         yield plan_send(target, options(login if sends_with_login else None), depth=depth)
         self._say("")

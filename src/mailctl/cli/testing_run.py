@@ -20,6 +20,7 @@ from mailctl.render.report_format import ReportFormat
 if TYPE_CHECKING:
     from mailctl.model.report import Report, Step, TargetReport
     from mailctl.services.check import CheckOptions, GrantSource, LoginSource
+    from mailctl.services.check_all import Outcome
     from mailctl.services.steps import OnStep
     from mailctl.services.targets import Target
     from mailctl.transport.trace import Trace
@@ -50,9 +51,10 @@ class TestCall:
         settings_file = self.session.settings_file
         return get_target(settings_file.load(), name, settings_file.path.parent)
 
-    def check_options(self, target: Target, login: LoginOptions | None = None) -> CheckOptions:
+    def check_options(self, target: Target, login: LoginOptions | None = None, *, stem: str = "") -> CheckOptions:
         """Return the options of a target's checks; without a `login` to ask for, only its stored one counts.
 
+        `stem`: what the names of the login's options begin with, such as `incoming-`.
         Raises UsageError and MissingInputError for a login that cannot be understood or is not whole.
         """
         from mailctl.model.secret import parse_secret_ref
@@ -62,7 +64,7 @@ class TestCall:
         return CheckOptions(
             read_secret=lambda reference: session.secrets.get(parse_secret_ref(reference)),
             open_tokens=session.open_tokens,
-            login=find_login(session, target, login) if login else None,
+            login=find_login(session, target, login, stem=stem) if login else None,
             certificate_days_min=self.options.min_cert_days,
             timeout_seconds=self.options.timeout,
             trace=self._open_trace(target.name),
@@ -83,8 +85,29 @@ class TestCall:
                 report = gather(self._test, reports, began=self._began)
         self.conclude(report, shown=shown)
 
-    def conclude(self, report: Report, *, shown: bool) -> None:
-        """Write the reports, print the result unless it is shown already, and end with its exit code.
+    def conclude_all(self, outcome: Outcome) -> None:
+        """Conclude the run of all tests: a line a target, with -v each step before, and what failed, opened."""
+        from mailctl.render.report_text import render_overview, render_steps
+        from mailctl.render.transcript import render_line
+        from mailctl.services.verdict import gather
+
+        terminal = self.session.terminal
+        report = gather(self._test, outcome.reports, began=self._began, unfinished=outcome.unfinished)
+        if self.options.transcript:
+            for name, trace in self._traces.items():
+                terminal.tell(terminal.err.bold(name))
+                for line in trace.lines:
+                    terminal.tell(render_line(line, terminal.err))
+        shown = self.options.output is ReportFormat.TABLE
+        if shown:
+            if self.session.verbose:
+                for target in report.targets:
+                    terminal.result("\n".join(render_steps(target, terminal.out)) + "\n")
+            terminal.result("\n".join(render_overview(report, terminal.out, terminal.width)))
+        self.conclude(report, shown=shown, bug=next(iter(outcome.bugs), None))
+
+    def conclude(self, report: Report, *, shown: bool, bug: Exception | None = None) -> None:
+        """Write the reports, print the result unless it is shown already, and end with its exit code, or raise the bug.
 
         A report that cannot be written costs neither the others nor the result.
         """
@@ -96,8 +119,11 @@ class TestCall:
         if unwritten:
             terminal.error(unwritten, Exit(code or Exit.FAILURE))
             code = code or Exit.FAILURE
-        if code == Exit.INTERRUPTED and self.options.output is not ReportFormat.NAGIOS:
-            raise KeyboardInterrupt
+        if self.options.output is not ReportFormat.NAGIOS:
+            if code == Exit.INTERRUPTED:
+                raise KeyboardInterrupt
+            if bug is not None:
+                raise bug
         if code:
             raise typer.Exit(code)
 
@@ -158,7 +184,9 @@ class TestCall:
 
         if name not in self._traces:
             terminal = self.session.terminal
-            on_line = (lambda line: terminal.tell(render_line(line, terminal.err))) if self.options.transcript else None
+            # Those of many targets at once would be mixed up: they are shown at the end.
+            live = self.options.transcript and self._test != "all"
+            on_line = (lambda line: terminal.tell(render_line(line, terminal.err))) if live else None
             self._traces[name] = Trace(on_line=on_line)
         return self._traces[name]
 
@@ -186,7 +214,9 @@ def show_test(session: Session, perform: Perform, *, title: str, what: str) -> T
     return report
 
 
-def find_login(session: Session, target: Target, options: LoginOptions) -> LoginSource | GrantSource | None:
+def find_login(
+    session: Session, target: Target, options: LoginOptions, *, stem: str = ""
+) -> LoginSource | GrantSource | None:
     """Return the login that is given; without a password, that of an OAuth client's server is by its grant."""
     from mailctl.cli.params import given_reference, read_secret
     from mailctl.model.secret import SecretKind
@@ -195,25 +225,31 @@ def find_login(session: Session, target: Target, options: LoginOptions) -> Login
 
     if options.username is None:
         if options.password_stdin or options.password_from is not None:
-            raise MissingInputError("missing: --username, whose password was given")
+            raise MissingInputError(f"missing: --{stem}username, whose password was given")
         return None
     if target.sending.oauth_client and not options.password_stdin and options.password_from is None:
         return GrantSource(username=options.username, grant=grant_name(target.name, options.username))
     if options.password_from is not None and not options.password_stdin:
-        reference = given_reference(options.password_from, "--password-from")
+        reference = given_reference(options.password_from, f"--{stem}password-from")
         # A command's words may say more than a report should.
         source = "command" if reference.kind is SecretKind.COMMAND else str(reference)
-        return LoginSource(username=options.username, source=source, read=lambda: session.secrets.get(reference))
+        option = (f"--{stem}password-from", "REF" if reference.kind is SecretKind.COMMAND else source)
+        return LoginSource(
+            username=options.username, source=source, read=lambda: session.secrets.get(reference), option=option
+        )
     secret = read_secret(
         session,
         stdin=options.password_stdin,
         reference=options.password_from,
         prompt=f"Password of {options.username}",
+        option=f"--{stem}password",
     )
     if secret is None:
-        raise MissingInputError("missing: --password-stdin or --password-from")
-    source = "standard input" if options.password_stdin else "prompt"
-    return LoginSource(username=options.username, source=source, read=lambda: secret)
+        raise MissingInputError(f"missing: --{stem}password-stdin or --{stem}password-from")
+    if options.password_stdin:
+        given = (f"--{stem}password-stdin",)
+        return LoginSource(username=options.username, source="standard input", read=lambda: secret, option=given)
+    return LoginSource(username=options.username, source="prompt", read=lambda: secret)
 
 
 def _replace(path: Path, text: str, what: str, *, mode: int) -> list[str]:

@@ -20,6 +20,9 @@ from mailctl.transport.trace import Trace
 
 CERTIFICATE_DAYS_MIN = 21
 
+ROUNDTRIP_SECONDS = 120.0
+"""How long a message is waited for: longer than it takes systems that do not put strangers off (greylisting)."""
+
 
 class Depth(StrEnum):
     """How far a test goes: sending ends with envelope and message, receiving with the mailbox."""
@@ -40,11 +43,15 @@ LOGGED_IN = (Depth.AUTH, Depth.ENVELOPE, Depth.MESSAGE, Depth.MAILBOX)
 
 @dataclass(frozen=True, kw_only=True)
 class LoginSource:
-    """A login whose secret is read when its turn comes; `source` says where from, for people and JSON."""
+    """A login whose secret is read when its turn comes.
+
+    `source`: where from, for people and JSON. `option`: the words of the command line that give the secret again.
+    """
 
     username: str
     source: str
     read: Callable[[], Secret]
+    option: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +81,8 @@ class CheckOptions:
 @dataclass(frozen=True, kw_only=True)
 class Check:
     """One test to run. `endpoint`, `tls`: of the side that it is about; `sender`, `envelope_from`, `recipient`: of the
-    message or envelope, from that depth on.
+    message or envelope, from that depth on. `no_login`: why nobody logs in, where the depth would have it and the rest
+    is tested all the same.
     """
 
     target: Target
@@ -85,6 +93,7 @@ class Check:
     sender: str = ""
     envelope_from: str = ""
     recipient: str = ""
+    no_login: str | None = None
 
     @property
     def act(self) -> str:
@@ -105,7 +114,7 @@ class Check:
 
     @property
     def logs_in(self) -> bool:
-        return self.depth in LOGGED_IN and self.authenticates
+        return self.depth in LOGGED_IN and self.authenticates and self.no_login is None
 
     @property
     def opens_gate(self) -> bool:
@@ -132,7 +141,7 @@ def plan_send(
         )
     if options.login and endpoint.auth is SmtpAuth.NONE:
         message = f"a login was given, but the SMTP authentication of '{target.name}' is none"
-        hint = f"leave the login out, or `{target.edit_command} --smtp-auth auto`"
+        hint = f"leave the login out, or `{target.edit_command} --smtp-auth auto`" if target.edit_command else None
         raise ExclusiveSettingsError([Problem("--username", message, conflict=True)], hint=hint)
     username = options.login.username if options.login else ""
     default = sending.address or (username if "@" in username else "")

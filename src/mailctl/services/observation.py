@@ -17,10 +17,11 @@ from mailctl.model.server import (
     pairing_warning,
 )
 from mailctl.protocol.sasl import Login
-from mailctl.services.check import LOGGED_IN, Check, CheckOptions, Depth, GrantSource
+from mailctl.services.check import LOGGED_IN, Check, CheckOptions, Depth, GrantSource, LoginSource
 from mailctl.services.delivery import forgetting_refused, open_delivery
 from mailctl.services.grants import oauth_command
 from mailctl.services.login_step import SecretUnavailableError, described, read_login
+from mailctl.services.next_command import TestCommand
 from mailctl.services.outgoing import GraphEndpoint
 from mailctl.services.steps import OnStep, Planned, StepRecorder, Subject
 from mailctl.transport.limits import Deadline
@@ -62,15 +63,16 @@ class Side:
         deadline: Deadline | None = None,
     ) -> None:
         self.check = check
+        self.deadline = deadline or deadline_of(check.options)
         self.recorder = StepRecorder(
             _subject(check),
             [*_plan(check), *planned],
             certificate_days_min=check.options.certificate_days_min,
+            deadline=self.deadline,
             on_step=on_step,
             steps=steps,
         )
         self.watch = Watch(thorough=True, on_end=self.recorder.on_record)
-        self.deadline = deadline or deadline_of(check.options)
         # The step that tells whether a secret is there and the session read it: a program is run once for both.
         self.read_secret = cache(check.options.read_secret)
 
@@ -123,7 +125,7 @@ def _observe(side: Side, login: Login | None) -> None:
         return
     open_session = open_imap_side if check.endpoint.protocol is IncomingProtocol.IMAP else open_pop3_side
     with open_session(side, login, side.watch, until=until) as session:
-        if check.depth is Depth.MAILBOX:
+        if check.depth is Depth.MAILBOX and check.logs_in:
             session.survey()
 
 
@@ -201,11 +203,28 @@ def _subject(check: Check) -> Subject:
         hosts[Protocol.POP3] = check.target.sending.pop_before_smtp.host
     return Subject(
         target=check.target.name,
-        test_command=f"mailctl test {check.act} {check.target.name}",
+        test_command=_test_command(check),
         edit_command=check.target.edit_command,
         hosts=hosts,
         sides=check.target.sides,
         refresh_command=_refresh_command(check),
+    )
+
+
+def _test_command(check: Check) -> TestCommand:
+    login = check.options.login
+    words: tuple[str, ...] = () if login is None else ("--username", login.username)
+    if isinstance(login, LoginSource):
+        words += login.option
+    envelope = {"--to": check.recipient} if check.recipient else {}
+    if check.sender and not check.target.sending.address:
+        envelope["--from"] = check.sender
+    return TestCommand(
+        line=f"mailctl test {check.act} {check.target.name}",
+        depth=check.depth,
+        default_depth=Depth.MAILBOX if check.act == "receive" else Depth.MESSAGE,
+        login=words,
+        envelope=envelope,
     )
 
 
@@ -214,7 +233,7 @@ def _refresh_command(check: Check) -> str | None:
     if isinstance(login, GrantSource):
         return oauth_command("refresh", login.grant)
     by_token = login is None and check.target.stores_login and check.target.sending.oauth_client
-    return oauth_command("refresh", check.target.sending.origin) if by_token else None
+    return oauth_command("refresh", check.target.sending.owner) if by_token else None
 
 
 def _plan(check: Check) -> Iterator[Planned]:
@@ -226,6 +245,8 @@ def _plan(check: Check) -> Iterator[Planned]:
     if not check.authenticates:
         no_login = (Status.NOT_APPLICABLE, "the server's SMTP authentication is none")
         reasons |= dict.fromkeys((Stage.SECRET, Stage.AUTH), no_login)
+    elif check.no_login:
+        reasons |= dict.fromkeys((Stage.SECRET, Stage.AUTH, Stage.MAILBOX), (Status.SKIPPED, check.no_login))
     yield Planned(Stage.SETTINGS, protocol)
     if check.opens_gate:
         yield Planned(Stage.SECRET, Protocol.POP3)
@@ -239,7 +260,8 @@ def _plan(check: Check) -> Iterator[Planned]:
             yield Planned(Stage.CAPABILITIES, protocol)
         yield Planned(Stage.AUTH, protocol, *reasons.get(Stage.AUTH, ()))
     if check.depth in (Depth.ENVELOPE, Depth.MESSAGE, Depth.MAILBOX):
-        yield Planned(Stage(check.depth), protocol)
+        last = Stage(check.depth)
+        yield Planned(last, protocol, *reasons.get(last, ()))
 
 
 def _connecting_stages(check: Check) -> list[Stage]:
@@ -269,7 +291,8 @@ def _add_settings_step(check: Check, recorder: StepRecorder) -> None:
         "security": str(endpoint.security),
         "auth": "apop" if isinstance(endpoint, IncomingEndpoint) and endpoint.apop else str(endpoint.auth),
     }
-    edit = f"`{check.target.edit_command}` changes the settings"
+    command = check.target.edit_command
+    edit = f"`{command}` changes the settings" if command else "change the settings before they are saved"
     if isinstance(endpoint, GraphEndpoint):
         client, mailbox = check.target.sending.oauth_client, check.target.sending.username
         evidence |= {"oauth_client": client.name if client else None, "mailbox": mailbox}

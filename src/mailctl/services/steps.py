@@ -8,15 +8,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from mailctl.errors import MailctlError, MailError
+from mailctl.errors import FateUnknownError, MailctlError, MailError
 from mailctl.exits import Exit, exit_for
 from mailctl.model.report import Stage, Status, Step, TargetReport
 from mailctl.protocol.reasons import Reason
-from mailctl.protocol.remedies import find_remedy
+from mailctl.protocol.remedies import STAGE_REMEDIES, Remedy, find_remedy
 from mailctl.protocol.replies import printable
+from mailctl.services.next_command import TestCommand
+from mailctl.transport.limits import Deadline
 from mailctl.transport.watch import StageRecord
 
 OnStep = Callable[[Step], None]
+
+_TIMED_OUT = (Reason.TIMED_OUT, Reason.HANDSHAKE_TIMED_OUT)
+_GIVE_MORE_TIME = Remedy(
+    cause="the time that --timeout gives to the whole test is over",
+    remedy="give it more time; without --timeout, each step has the time-out of the settings",
+    next="{test} --timeout SECONDS",
+)
 
 
 class Planned(NamedTuple):
@@ -33,13 +42,13 @@ class Subject:
     """What a run is about, for the wording of its steps.
 
     `target`: as the command line names it. `test_command`: what runs this test. `edit_command`: what changes the
-    settings; `sides`: by protocol, the prefix of that command's options. `hosts`: the servers, by protocol.
-    `refresh_command`: where a token logs in, what tells whether its grant still holds.
+    settings, None for what is not saved yet; `sides`: by protocol, the prefix of that command's options. `hosts`: the
+    servers, by protocol. `refresh_command`: where a token logs in, what tells whether its grant still holds.
     """
 
     target: str
-    test_command: str
-    edit_command: str
+    test_command: TestCommand
+    edit_command: str | None
     hosts: Mapping[str, str]
     sides: Mapping[str, str | None]
     refresh_command: str | None = None
@@ -54,13 +63,15 @@ class StepRecorder:
         planned: Sequence[Planned],
         *,
         certificate_days_min: int,
+        deadline: Deadline,
         on_step: OnStep | None,
         steps: list[Step] | None = None,
     ) -> None:
-        """`steps`: where the steps are gathered, among those of the target's other side."""
+        """`deadline`: of the whole test. `steps`: where they are gathered, among those of the target's other side."""
         self._subject = subject
         self._planned = list(planned)
         self._certificate_days_min = certificate_days_min
+        self._deadline = deadline
         self._on_step = on_step
         self._steps: list[Step] = [] if steps is None else steps
         self._failure: Exit | None = None
@@ -105,6 +116,7 @@ class StepRecorder:
     ) -> None:
         """Add a step of our own that could not be tested."""
         self._pass_over_until(stage, protocol)
+        usual = STAGE_REMEDIES[stage]
         self._failure = exit_for(error)
         self._emit(
             Step(
@@ -115,8 +127,8 @@ class StepRecorder:
                 evidence=evidence,
                 reply=printable(error.reply) if isinstance(error, MailError) and error.reply else None,
                 cause=error.message,
-                remedy=error.hint,
-                next=next_command,
+                remedy=error.hint or usual.remedy,
+                next=next_command or usual.next,
             )
         )
 
@@ -176,19 +188,31 @@ class StepRecorder:
         )
 
     def _explained(self, error: MailError, stage: Stage, protocol: str, reply: str | None) -> dict[str, Any]:
+        if isinstance(error, FateUnknownError):  # to try it again might send it twice
+            return {"cause": error.message, "remedy": error.hint}
         subject = self._subject
-        said = "\n".join(filter(None, (reply, _challenge_text(error))))
-        remedy = find_remedy(
-            host=subject.hosts[protocol], protocol=protocol, stage=stage, reason=error.reason, reply=said
-        )
+        if error.reason in _TIMED_OUT and self._deadline.has_passed:
+            remedy = _GIVE_MORE_TIME
+        else:
+            said = "\n".join(filter(None, (reply, _challenge_text(error))))
+            remedy = find_remedy(
+                host=subject.hosts[protocol], protocol=protocol, stage=stage, reason=error.reason, reply=said
+            )
+        cause = f"{error.message}: {remedy.cause}" if remedy.cause else error.message
         # The error's own hint knows the case at hand; the table knows what such a case means in general.
-        cause = error.message if remedy.cause in error.message else f"{error.message}: {remedy.cause}"
         see = f"see {remedy.document}" if remedy.document else None
         action = "\n".join(dict.fromkeys(text for text in (error.hint, remedy.remedy, see) if text))
-        command = remedy.command(test=subject.test_command, edit=subject.edit_command, side=subject.sides[protocol])
+        return {"cause": cause, "remedy": action, "next": self._next_command(remedy, error, protocol)}
+
+    def _next_command(self, remedy: Remedy, error: MailError, protocol: str) -> str | None:
+        subject = self._subject
         if subject.refresh_command and error.reason == Reason.LOGIN_REFUSED:
-            command = subject.refresh_command
-        return {"cause": cause, "remedy": action, "next": command}
+            return subject.refresh_command
+        if subject.edit_command is None:
+            return None
+        test = subject.test_command
+        command = remedy.command(test=test.line, edit=subject.edit_command, side=subject.sides[protocol])
+        return test.complete(command) if command else None
 
     def _certificate_warning(self, record: StageRecord) -> Iterable[str]:
         days = record.evidence.get("days_left")

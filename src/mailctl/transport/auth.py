@@ -69,32 +69,29 @@ def choose(route: Route, configured: str, offered: Collection[str]) -> str:
     """Return the method to log in with: the configured one, or what `auto` takes.
 
     `offered`: the server's mechanisms, and LOGIN-COMMAND where USER/PASS or IMAP LOGIN may be used.
-    Raises CapabilityError of reason `mechanism-not-offered`, which names those that are.
+    Raises CapabilityError of reason `mechanism-not-offered` or `login-needs-tls`, which names those that are.
     """
     names = ", ".join(offered) or "none"
     details = {"offered": list(offered), "configured": configured}
-    if configured != "auto":
-        if configured.upper() in offered:
-            return configured
+    secure = route.endpoint.security is not Security.NONE
+    if configured != "auto" and configured.upper() in offered:
+        return configured
+    if configured != "auto" and (secure or offered):
         raise CapabilityError(
             f"the server does not offer the configured login method {configured}; it offers: {names}",
             reason=Reason.MECHANISM_NOT_OFFERED,
             details=details,
             hint="set the login method to one that is offered, or to auto",
         )
-    secure = route.endpoint.security is not Security.NONE
-    method = choose_method(
-        offered,
-        secure=secure,
-        password=bool(route.login and route.login.secret),
-        certificate=bool(route.tls.client_cert),
-    )
-    if method is None and not secure and choose_method(offered, secure=True, password=True):
+    password = bool(route.login and route.login.secret)
+    method = choose_method(offered, secure=secure, password=password, certificate=bool(route.tls.client_cert))
+    if method is None and not secure:
+        readable = choose_method(offered, secure=True, password=True)
         raise CapabilityError(
             f"the server offers no login method that is safe without TLS; it offers: {names}",
-            reason=Reason.MECHANISM_NOT_OFFERED,
+            reason=Reason.LOGIN_NEEDS_TLS,
             details=details,
-            hint="set the security to starttls or tls; or name the login method, if others may read the password",
+            hint="where others may read the password, name the login method" if readable else None,
         )
     if method is None:
         raise CapabilityError(

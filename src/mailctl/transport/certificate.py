@@ -76,7 +76,7 @@ def explain_failure(failure: TLSError, chain: list[bytes], host: str) -> dict[st
     except (ValueError, IndexError):
         return {"verified": False}
     failure.details |= evidence
-    failure.message = f"{failure.message}: {describe(failure.reason, evidence)}"
+    failure.message = f"{failure.message}; {describe(failure.reason, evidence)}"
     return evidence
 
 

@@ -109,4 +109,4 @@ def _try_submission_ports(
     if open_ports:
         error.reason = Reason.PORT_BLOCKED
         answering = " and ".join(str(port) for port in open_ports)
-        error.message = f"port 25 does not answer, and {answering} of the same server does: {error.message}"
+        error.message = f"port 25 does not answer, and {answering} of the same server does"

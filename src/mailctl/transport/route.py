@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 ReachTls = Callable[[Wire], None]
 """Leads a fresh connection, in the clear, to where the TLS handshake begins: greeting, STARTTLS or STLS."""
 
+_RELAY_PORT = 25
 _SECOND_LOOK_SECONDS = 3.0
 """How long a silent server may take for the handshake with which it is found out whether it waits for TLS."""
 
@@ -180,7 +181,7 @@ def greeted(wire: Wire, route: Route, watch: Watch) -> Iterator[None]:
             error.message = f"{wire.peer} is a port for {speaks}, not {route.protocol.upper()}"
         elif not wire.is_secured:
             error.hint = error.hint or route.mode_hint
-            if error.reason == Reason.TIMED_OUT and watch.thorough and _speaks_tls(route):
+            if watch.thorough and error.reason == Reason.TIMED_OUT and _speaks_tls(route):
                 raise TLSError(
                     f"{wire.peer} waits for TLS from the start, and says nothing before",
                     reason=Reason.TLS_EXPECTED,
@@ -191,6 +192,8 @@ def greeted(wire: Wire, route: Route, watch: Watch) -> Iterator[None]:
 
 def _speaks_tls(route: Route) -> bool:
     """Tell whether a handshake succeeds at once on a connection of its own, without any credentials."""
+    if route.endpoint.port == _RELAY_PORT:
+        return False  # TLS never begins so there, and who speaks before the greeting is taken for a spammer
     deadline = Deadline(_SECOND_LOOK_SECONDS, within=route.deadline)
     with suppress(MailError):
         wire = _connect(replace(route, login=None), Watch(), None, deadline)

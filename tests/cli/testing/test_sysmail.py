@@ -96,11 +96,11 @@ def test_people_see_whom_it_is_about(catalogue: Mailctl) -> None:
 
 
 def test_what_is_to_be_changed_is_the_catalogue_server(catalogue: Mailctl, postfix: Postfix) -> None:
-    catalogue.must("server", "edit", "hq", "--smtp-port", str(postfix.smtps_port), "--smtp-timeout", "10")
-    result = catalogue("test", "send", "--depth", "tls", "--timeout", "2", "-o", "json")
-    assert result.code != 0
+    catalogue.must("server", "edit", "hq", "--smtp-port", str(postfix.submission_port), "--smtp-security", "tls")
+    result = catalogue("test", "send", "--depth", "tls", "-o", "json")
+    assert result.code == 11
     failed = next(step for step in result.json["targets"][0]["steps"] if step["status"] == "fail")
-    assert failed["next"].startswith("mailctl server edit hq --smtp-")
+    assert failed["next"] == "mailctl server edit hq --smtp-security starttls"
 
 
 def test_a_relative_ca_file_is_found_from_the_settings_folder(

@@ -13,7 +13,7 @@ from mailctl.protocol.remedies.by_reply import REPLY_ROWS
 from mailctl.protocol.remedies.by_stage import STAGE_REMEDIES
 from mailctl.protocol.remedies.remedy import Remedy
 
-__all__ = ["Remedy", "find_remedy"]
+__all__ = ["STAGE_REMEDIES", "Remedy", "find_remedy"]
 
 _REPLY_CHARACTERS_READ = 4096  # what a refusal is about stands at its beginning; the rest could only cost time
 

@@ -1,4 +1,7 @@
-"""Remedies for mailctl's own reasons, where no reply tells more."""
+"""Remedies for mailctl's own reasons, where no reply tells more.
+
+A cause is given where it says more than the error's own message, behind which it stands.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ _TLS_DEPTH = "{test} --depth tls"
 
 def _row(
     reasons: Reason | tuple[Reason, ...],
-    cause: str,
+    cause: str | None,
     remedy: str,
     *,
     next: str | None = None,  # noqa: A002 - the remedy's field
@@ -26,24 +29,24 @@ def _row(
 _NETWORK_ROWS = (
     _row(
         Reason.NXDOMAIN,
-        "there is no such host name",
+        None,
         "check its spelling; a name of the own network is known to its DNS servers alone",
         next="{edit} --{side}-host HOST",
     ),
     _row(
         Reason.NO_ADDRESS,
-        "the name exists, but has no address; it may be a mail domain, not a server",
+        "it may be a mail domain, not a server",
         "ask for the server's own name, which the domain's MX or SRV records and its provider tell",
         next="{edit} --{side}-host HOST",
     ),
     _row(
         Reason.SERVFAIL,
-        "the domain's name servers, or this machine's resolver, fail to answer",
-        "try again; if it stays, the domain's DNS (often DNSSEC) is to be mended",
+        None,
+        "try again; if it stays, the domain's DNS (often DNSSEC) or this machine's resolver is to be mended",
         next="{test} --depth connect",
     ),
     _row(
-        (Reason.TIMED_OUT, Reason.DNS),
+        (Reason.TIMED_OUT, Reason.DNS, Reason.UNREACHABLE),
         "this machine's DNS resolver gives no answer",
         "check the resolver and the network of this machine",
         stages=(Stage.DNS,),
@@ -58,8 +61,9 @@ _NETWORK_ROWS = (
     ),
     _row(
         Reason.TIMED_OUT,
-        "nothing answers: a firewall drops the connection, or the machine is off; many networks block port 25 outwards",
-        "use 587 or 465 instead of 25; check host and port, and the firewalls in between",
+        "a firewall drops the connection, or the machine is off",
+        "check host and port, and the firewalls in between; instead of port 25, which many networks let nothing out "
+        "to, use 587 or 465",
         stages=(Stage.TCP,),
         next="{test} --depth connect",
     ),
@@ -72,33 +76,33 @@ _NETWORK_ROWS = (
     ),
     _row(
         Reason.TIMED_OUT,
-        "the connection stands, but the server says nothing; a server that waits for TLS stays silent so, and some "
-        "greet late on purpose",
-        "check that port and security belong together (465, 993, 995: tls); or raise the time-out",
+        "the connection stands, but the server says nothing, neither in the clear nor to a TLS handshake: something in "
+        "between may have taken it, or the server greets late on purpose",
+        "check host and port, and the firewalls in between; or raise the time-out",
         stages=(Stage.GREETING,),
-        next="{edit} --{side}-security tls",
+        next="{edit} --{side}-timeout 60",
     ),
     _row(
         (Reason.TIMED_OUT, Reason.HANDSHAKE_TIMED_OUT),
-        "the server did not answer in time",
+        None,
         "try again; if it stays, raise the time-out (up to 120 seconds), or look at the server's load",
         next="{edit} --{side}-timeout 60",
     ),
     _row(
         Reason.UNREACHABLE,
-        "this machine has no way to that address",
+        None,
         "check the network of this machine, IPv6 too, and a VPN if the server needs one",
         next="{test} --depth connect",
     ),
     _row(
         Reason.FORBIDDEN,
-        "a firewall or sandbox on this machine forbids the connection",
+        "a firewall or sandbox here is in the way",
         "allow the program to connect to that host and port",
         next="{test} --depth connect",
     ),
     _row(
         (Reason.RESET, Reason.CLOSED),
-        "the server, or something in between, cut the connection",
+        "or something in between did",
         "check that port and security belong together; the server may have blocked this address after failures",
         next="{test} --transcript",
     ),
@@ -107,7 +111,7 @@ _NETWORK_ROWS = (
 _TLS_ROWS = (
     _row(
         Reason.WRONG_VERSION,
-        "what answered was not TLS: the security does not fit the port",
+        "the security setting does not fit the port",
         "465, 993 and 995 go with tls; 587, 143 and 110 with starttls",
         next="{edit} --{side}-security starttls",
         document="https://www.rfc-editor.org/rfc/rfc8314",
@@ -121,57 +125,57 @@ _TLS_ROWS = (
     ),
     _row(
         Reason.PROTOCOL_VERSION,
-        "the server has no version of TLS that is still safe; mailctl takes 1.2 and 1.3",
+        None,
         "let the server's administrator switch TLS 1.2 or 1.3 on",
         document="https://www.rfc-editor.org/rfc/rfc8996",
         next=_TLS_DEPTH,
     ),
     _row(
         Reason.NO_COMMON_CIPHER,
-        "server and client have no cipher, or key exchange, in common, or the server wants a client certificate",
+        "they share no cipher or key exchange, or the server wants a client certificate",
         "let the server's administrator bring its TLS set-up up to date",
         next=_TLS_DEPTH,
     ),
     _row(
         Reason.SERVER_NAME,
-        "the server has no certificate for the name that is configured",
+        "it has no certificate for it",
         "use the host name that the provider gives",
         next="{edit} --{side}-host HOST",
     ),
     _row(
         (Reason.HANDSHAKE, Reason.HANDSHAKE_RESET, Reason.TLS),
-        "the server broke the TLS handshake off",
+        None,
         "check that port and security belong together, and look into the server's log",
         next="{test} --depth tls --transcript",
     ),
     _row(
         Reason.CLIENT_CERTIFICATE,
-        "the client certificate cannot be used, is not accepted, or one is wanted and none is set",
+        None,
         "check the files, their passphrase and their dates, and that the server trusts the issuer",
         next="{edit} --client-cert FILE --client-key FILE",
     ),
     _row(
         Reason.CA_FILE,
-        "the file of trusted authorities cannot be used",
+        None,
         "name a readable file of certificates in PEM",
         next="{edit} --{tls}ca-file FILE",
     ),
     _row(
         Reason.STARTTLS_NOT_OFFERED,
-        "the server offers no encryption on this port, or something in between hides it; nothing secret was sent",
+        "it has none on this port, or something in between hides it; nothing secret was sent",
         "use the port that is TLS from the start; behind a filtering firewall, let it pass STARTTLS",
         next="{edit} --{side}-security tls",
         document="https://www.rfc-editor.org/rfc/rfc8314",
     ),
     _row(
         Reason.STARTTLS_REFUSED,
-        "the server offers encryption, but refused to begin it",
+        None,
         "try again; if it stays, its certificate or key is not set up: look into its log",
         next="{test} --depth tls --transcript",
     ),
     _row(
         Reason.BYTES_BEFORE_TLS,
-        "something was slipped in before encryption began: an attack, or a faulty server or proxy",
+        "an attack, or a faulty server or proxy",
         "use the port that is TLS from the start, and tell the server's administrator",
         next="{edit} --{side}-security tls",
         document="https://nostarttls.secvuln.info/",
@@ -181,58 +185,57 @@ _TLS_ROWS = (
 _CERTIFICATE_ROWS = (
     _row(
         Reason.CERTIFICATE_EXPIRED,
-        "the server's certificate has expired, or this machine's clock is wrong",
+        None,
         "let the server's administrator renew it; check the clock here",
         next="{test} --depth tls",
     ),
     _row(
         Reason.CERTIFICATE_NOT_YET_VALID,
-        "the server's certificate is not valid yet, or this machine's clock is wrong",
+        None,
         "check the clock here, then the server's certificate",
         next="{test} --depth tls",
     ),
     _row(
         Reason.CERTIFICATE_HOST,
-        "the server's certificate is for other names than the one that is configured",
+        None,
         "use one of the names in the certificate, if it is the provider's; else let the server's administrator "
         "have this name added",
         next="{edit} --{side}-host HOST",
     ),
     _row(
         Reason.CERTIFICATE_COMMON_NAME,
-        "the certificate names the server in its subject alone, where names no longer count",
+        None,
         "let the server's administrator have it issued with subject alternative names",
         document="https://www.rfc-editor.org/rfc/rfc9525",
         next=_TLS_DEPTH,
     ),
     _row(
         (Reason.CERTIFICATE_UNKNOWN_CA, Reason.CERTIFICATE_SELF_SIGNED),
-        "the server's certificate comes from an authority that this machine does not trust: one of the organisation, "
-        "an inspecting proxy, or an impostor",
+        "an authority of the organisation, an inspecting proxy, or an impostor",
         "if its issuer is the organisation's own, name its CA file; if it is a surprise, stop here",
         next="{edit} --{tls}ca-file FILE",
     ),
     _row(
         Reason.CERTIFICATE_CHAIN,
-        "the server does not send the intermediate certificate that leads to a trusted authority",
+        None,
         "let the server's administrator install the full chain; until then, name a CA file that has it",
         next="{edit} --{tls}ca-file FILE",
     ),
     _row(
         Reason.CERTIFICATE_INTERCEPTED,
-        "something on the way, or on this machine, looks into the connection and shows a certificate of its own",
+        "something on the way, or on this machine, looks into connections and shows certificates of its own",
         "let it pass mail connections untouched; or, if it is meant to look into them, name its CA file",
         next="{edit} --{tls}ca-file FILE",
     ),
     _row(
         Reason.CERTIFICATE_REVOKED,
-        "the authority has revoked the server's certificate",
+        None,
         "do not log in there; tell the server's administrator",
         next=_TLS_DEPTH,
     ),
     _row(
         Reason.PIN_MISMATCH,
-        "the server's key is none of the pinned ones: it was changed, or somebody is in between",
+        "the server has a new key, or somebody is in between",
         "ask the server's administrator for the new key's fingerprint, and only then pin it",
         next="{edit} --pin sha256:HEX",
     ),
@@ -241,40 +244,40 @@ _CERTIFICATE_ROWS = (
 _SERVER_ROWS = (
     _row(
         Reason.RATE_LIMITED,
-        "the server limits how often one may come; it says nothing about TLS or the login",
+        "it limits how often one may come, which says nothing about TLS or the login",
         _LATER,
         next="{test}",
     ),
-    _row(Reason.TEMPORARY, "the server cannot do it just now", _LATER, next="{test}"),
+    _row(Reason.TEMPORARY, None, _LATER, next="{test}"),
     _row(
         Reason.GREETING_REFUSED,
-        "the server turns this machine away at the door",
+        None,
         "look for this IP address on a block list, and for a limit at the provider; from a home or office line, send "
         "through 587 or 465",
         next="{test} --depth connect --transcript",
     ),
     _row(
         Reason.OTHER_PROTOCOL,
-        "the port is that of another service",
+        None,
         "use the port of the protocol that is configured: 587 or 465 for SMTP, 993 for IMAP, 995 for POP3",
         next="{edit} --{side}-port PORT",
     ),
     _row(
         (Reason.MALFORMED_REPLY, Reason.REPLY_TOO_LONG, Reason.PROTOCOL),
-        "what answers does not keep to the protocol; perhaps it is another service, or a proxy",
+        "perhaps it is another service, or a proxy",
         "check host, port and protocol, and look at the transcript",
         next="{test} --transcript",
     ),
     _row(
         Reason.SMTPUTF8_NOT_OFFERED,
-        "an address has characters beyond ASCII before the @, and the server cannot pass such addresses on",
+        None,
         "use an address in ASCII, or a server that offers SMTPUTF8",
         document="https://www.rfc-editor.org/rfc/rfc6531",
         next="{test} --depth envelope",
     ),
     _row(
         Reason.NOT_OFFERED,
-        "the server lacks a capability that is needed",
+        None,
         "compare the step `capabilities` with the settings",
         next="{test} --depth tls",
     ),
@@ -283,7 +286,7 @@ _SERVER_ROWS = (
 _LOGIN_ROWS = (
     _row(
         Reason.LOGIN_DISABLED,
-        "the server takes no login by password on this connection, usually because it is not encrypted",
+        "usually because the connection is not encrypted",
         "set the security to starttls or tls; if it is, set an authentication that the server offers",
         next="{edit} --{side}-security starttls",
     ),
@@ -296,25 +299,25 @@ _LOGIN_ROWS = (
     ),
     _row(
         Reason.MECHANISM_NOT_OFFERED,
-        "the server does not offer the authentication that is configured; nothing weaker is tried in its place",
-        "set one that the step `capabilities` lists, or auto; many servers offer more after TLS",
+        None,
+        "set one that the step `capabilities` lists, or auto; nothing weaker is tried in its place",
         next="{edit} --{side}-auth auto",
     ),
     _row(
         (Reason.APOP_NOT_OFFERED, Reason.APOP_TIMESTAMP),
-        "the server's greeting holds no timestamp with which APOP is possible and safe",
+        None,
         "switch APOP off, and protect the login by TLS",
         next="{edit} --no-apop --{side}-security tls",
     ),
     _row(
         Reason.SASL_CHALLENGE,
-        "the server's side of the login does not keep to the mechanism",
+        None,
         "choose another authentication that the server offers, over TLS",
         next="{edit} --{side}-auth plain",
     ),
     _row(
         Reason.SASL_SERVER_UNVERIFIED,
-        "the server said yes, but could not prove that it knows the password: it may be an impostor",
+        "it may be an impostor",
         "check the server's name, address and certificate before anything else is sent there",
         next=_TLS_DEPTH,
     ),
@@ -323,21 +326,21 @@ _LOGIN_ROWS = (
 _DELIVERY_ROWS = (
     _row(
         Reason.SENDER_REFUSED,
-        "the server does not take mail from this sender",
+        None,
         "send as the login's own address, or let the mail server's administrator allow the other one",
         stages=(Stage.ENVELOPE, Stage.MESSAGE),
         next="{test} --depth envelope --from ADDRESS",
     ),
     _row(
         Reason.RECIPIENT_REFUSED,
-        "the server does not take mail for a recipient",
+        None,
         "check the recipient's address",
         stages=(Stage.ENVELOPE, Stage.MESSAGE),
         next="{test} --depth envelope --to ADDRESS",
     ),
     _row(
         Reason.MESSAGE_TOO_LARGE,
-        "the message is larger than the server takes",
+        None,
         "send less, or raise the server's limit, which the step `capabilities` shows as SIZE",
         next="{test} --depth envelope",
     ),

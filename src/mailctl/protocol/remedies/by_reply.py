@@ -46,7 +46,9 @@ REPLY_ROWS = (
         ),
     ),
     Row(
-        reply=r"Must issue a STARTTLS|\[PRIVACYREQUIRED\]|encryption required|STARTTLS (is )?required|SSL/TLS required"
+        reply=r"Must issue a STARTTLS|\[PRIVACYREQUIRED\]|encryption required"
+        r"|(STARTTLS|STLS|TLS) (is )?(required|first)|without (TLS|SSL|STARTTLS|STLS)\b"
+        r"|(issue|give|use) (STARTTLS|STLS)\b"
         r"|(plaintext|cleartext) authentication (is )?(disallowed|disabled)|^530[ -]5\.7\.0.*TLS",
         remedy=Remedy(
             cause="the server takes no login and no message without encryption",

@@ -14,15 +14,16 @@ from mailctl.protocol.reasons import Reason
 class Remedy:
     """What a failure means and what to do about it.
 
-    `cause`, `remedy`: sentences without a final full stop. `document`: a page that says more.
+    `cause`, `remedy`: sentences without a final full stop; `cause` is None where the error's own message says it all,
+    and else stands after it. `document`: a page that says more.
     `next`: the next command, in which `{test}` stands for the test's command line with its target (`mailctl test send
     office`), `{edit}` for the one that edits what was tested (`mailctl server edit office`), `{side}` for the
     prefix of the options that concern the side (`smtp`, `incoming`, `pop`), `{tls}` for that of the side's options
     for TLS (`pop-`, else none); see `command`.
     """
 
-    cause: str
     remedy: str
+    cause: str | None = None
     document: str | None = None
     next: str | None = None
 
