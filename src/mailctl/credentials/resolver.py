@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from mailctl.credentials import borrowed
@@ -30,6 +31,7 @@ class Secrets:
     """Reads secrets from wherever references point, and stores them in the chosen backend.
 
     Building one opens nothing: the keyring library, the vault and programs are touched when a reference needs them.
+    Threads may share one: keyring and vault are asked one at a time, what lives elsewhere at once.
     """
 
     def __init__(
@@ -46,11 +48,15 @@ class Secrets:
         self._warn = warn
         self._keyring: OsKeyring | None = None
         self._stores: dict[tuple[SecretBackend, str], SecretStore] = {}
+        self._asking = RLock()
 
     def with_options(self, options: SecretOptions) -> Secrets:
         """Return the same with other options; what is open stays open, as far as they agree."""
+        if options == self.options:
+            return self
         changed = Secrets(options, self._folder, vault_path=self._vault_path, warn=self._warn)
         same_key = (options.key_file, options.passphrase_from) == (self.options.key_file, self.options.passphrase_from)
+        changed._asking = self._asking
         changed._keyring = self._keyring
         changed._stores = {key: store for key, store in self._stores.items() if same_key or key[0] == "keyring"}
         return changed
@@ -79,8 +85,9 @@ class Secrets:
                 from mailctl.credentials.command import run_command
 
                 return run_command(reference.value)
-        store, name = self._locate(reference)
-        secret = store.find(name)
+        with self._asking:
+            store, name = self._locate(reference)
+            secret = store.find(name)
         if secret is None:
             raise SecretMissingError(
                 f"there is no secret at {reference}",
@@ -114,15 +121,17 @@ class Secrets:
 
     def store(self, name: str, secret: Secret, backend: SecretBackend | None = None) -> SecretRef:
         """Store a secret under a name, read it back, and return its reference; None means the chosen backend."""
-        self.open_store(backend).set(name, secret)
+        with self._asking:
+            self.open_store(backend).set(name, secret)
         return self.reference(name, backend)
 
     def delete(self, reference: SecretRef) -> bool:
         """Delete a secret that mailctl stored; return whether there was one. Others' are never touched: False."""
         if not self.owns(reference):
             return False
-        store, name = self._locate(reference)
-        return store.delete(name)
+        with self._asking:
+            store, name = self._locate(reference)
+            return store.delete(name)
 
     def open_store(self, backend: SecretBackend | None = None) -> SecretStore:
         """Return the store of a backend, for this settings file's own secrets; None means the chosen backend."""

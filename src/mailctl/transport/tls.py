@@ -6,9 +6,13 @@ RFC 8314 (TLS for mail), RFC 9325 (versions), RFC 9525 (names: subject alternati
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 import ssl
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import TypeAlias
 
 from mailctl.errors import TLSError
@@ -33,19 +37,46 @@ def build_context(options: TlsOptions, *, passphrase: Secret | None = None, veri
 
     Raises TLSError of reason `ca-file` or `client-certificate` if a file cannot be used.
     """
+    verify = options.verify if verify is None else verify
+    if options.client_cert and options.client_key:
+        context = _new_context(options.ca_file, verify)
+        _present(context, options.client_cert, options.client_key, passphrase)
+        return context
+    with _sharing:
+        return _shared_context(options.ca_file, verify, _authorities_now(options.ca_file))
+
+
+def _new_context(ca_file: str | None, verify: bool) -> Context:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.hostname_checks_common_name = False
-    if options.verify if verify is None else verify:
+    if verify:
         # An authority of one's own may be an intermediate one.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-        _trust(context, options.ca_file)
+        _trust(context, ca_file)
     else:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    if options.client_cert and options.client_key:
-        _present(context, options.client_cert, options.client_key, passphrase)
     return context
+
+
+@lru_cache(maxsize=8)
+def _shared_context(ca_file: str | None, verify: bool, _authorities: object) -> Context:
+    """Return a context that connections share: OpenSSL 3 takes up to 60 ms to read the system's authorities."""
+    return _new_context(ca_file, verify)
+
+
+_sharing = Lock()
+
+
+def _authorities_now(ca_file: str | None) -> object:
+    """Return what is another once other authorities are to be trusted."""
+    if ca_file is None:
+        return os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    with suppress(OSError, RuntimeError):
+        found = Path(ca_file).expanduser().stat()
+        return found.st_ino, found.st_mtime_ns, found.st_size
+    return None
 
 
 def _trust(context: Context, ca_file: str | None) -> None:
