@@ -36,6 +36,7 @@ class Terminal:
         self.quiet = quiet
         self.debug = debug
         self.json_errors = json_errors
+        self._warned: set[str] = set()
         plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
         self.out = Style(sys.stdout.isatty() and not plain)
         self.err = Style(sys.stderr.isatty() and not plain)
@@ -83,7 +84,10 @@ class Terminal:
         _talk(text)
 
     def warn(self, text: str) -> None:
-        """Tell a person something that needs attention; quiet does not silence it."""
+        """Tell a person, once, something that needs attention; quiet does not silence it."""
+        if text in self._warned:
+            return
+        self._warned.add(text)
         _talk(f"{self.err.yellow('warning:')} {_visible_lines(text)}")
 
     def error(self, error: MailctlError, exit_code: Exit) -> None:
