@@ -457,6 +457,7 @@ def _change(
     output: OutputFormat,
 ) -> None:
     """Carry out an edit made of the given fields and the references of new secrets; tell what it did."""
+    from mailctl.model.server import find_missing_authentication
     from mailctl.services.fields import merge_fields
 
     def edit_(settings: Settings, references: References) -> Settings:
@@ -476,6 +477,9 @@ def _change(
         if added and change.changed and not dry_run:
             command = f"mailctl test send {server.code}"
             session.terminal.say(f"next: `{command} --depth tls` tries the connection; --to and --username, sending")
+        unusual = find_missing_authentication(server.smtp)
+        if change.changed and unusual and "smtp" in given:
+            session.terminal.say(f"note: {unusual}")
     lost = change.before.find_server(server.code)
     if lost and lost.oauth_client and not server.oauth_client:
         session.terminal.say(f"note: {_without_client(server, lost.oauth_client)}")

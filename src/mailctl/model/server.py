@@ -95,6 +95,7 @@ _SECURITY_OF_PORT: dict[Protocol, dict[int, Security]] = {
     Protocol.POP3: {995: Security.TLS, 110: Security.STARTTLS},
     Protocol.MANAGESIEVE: {4190: Security.STARTTLS},
 }
+_SUBMISSION_PORTS = (465, 587)
 _SCHEMES = ("ssl://", "tls://")
 
 
@@ -164,6 +165,13 @@ def pairing_warning(protocol: Protocol, port: int, security: Security) -> str | 
             f"port {port} is usually {other[0].upper()}'s; {name} with security {security} has port {usual[security]}"
         )
     return None
+
+
+def find_missing_authentication(smtp: SmtpEndpoint) -> str | None:
+    """Return what is unusual about sending without a login on a port for submission (RFC 6409, 4.3); else None."""
+    if smtp.auth is not SmtpAuth.NONE or smtp.port not in _SUBMISSION_PORTS:
+        return None
+    return f"SMTP authentication is none, and servers usually want a login on port {smtp.port} (`--smtp-auth auto`)"
 
 
 class SmtpEndpoint(Struct, frozen=True, kw_only=True):

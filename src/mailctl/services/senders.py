@@ -18,7 +18,7 @@ from mailctl.model.oauth import OAuthClient
 from mailctl.model.oauth_use import find_client_preset, smtp_fields, smtp_problems
 from mailctl.model.resolve import Sending
 from mailctl.model.sending import OF_A_SERVER, Sender, exclusions
-from mailctl.model.server import Server, SmtpAuth, connection_warnings, open_submission_warning
+from mailctl.model.server import Server, SmtpAuth, connection_warnings
 from mailctl.model.settings import ADD_OAUTH_CLIENT, Settings
 from mailctl.services.fields import clear_fields, merge_fields, to_fields, without_none
 from mailctl.services.grant_state import GrantState, describe_grant
@@ -253,8 +253,6 @@ def _list_warnings(sender: Sender, sending: Sending) -> Iterator[str]:
     yield from connection_warnings([sending.smtp] if sending.smtp else [], sending.tls)
     if sending.pop_before_smtp:
         yield from connection_warnings([sending.pop_before_smtp.endpoint], sending.pop_before_smtp.tls)
-    elif sending.smtp and (without_login := open_submission_warning(sending.smtp)):
-        yield without_login
     if sending.oauth_client and sender.password:
         yield f"the password is not used: '{sender.server}' logs in by OAuth (`--clear password` forgets it)"
     missing = missing_login(sending)

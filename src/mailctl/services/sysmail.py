@@ -13,6 +13,7 @@ from mailctl.credentials import Secrets
 from mailctl.errors import NotFoundError, raise_problems
 from mailctl.model.resolve import NEVER_SET, SET_SYSTEM_MAIL, Sending, resolve_system_mail
 from mailctl.model.sending import SystemMail
+from mailctl.model.server import find_missing_authentication
 from mailctl.model.settings import Settings
 from mailctl.services.senders import LoginState, build_sender, describe_login
 from mailctl.services.senders import list_newly_missing as newly_missing
@@ -48,9 +49,14 @@ def list_newly_missing(before: Settings, after: Settings) -> tuple[list[str], Se
 
 def login_remarks(before: Settings, after: Settings) -> Iterator[str]:
     """Yield what a person should know of the login where a change gave the account another server."""
-    if before.sysmail and after.sysmail:
-        old, new = resolve_system_mail(before), resolve_system_mail(after)
+    old = resolve_system_mail(before) if before.sysmail else None
+    new = resolve_system_mail(after) if after.sysmail else None
+    if old and new and before.sysmail and after.sysmail:
         yield from remarks_of((before.sysmail, old), (after.sysmail, new))
+    if new and new.smtp and not new.pop_before_smtp and new.smtp != (old and old.smtp):
+        unusual = find_missing_authentication(new.smtp)
+        if unusual:
+            yield unusual
 
 
 def activate(settings: Settings) -> Settings:

@@ -200,3 +200,16 @@ def test_what_to_do_after_an_addition_is_said_once_it_is_made(mailctl: Mailctl) 
     rehearsed = mailctl.add_server("b", "--dry-run").err
     assert "next:" not in rehearsed
     assert "dry run, nothing was written; without --dry-run: added 'b'" in rehearsed
+
+
+@pytest.mark.parametrize(
+    ("port", "auth", "noted"),
+    [("587", "none", True), ("465", "none", True), ("465", "auto", False), ("25", "none", False)],
+)
+def test_a_login_that_is_missing_where_servers_want_one_is_noted(
+    mailctl: Mailctl, port: str, auth: str, noted: bool
+) -> None:
+    smtp = ("--smtp-port", port, "--smtp-auth", auth)
+    added = mailctl.must("server", "add", "hq", *PLAIN, *smtp)
+    assert (f"note: SMTP authentication is none, and servers usually want a login on port {port}" in added.err) is noted
+    assert "note: SMTP authentication" not in mailctl.must("server", "edit", "hq", "--name", "Main").err

@@ -289,3 +289,12 @@ def test_the_test_of_the_account_is_named_once_it_is_set(site: Mailctl) -> None:
     options = ("sysmail", "set", "--address", "a@example.org", "--smtp-host", "relay.example.org")
     assert "next:" not in site.must(*options, "--dry-run").err
     assert "next: `mailctl test send sysmail --to ADDRESS`" in site.must(*options).err
+
+
+def test_a_login_that_is_missing_where_servers_want_one_is_noted(site: Mailctl) -> None:
+    note = "note: SMTP authentication is none, and servers usually want a login on port 587"
+    dedicated = ("--smtp-host", "relay.example.org", "--smtp-port", "587")
+    assert note in must(site, *ADDRESS, *dedicated).err
+    assert note not in must(site, "--sender-name", "Office").err
+    assert note not in must(site, "--smtp-auth", "plain", *LOGIN).err
+    assert note not in must(site, "--smtp-auth", "none", *POP, "--clear", "username").err
