@@ -56,7 +56,7 @@ def test_65_for_what_is_no_address(sendmail: Sendmail, recipient: str) -> None:
         ({"greeting": b"421 4.7.0 busy\r\n"}, 75, "4.7.0"),
         ({"greeting": (Close(),)}, 75, "closed"),
         ({"mail": (Reset(),)}, 75, ""),
-        ({"greeting": b"HTTP/1.1 400\r\n"}, 69, "reply"),
+        ({"greeting": b"HTTP/1.1 400\r\n"}, 69, "is a port for HTTP"),
         ({"mail": b"530 5.7.0 log in\r\n"}, 77, "5.7.0"),
         ({"ehlo": ehlo_reply(b"PIPELINING", b"SIZE 10")}, 65, "10"),
         ({"data": (TAKE_MESSAGE, Close())}, 74, "look for the message"),
