@@ -9,7 +9,9 @@ import typer
 
 from mailctl.cli.params import Output, OutputFormat, expand_options, words
 from mailctl.cli.session import get_session
+from mailctl.cli.testing_all import all_
 from mailctl.cli.testing_options import LoginOptions, TargetName, TestOptions, parse_depth
+from mailctl.cli.testing_roundtrip import roundtrip
 from mailctl.cli.testing_run import TestCall
 from mailctl.model.target_name import SYSTEM_MAIL
 from mailctl.services.check import LOGGED_IN, RECEIVE_DEPTHS, SEND_DEPTHS, Depth
@@ -99,6 +101,12 @@ def receive(
     checking = call.check_options(found, login if reached in LOGGED_IN else None)
     check = plan_receive(found, checking, depth=reached)
     call.run(partial(run_check, check), title=found.title, what=check.what)
+
+
+app.command()(roundtrip)
+
+
+app.command()(all_)
 
 
 @app.command()

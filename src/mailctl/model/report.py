@@ -86,7 +86,7 @@ class Report(Struct, frozen=True, kw_only=True):
     """What one run of `mailctl test` found.
 
     `test`: send, receive, roundtrip or all. `started_at`: ISO 8601, UTC. `interrupted`: whether it was ended from
-    outside (Ctrl-C, SIGTERM); targets that were not reached are missing then.
+    outside (Ctrl-C, SIGTERM); `unfinished`: the targets whose tests had not ended by then, and which are missing.
     """
 
     schema_version: int = 1
@@ -96,3 +96,4 @@ class Report(Struct, frozen=True, kw_only=True):
     started_at: str = ""
     duration_ms: int = 0
     interrupted: bool = False
+    unfinished: list[str] = []

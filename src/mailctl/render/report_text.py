@@ -19,12 +19,14 @@ def render_report(report: Report, *, fail_on_warnings: bool) -> str:
     """Return the report as plain text, each target with all its steps."""
     del fail_on_warnings
     plain = Style()
-    lines = [line for target in report.targets for line in (*render_target(target, plain, None), "")]
+    lines = []
+    for target in report.targets:
+        lines += [*render_steps(target, plain), *render_failures(target, plain, None), ""]
     return "\n".join([*lines, count_targets(report)]) + "\n"
 
 
-def render_target(target: TargetReport, style: Style, width: int | None) -> Iterator[str]:
-    """Yield the lines of one target: each step, under its protocol where there are several, and what failed, opened."""
+def render_steps(target: TargetReport, style: Style) -> Iterator[str]:
+    """Yield the lines of one target: each step, under its protocol where there are several."""
     yield style.bold(visible(target.target))
     protocol = None
     for step in target.steps:
@@ -32,7 +34,6 @@ def render_target(target: TargetReport, style: Style, width: int | None) -> Iter
             protocol = step.protocol
             yield f"{_GAP}{style.dim(protocol.upper())}"
         yield render_step(step, style)
-    yield from render_failures(target, style, width)
 
 
 def render_overview(report: Report, style: Style, width: int | None) -> Iterator[str]:
