@@ -106,3 +106,8 @@ class Reason(StrEnum):
     MESSAGE_TOO_LARGE = "message-too-large"
     SCRIPT_REFUSED = "script-refused"
     """A Sieve script, or what was to be done with one."""
+
+    # The round trip
+    NOT_ARRIVED = "not-arrived"
+    BOUNCED = "bounced"
+    """A report came back that the message was given up."""

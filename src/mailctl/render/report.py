@@ -136,6 +136,22 @@ def _message(evidence: Mapping[str, Any]) -> str:
     return f"accepted{f' as {queue}' if queue else ''}, Message-ID {evidence.get('message_id', '')}{doubt}"
 
 
+def _roundtrip(evidence: Mapping[str, Any]) -> str:
+    if "folder" not in evidence:
+        return ""
+    hops = len(evidence.get("hops") or [])
+    skew = evidence.get("clock_skew_seconds")
+    said = f"in {evidence['folder']} {evidence['latency_seconds']:.1f} s after it was accepted"
+    said += f", {hops} hop{'' if hops == 1 else 's'}"
+    return said + (f"; clocks on the way differ by {skew} s" if skew else "")
+
+
+def _authentication_results(evidence: Mapping[str, Any]) -> str:
+    found = [f"{method} {evidence[method]['result']}" for method in ("spf", "dkim", "dmarc") if evidence.get(method)]
+    by = f", as found by {evidence['authserv_id']}" if evidence.get("authserv_id") else ""
+    return ", ".join(found) + by
+
+
 def _secret(evidence: Mapping[str, Any]) -> str:
     said = f"from {evidence.get('source', '')}"
     if evidence.get("token_expires_at"):
@@ -165,4 +181,6 @@ _SUMMARIES = {
     Stage.MAILBOX: _mailbox,
     Stage.ENVELOPE: _envelope,
     Stage.MESSAGE: _message,
+    Stage.ROUNDTRIP: _roundtrip,
+    Stage.AUTHENTICATION_RESULTS: _authentication_results,
 }
