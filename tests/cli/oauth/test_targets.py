@@ -1,0 +1,85 @@
+"""What can be authorised beside the system mail account: people's accounts, and tenants."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.servers.people import ALICE, BOB
+
+if TYPE_CHECKING:
+    from tests.cli.oauth.conftest import Site
+
+LENT = """
+[[tenants]]
+code = "lent"
+name = "Lent"
+"""
+OWN = f"""
+[[tenants]]
+code = "acme"
+name = "Acme"
+server = "office"
+address = "{BOB.address}"
+"""
+
+
+def add_tenant(site: Site, text: str) -> None:
+    site.mailctl.config.write_text(site.mailctl.settings() + text)
+
+
+@pytest.fixture
+def account(mail_site: Site) -> Site:
+    """Bob has an account on `office`, where a token logs in."""
+    mail_site.mailctl.must("account", "add", BOB.address, "--username", BOB.address, "--server", "office")
+    return mail_site
+
+
+def test_an_account_is_authorised_by_its_address_however_it_is_written(account: Site) -> None:
+    assert account.grant(BOB.address)["condition"] == "not-granted"
+    granted = account.authorise(BOB.address.replace("@example", "@EXAMPLE"), user=BOB.address)
+    assert f"authorised {BOB.address} through 'native'" in granted.err
+    assert f"next: `mailctl test receive {BOB.address}`" in granted.err
+    for target in (BOB.address, BOB.address.upper()):
+        assert account.grant(target)["condition"] == "granted"
+    found = account.mailctl("test", "receive", BOB.address, "-o", "json")
+    assert found.code == 0, found
+    sent = account.mailctl("test", "send", BOB.address, "--to", ALICE.address, "-o", "json")
+    assert sent.code == 0, sent
+    assert f"oauth/{BOB.address}" in account.secrets()
+    account.mailctl.must("account", "delete", BOB.address, "--yes")
+    assert f"oauth/{BOB.address}" not in account.secrets()
+
+
+def test_a_tenant_on_a_server_of_its_own_has_its_own_grant(mail_site: Site) -> None:
+    add_tenant(mail_site, OWN)
+    _, grants = mail_site.status()
+    assert [grant["target"] for grant in grants] == ["sysmail", "tenant:acme"]
+    granted = mail_site.authorise("tenant:acme", user=BOB.address)
+    assert "next: `mailctl test send tenant:acme --to ADDRESS`" in granted.err
+    assert mail_site.grant("tenant:acme")["username"] == BOB.address
+    assert mail_site.grant("sysmail")["condition"] == "not-granted"
+    found = mail_site.mailctl("test", "send", "tenant:acme", "--to", ALICE.address, "-o", "json")
+    assert found.code == 0, found
+
+
+def test_a_tenant_without_a_server_sends_with_the_grant_of_the_organisation(mail_site: Site) -> None:
+    add_tenant(mail_site, LENT)
+    mail_site.authorise()
+    result = mail_site.mailctl("oauth", "authorize", "tenant:lent", "--print-url", "-o", "json")
+    assert result.code == 2
+    assert "sends with the authorisation of sysmail" in result.error["message"]
+    assert "mailctl oauth authorize sysmail" in result.error["hint"]
+    found = mail_site.mailctl("test", "send", "tenant:lent", "--to", ALICE.address, "-o", "json")
+    assert found.code == 0, found
+    (secret,) = [step for step in found.json["targets"][0]["steps"] if step["name"] == "secret"]
+    assert secret["evidence"]["source"] == "the grant of sysmail"
+
+
+@pytest.mark.parametrize("verb", ["status", "refresh", "revoke", "setup-script"])
+def test_every_command_knows_who_is_meant(account: Site, verb: str) -> None:
+    account.mailctl.must("oauth", "client", "edit", "native", "--clear", "revoke_url")
+    account.authorise(BOB.address, user=BOB.address)
+    options = ("--yes",) if verb == "revoke" else ()
+    result = account.mailctl("oauth", verb, BOB.address.upper(), *options, "-o", "json")
+    assert result.code == (2 if verb == "setup-script" else 0), result
