@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mailctl.cli.account_folders import app as folders_app
 from mailctl.cli.account_options import (
     SECRET_FIELDS,
     AccountLoginOptions,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from mailctl.services.servers import Edit
 
 app = typer.Typer(help="The mail accounts of people: servers, logins, folders, signatures.")
+app.add_typer(folders_app, name="folders")
 
 
 @app.command()

@@ -96,15 +96,22 @@ def render_content(message: Message) -> str:
 
 
 def complete_error(error: MailctlError, sending: Sending) -> None:
-    """Complete an error of sending for who reads it: the server's words, what to do, and the facts for JSON."""
+    """Complete an error of sending for who reads it, see `complete_mail_error`."""
+    complete_mail_error(error, host=outgoing_of(sending).host, stage=Stage.MESSAGE)
+
+
+def complete_mail_error(error: MailctlError, *, host: str, stage: Stage) -> None:
+    """Complete an error of a mail server: the server's words, what to do, and the facts for JSON.
+
+    `stage`: that of an error which does not say where it came up.
+    """
     if not isinstance(error, MailError) or "stage" in error.details:  # one error may be that of several messages
         return
     reply = printable(error.reply) if error.reply else None
     if reply:
         error.message = f"{error.message}: {' '.join(reply.split())}"
-    stage = error.stage or Stage.MESSAGE
     remedy = find_remedy(
-        host=outgoing_of(sending).host, protocol=error.protocol, stage=stage, reason=error.reason, reply=reply or ""
+        host=host, protocol=error.protocol, stage=error.stage or stage, reason=error.reason, reply=reply or ""
     )
     error.hint = error.hint or remedy.remedy
     error.details |= {"stage": error.stage, "protocol": error.protocol, "reason": error.reason, "reply": reply}

@@ -1,0 +1,82 @@
+"""The way to a person's mailbox: the incoming side of an account, opened with its own login."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mailctl.errors import SecretMissingError, UsageError
+from mailctl.model.resolve import Receiving
+from mailctl.model.server import IncomingAuth, IncomingProtocol
+from mailctl.protocol.sasl import Login
+from mailctl.services.delivery import OpenTokens, ReadSecret, forgetting_refused, token_login
+from mailctl.transport.limits import Deadline
+from mailctl.transport.route import Route
+from mailctl.transport.trace import Trace
+from mailctl.transport.watch import Watch
+
+if TYPE_CHECKING:
+    from mailctl.transport.imap_mailbox import ImapSession
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailboxAccess:
+    """Everything that it takes to open an account's mailbox. `folder`: that of the settings file."""
+
+    address: str
+    receiving: Receiving
+    read_secret: ReadSecret
+    open_tokens: OpenTokens
+    folder: Path
+
+    @property
+    def host(self) -> str:
+        return self.receiving.endpoint.host
+
+    def require_imap(self) -> None:
+        """Raise UsageError where the mailbox is behind POP3, which has no folders."""
+        if self.receiving.endpoint.protocol is not IncomingProtocol.IMAP:
+            raise UsageError(
+                f"{self.address} is read over POP3, which has no folders",
+                hint=f"if its server speaks IMAP: `mailctl account edit {self.address} --incoming-protocol imap`",
+            )
+
+    def read_login(self) -> Login:
+        """Return the login, its secret read; raises SecretError, and what `Tokens.get` raises."""
+        receiving = self.receiving
+        username = receiving.username or self.address
+        if receiving.oauth_client is not None:
+            return token_login(self.open_tokens(), self.address, username)
+        if receiving.password is None and receiving.endpoint.auth is not IncomingAuth.EXTERNAL:
+            raise SecretMissingError(
+                f"{self.address} has the user name {username}, but no password",
+                hint=f"`mailctl account edit {self.address} --password-stdin` gives it one",
+            )
+        return Login(username, self.read_secret(receiving.password) if receiving.password else None)
+
+    @contextmanager
+    def open_imap(
+        self, *, watch: Watch | None = None, trace: Trace | None = None, deadline: Deadline | None = None
+    ) -> Iterator[ImapSession]:
+        """Open a session that is logged in.
+
+        Raises UsageError for a POP3 mailbox and SecretError before anything is contacted, MailError of the stage that
+        fails.
+        """
+        from mailctl.transport.imap import open_imap
+
+        self.require_imap()
+        login = self.read_login()
+        passphrase = self.receiving.tls.client_key_passphrase
+        route = Route(
+            endpoint=self.receiving.endpoint,
+            tls=self.receiving.tls.located(self.folder),
+            login=login,
+            client_key_passphrase=self.read_secret(passphrase) if passphrase else None,
+            deadline=deadline or Deadline.never(),
+        )
+        with forgetting_refused(login), open_imap(route, watch or Watch(), trace=trace) as session:
+            yield session
