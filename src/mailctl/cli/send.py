@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mailctl.cli.params import Output, OutputFormat, expand_options, option_name
+from mailctl.cli.params import Output, OutputFormat, complete_tenant, expand_options, option_name
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import InvalidValueError, MailctlError, MailError, MissingInputError, Problem, UsageError
 from mailctl.protocol.reasons import Reason
@@ -69,6 +69,16 @@ def send(
         str | None,
         _option("--batch", "FILE.jsonl", "Many messages, a JSON object a line; - is standard input."),
     ] = None,
+    tenant: Annotated[
+        str | None,
+        typer.Option(
+            "--tenant",
+            metavar="CODE",
+            help="Send in a tenant's name.",
+            autocompletion=complete_tenant,
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the route and the message as it would be sent; contact nobody.")
     ] = False,
@@ -76,10 +86,10 @@ def send(
 ) -> None:
     """Send a message through the system mail account, and say what the server answered.
 
-    Recipients that the server refuses are named, and the others are served. With --batch, each line holds to, cc, bcc,
-    subject, body, body_file, html, html_file, attach, headers. All lines are checked before anything is sent; then the
-    messages go over one connection, and a JSON object a line says what became of each. What may have been sent is
-    never sent again.
+    A tenant (--tenant) sends in its own name, and through its own server if it has one. Recipients that the server
+    refuses are named, and the others are served. With --batch, each line holds to, cc, bcc, subject, body, body_file,
+    html, html_file, attach, headers. All lines are checked before anything is sent; then the messages go over one
+    connection, and a JSON object a line says what became of each. What may have been sent is never sent again.
 
     Examples:
 
@@ -87,24 +97,28 @@ def send(
 
       mailctl send --to ops@example.org --subject Log --body-file - --attach backup.log
 
+      mailctl send --tenant acme --to ops@example.org --body 'All is well.' --dry-run
+
       mailctl send --batch messages.jsonl
     """
     session = get_session(context)
     if batch is None:
-        _send_one(session, message, dry_run=dry_run, output=output)
+        _send_one(session, message, tenant, dry_run=dry_run, output=output)
         return
     if excluded := [f"--{name.replace('_', '-')}" for name in message.given()]:
         raise UsageError(f"--batch excludes {', '.join(excluded)}: each line says that for its own message")
-    _send_batch(session, batch, dry_run=dry_run)
+    _send_batch(session, batch, tenant, dry_run=dry_run)
 
 
-def _send_one(session: Session, message: MessageOptions, *, dry_run: bool, output: OutputFormat) -> None:
+def _send_one(
+    session: Session, message: MessageOptions, tenant: str | None, *, dry_run: bool, output: OutputFormat
+) -> None:
     from msgspec.structs import asdict
 
     from mailctl.render.sending import render_sent
 
     draft = _read_draft(session, message)
-    outbox = _outbox(session)
+    outbox = open_outbox(session, tenant)
     if dry_run:
         _rehearse(session, outbox, draft, output)
         return
@@ -148,14 +162,15 @@ def _read_stdin(session: Session) -> bytes:
     return sys.stdin.buffer.read()
 
 
-def _outbox(session: Session) -> Outbox:
-    """Return the way out; raises SendingDisabledError before anything is contacted."""
+def open_outbox(session: Session, tenant: str | None) -> Outbox:
+    """Return the way out, a tenant's by its code; raises SendingDisabledError before anything is contacted."""
     from mailctl.model.resolve import resolve_sending
     from mailctl.model.secret import parse_secret_ref
     from mailctl.services.sending import Outbox
 
+    settings = session.settings_file.load()
     outbox = Outbox(
-        sending=resolve_sending(session.settings_file.load()),
+        sending=resolve_sending(settings, settings.get_tenant(tenant) if tenant else None),
         read_secret=lambda reference: session.secrets.get(parse_secret_ref(reference)),
         open_tokens=session.open_tokens,
         folder=session.settings_file.path.parent,
@@ -191,13 +206,13 @@ def _rehearse(session: Session, outbox: Outbox, draft: Draft, output: OutputForm
     session.terminal.say("dry run, nothing was sent")
 
 
-def _send_batch(session: Session, source: str, *, dry_run: bool) -> None:
+def _send_batch(session: Session, source: str, tenant: str | None, *, dry_run: bool) -> None:
     from mailctl.render.sending import describe_message
     from mailctl.services.batch import check_batch, exit_of_batch, read_batch
     from mailctl.services.drafts import DraftReader
 
     lines = read_batch(_read_source(session, source), DraftReader(), "standard input" if source == _STDIN else source)
-    outbox = _outbox(session)
+    outbox = open_outbox(session, tenant)
     check_batch(outbox, lines)
     if dry_run:
         for line in lines:

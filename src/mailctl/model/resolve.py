@@ -7,6 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from mailctl.errors import BugError, NotFoundError, SendingDisabledError
+from mailctl.model.address import parse_address
 from mailctl.model.oauth import OAuthClient
 from mailctl.model.sending import PopBeforeSmtp, Sender, SystemMail
 from mailctl.model.server import IncomingEndpoint, Server, SmtpEndpoint, TlsOptions
@@ -156,6 +157,25 @@ def resolve_sending(settings: Settings, tenant: Tenant | None = None) -> Sending
     if choose_side(settings.sysmail, tenant) is None:
         raise SendingDisabledError(f"sending is off: {find_why_off(settings.sysmail)}", hint=way_on(settings.sysmail))
     return resolve_tenant(settings, tenant) if tenant else resolve_system_mail(settings)
+
+
+def find_tenant_of(settings: Settings, address: str) -> Tenant | None:
+    """Return the tenant that an address means as a sender; None for what is no address.
+
+    That is the one tenant whose own address it is: not where several have it, nor where the system mail account does.
+    """
+    try:
+        wanted = parse_address(address).with_ascii_domain
+    except ValueError:
+        return None
+    senders = (sender for _, sender in settings.list_senders())
+    found = [sender for sender in senders if sender.address and _comparable(sender.address) == wanted]
+    return found[0] if len(found) == 1 and isinstance(found[0], Tenant) else None
+
+
+def _comparable(address: str) -> str:
+    # Settings hold addresses in the form that parsing gives them; only domains may be written in two ways.
+    return address if address.isascii() else parse_address(address).with_ascii_domain
 
 
 def resolve_support_address(support: SupportOptions, tenant: Tenant | None) -> str | None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from mailctl.credentials import Secrets
 from mailctl.errors import MissingInputError, NotFoundError, RefusedError, SettingsError
-from mailctl.model.resolve import Sending, resolve_sending
+from mailctl.model.resolve import Sending, find_tenant_of, resolve_sending
 from mailctl.model.secret import Secret, parse_secret_ref
+from mailctl.model.target_name import edit_command
 from mailctl.protocol.envelope import parse_address
 from mailctl.protocol.replies import printable
 from mailctl.sendmail import PROGRAM
@@ -27,6 +28,8 @@ from mailctl.transport.submission import SendOutcome
 from mailctl.transport.watch import Watch
 
 if TYPE_CHECKING:
+    from mailctl.model.settings import Settings
+    from mailctl.model.tenant import Tenant
     from mailctl.services.tokens import Tokens
 
 _LOCAL_HOSTS = frozenset({"localhost", "localhost.localdomain"})
@@ -69,7 +72,8 @@ def submit(options: Options, message: BinaryIO, config: Path | None) -> SendOutc
     if not named:
         raise MissingInputError("no recipients: neither the command line nor To, Cc or Bcc names any")
     path = settings_path(options.config or config, os.environ)
-    sending, settings_file, secrets = _open(path, options.tenant or os.environ.get("MAILCTL_TENANT"))
+    tenant = options.tenant or os.environ.get("MAILCTL_TENANT")
+    sending, settings_file, secrets = _open(path, tenant, options.sender)
     recipients = _resolved(named, sending)
 
     def read_secret(reference: str) -> Secret:
@@ -104,13 +108,12 @@ def _foreign_sender_hint(header: Header, sending: Sending) -> str | None:
     return f"the message is from {sender.address}; the account's address is {sending.address}"
 
 
-def _open(path: Path, tenant: str | None) -> tuple[Sending, SettingsFile, Secrets]:
+def _open(path: Path, tenant: str | None, sender: str | None) -> tuple[Sending, SettingsFile, Secrets]:
     """Return who sends, the settings, and what reads the secrets.
 
-    Raises SettingsError, SendingDisabledError, NotFoundError.
+    `tenant`: the code of one that is named; else the envelope's `sender` may mean one. Raises SettingsError,
+    SendingDisabledError, NotFoundError.
     """
-    if tenant:
-        raise NotFoundError(f"there is no tenant with the code '{tenant}'")
     settings_file = SettingsFile(path)
     settings = settings_file.load()
     if settings_file.loaded.content is None:
@@ -119,7 +122,14 @@ def _open(path: Path, tenant: str | None) -> tuple[Sending, SettingsFile, Secret
             hint="-C FILE or MAILCTL_CONFIG names one, `mailctl sysmail set` makes it",
         )
     secrets = Secrets(settings.secrets, path.parent, vault_path=path.with_suffix(".vault"))
-    return resolve_sending(settings), settings_file, secrets
+    return resolve_sending(settings, _find_tenant(settings, tenant, sender)), settings_file, secrets
+
+
+def _find_tenant(settings: Settings, code: str | None, sender: str | None) -> Tenant | None:
+    if code:
+        return settings.get_tenant(code)
+    named = next(iter(parse_mailboxes(sender)), None) if sender and settings.tenants else None
+    return find_tenant_of(settings, named.address) if named else None
 
 
 def _resolved(named: Iterable[Mailbox], sending: Sending) -> list[str]:
@@ -150,7 +160,7 @@ def _local_recipient(mailbox: Mailbox, sending: Sending) -> str:
     if sending.local_recipient is None:
         raise NotFoundError(
             f"nobody gets the mail of this machine's user '{mailbox.address}'",
-            hint="`mailctl sysmail set --local-recipient ADDRESS` says who does",
+            hint=f"`{edit_command(sending.origin)} --local-recipient ADDRESS` says who does",
         )
     return sending.local_recipient
 
