@@ -50,6 +50,7 @@ def _describe_route(sending: Sending, roles: Roles) -> dict[str, Any]:
     endpoint, pop = outgoing_of(sending), sending.pop_before_smtp
     return {
         "origin": sending.origin,
+        "lent_by": sending.lent_by,
         "server": sending.server,
         "protocol": str(endpoint.protocol),
         "oauth_client": sending.oauth_client.name if sending.oauth_client else None,
@@ -77,7 +78,7 @@ def render_route(sending: Sending, roles: Roles, message: Message, style: Style)
         "from": str(roles.sender),
         "bounces to": str(roles.envelope_sender),
         "answers to": ", ".join(map(str, roles.reply_to)),
-        "as": f"{sending.origin}, through {server}",
+        "as": f"{sending.origin}, through {server}{f' of {sending.lent_by}' if sending.lent_by else ''}",
         "through": f"{endpoint.host}:{endpoint.port}, security {endpoint.security}",
         "login": login,
         "after": f"a POP3 login at {pop.host}:{pop.port}, security {pop.security}" if pop else "",
