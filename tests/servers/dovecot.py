@@ -60,10 +60,10 @@ class Dovecot:
 
     `ca` issues its certificate, which `certificate` replaces; client certificates of `ca` are accepted by EXTERNAL.
     `hashed` keeps passwords as hashes, which leaves PLAIN and LOGIN. `folder_prefix` and `separator` shape the
-    IMAP names (`INBOX.` and `.`, or none and `/`). `introspection_url` adds XOAUTH2 and OAUTHBEARER, each token
-    being asked of that URL (RFC 7662, its client's id and secret in the URL's userinfo), the user's name being
-    its claim `token_user_claim`. `ssl_min_protocol` is Dovecot's own (`TLSv1.2`, `TLSv1.3`). `extra` is appended
-    to the configuration.
+    IMAP names (`INBOX.` and `.`, or none and `/`); `special_folders` are there, each with its role.
+    `introspection_url` adds XOAUTH2 and OAUTHBEARER, each token being asked of that URL (RFC 7662, its client's id
+    and secret in the URL's userinfo), the user's name being its claim `token_user_claim`. `ssl_min_protocol` is
+    Dovecot's own (`TLSv1.2`, `TLSv1.3`). `extra` is appended to the configuration.
     """
 
     ca: CertificateAuthority
@@ -72,6 +72,7 @@ class Dovecot:
     ipv6: bool = False
     ssl_min_protocol: str = "TLSv1.2"
     folder_prefix: str = ""
+    special_folders: tuple[str, ...] = SPECIAL_FOLDERS
     separator: str = "/"
     sieve: bool = False
     introspection_url: str | None = None
@@ -267,7 +268,8 @@ passdb {{
 
     def _mailboxes(self) -> str:
         special = "".join(
-            f"  mailbox {name} {{\n    special_use = \\{name}\n    auto = subscribe\n  }}\n" for name in SPECIAL_FOLDERS
+            f"  mailbox {name} {{\n    special_use = \\{name}\n    auto = subscribe\n  }}\n"
+            for name in self.special_folders
         )
         return f"""
 mail_location = maildir:~/Maildir
