@@ -102,11 +102,11 @@ def _recipient(group: HeaderBlock) -> RecipientStatus:
 
 
 def _typed(value: str | None) -> str | None:
-    """Return a value without its type: `smtp; 550 no such user` → `550 no such user`."""
+    """Return a value in one line without its type: `smtp; 550 no such user` → `550 no such user`."""
     if value is None:
         return None
     kind, separator, rest = value.partition(";")
-    return (rest if separator else kind).strip() or None
+    return " ".join((rest if separator else kind).split()) or None
 
 
 def _groups(content: bytes) -> Iterator[bytes]:

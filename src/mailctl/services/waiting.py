@@ -18,6 +18,10 @@ from mailctl.transport.limits import Deadline
 FIELD_NAMES = ("Message-ID", PROBE_HEADER, "Return-Path", "From", "Content-Type", "X-Failed-Recipients")
 """The header fields by which the message is known, and what may be a report on it."""
 
+_NO_JUNK = {
+    "imap": "no junk folder is known there, so none was looked at",
+    "pop3": "POP3 shows the inbox alone: a junk folder can be looked at over IMAP",
+}
 _FIRST_PAUSE_SECONDS = 0.1
 _PAUSE_SECONDS_MAX = 5.0
 _PAUSE_GROWTH = 1.5
@@ -70,7 +74,7 @@ def wait_for(arrivals: Arrivals[Any], expected: Expected, deadline: Deadline, ev
             time.sleep(min(pause, deadline.left_seconds()))
         except TimeoutError:
             break
-    raise _not_arrived(arrivals, expected, evidence, trouble, delay)
+    raise _not_arrived(arrivals, expected, trouble, delay)
 
 
 def _pauses() -> Iterator[float]:
@@ -121,15 +125,11 @@ def _bounced(report: DeliveryReport, expected: Expected) -> RefusedError:
 def _not_arrived(
     arrivals: Arrivals[Any],
     expected: Expected,
-    evidence: dict[str, Any],
     trouble: MailError | None,
     delay: DeliveryReport | None,
 ) -> NotArrivedError:
     folders = " and ".join(arrivals.folders)
-    message = (
-        f"the message was accepted, but not seen in the mailbox within {expected.within_seconds:g} s "
-        f"({folders}, looked at {evidence['looks']} times)"
-    )
+    message = f"the message was accepted, but not seen in {folders} within {expected.within_seconds:g} s"
     status = next(iter(delay.recipients), None) if delay else None
     reply = status.diagnostic.encode() if status and status.diagnostic else None
     if delay:
@@ -141,5 +141,7 @@ def _not_arrived(
     hints = [f"look for it in the queue and the log of {expected.server} ({known_as})"]
     if expected.bounces_to.lower() != expected.recipient.lower():
         hints.append(f"a bounce would go to {expected.bounces_to}: look there")
+    if arrivals.junk_folder is None:
+        hints.append(_NO_JUNK[arrivals.protocol])
     hints.append("a system that puts strangers off (greylisting) takes some minutes: `--within 600` waits longer")
     return NotArrivedError(message, reason=Reason.NOT_ARRIVED, reply=reply, hint="\n".join(hints))

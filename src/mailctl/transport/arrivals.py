@@ -14,7 +14,7 @@ import datetime as dt
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -56,6 +56,8 @@ class Arrivals(ABC, Generic[SessionT]):
     `field_names`: the header fields that an arrival is to have.
     """
 
+    protocol: ClassVar[str]
+
     def __init__(
         self, open_session: Callable[[Watch], AbstractContextManager[SessionT]], field_names: Sequence[str]
     ) -> None:
@@ -85,6 +87,11 @@ class Arrivals(ABC, Generic[SessionT]):
     @abstractmethod
     def folders(self) -> tuple[str, ...]:
         """The names of the folders that are looked at."""
+
+    @property
+    @abstractmethod
+    def junk_folder(self) -> str | None:
+        """The one among them that spam is filed into; None if none is known, or shown."""
 
     @abstractmethod
     def begin(self, watch: Watch) -> None:

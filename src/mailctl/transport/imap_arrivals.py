@@ -49,6 +49,8 @@ class _Moment(NamedTuple):
 class ImapArrivals(Arrivals[ImapSession]):
     """What arrives in INBOX and in the junk folder, if there is one."""
 
+    protocol = "imap"
+
     def __init__(
         self, open_session: Callable[[Watch], AbstractContextManager[ImapSession]], field_names: Sequence[str]
     ) -> None:
@@ -60,6 +62,10 @@ class ImapArrivals(Arrivals[ImapSession]):
     @property
     def folders(self) -> tuple[str, ...]:
         return (_INBOX, self._junk) if self._junk else (_INBOX,)
+
+    @property
+    def junk_folder(self) -> str | None:
+        return self._junk
 
     def close(self) -> None:
         self._opened = None

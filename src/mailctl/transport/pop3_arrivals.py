@@ -18,8 +18,8 @@ from mailctl.transport.arrivals import Arrival, Arrivals, CleanUp, IsLeftover
 from mailctl.transport.pop3_mailbox import Pop3Session
 from mailctl.transport.watch import Watch
 
-_FOLDER = "the mailbox"
-"""POP3 has one only, and no name for it."""
+_FOLDER = "INBOX"
+"""What POP3 shows; it has no folders."""
 
 _LINE_OCTETS = 76
 _SOON_LISTED = 1000
@@ -29,6 +29,8 @@ _NEWEST = 20
 
 class Pop3Arrivals(Arrivals[Pop3Session]):
     """What arrives in the one mailbox that POP3 shows."""
+
+    protocol = "pop3"
 
     def __init__(
         self, open_session: Callable[[Watch], AbstractContextManager[Pop3Session]], field_names: Sequence[str]
@@ -41,6 +43,10 @@ class Pop3Arrivals(Arrivals[Pop3Session]):
     @property
     def folders(self) -> tuple[str, ...]:
         return (_FOLDER,)
+
+    @property
+    def junk_folder(self) -> None:
+        return None
 
     def begin(self, watch: Watch) -> None:
         session = self._open(watch)

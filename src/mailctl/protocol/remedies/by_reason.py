@@ -346,6 +346,21 @@ _DELIVERY_ROWS = (
     ),
 )
 
+_ROUNDTRIP_ROWS = (
+    _row(
+        Reason.NOT_ARRIVED,
+        None,
+        "look also at the recipient's rules and quarantine, and in the log of the receiving server",
+        stages=(Stage.ROUNDTRIP,),
+    ),
+    _row(
+        Reason.BOUNCED,
+        None,
+        "check the recipient's address; what the refusing server said is the reason, and its administrator knows more",
+        stages=(Stage.ROUNDTRIP,),
+    ),
+)
+
 REASON_ROWS = (
     *_NETWORK_ROWS,
     *_TLS_ROWS,
@@ -353,4 +368,5 @@ REASON_ROWS = (
     *_SERVER_ROWS,
     *_LOGIN_ROWS,
     *_DELIVERY_ROWS,
+    *_ROUNDTRIP_ROWS,
 )
