@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from email import policy
-from email.errors import HeaderParseError
-from email.header import decode_header, make_header
 from email.message import Message, MIMEPart
 from email.parser import BytesHeaderParser, BytesParser
 from email.utils import getaddresses
@@ -20,6 +18,7 @@ from msgspec import Struct
 
 from mailctl.model.address import Address, parse_address
 from mailctl.protocol.address_list import Mailbox, parse_mailboxes
+from mailctl.protocol.encoded_words import decode_words
 from mailctl.protocol.header_field import fold
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -161,7 +160,7 @@ def draft_of(content: bytes) -> Draft:
     except (IndexError, AttributeError) as error:  # the library breaks on some malformed parameters
         raise ValueError("the message's parts cannot be read as MIME") from error
     fields: dict[str, Any] = {
-        "subject": _decoded(values.get("subject", "")),
+        "subject": decode_words(values.get("subject", "")),
         "body": body,
         "toRecipients": _recipients(values.get("to", "")),
         "ccRecipients": _recipients(values.get("cc", "")),
@@ -210,7 +209,7 @@ def _recipients(value: str) -> list[dict[str, dict[str, str]]]:
     return [
         {
             "emailAddress": {"address": mailbox.address.with_ascii_domain}
-            | ({"name": _decoded(mailbox.name)} if mailbox.name else {})
+            | ({"name": decode_words(mailbox.name)} if mailbox.name else {})
         }
         for mailbox in _read_addresses(value).mailboxes
     ]
@@ -223,11 +222,3 @@ def _own_headers(header: bytes) -> list[dict[str, str]]:
         if name.startswith("x-")
     ]
     return own[:_DRAFT_HEADERS_MAX]
-
-
-def _decoded(text: str) -> str:
-    """Return a text with its encoded words (RFC 2047) read; as it is where they cannot be."""
-    try:
-        return str(make_header(decode_header(text)))
-    except (LookupError, ValueError, HeaderParseError):
-        return text
