@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
+import select
+import socket
 import ssl
+import struct
 
 import pytest
 from cryptography import x509
@@ -21,9 +25,10 @@ from mailctl.model.secret import Secret
 from mailctl.model.server import TlsOptions
 from mailctl.transport.certificate import certificate_evidence, describe, find_finer_reason, find_matching_name
 from mailctl.transport.imap import open_imap
+from mailctl.transport.limits import Deadline
 from mailctl.transport.pop3 import open_pop3
 from mailctl.transport.smtp import open_smtp
-from mailctl.transport.tls import build_context
+from mailctl.transport.tls import build_context, shake_hands
 from mailctl.transport.watch import Watch
 
 NOW = dt.datetime.now(dt.UTC)
@@ -157,3 +162,17 @@ def test_what_a_certificate_says_cannot_draw_on_the_terminal():
     said = describe("certificate-unknown-ca", evidence)
     assert said.isprintable()
     assert "\\x1b" in said
+
+
+def test_a_connection_that_is_reset_before_the_handshake_is_closed():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        connected = socket.create_connection(listener.getsockname())
+        accepted, _ = listener.accept()
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        accepted.close()
+        select.select([connected], [], [], 10)
+        with pytest.raises(TLSError) as caught:
+            shake_hands(connected, build_context(TlsOptions()), "localhost", Deadline(10), "here")
+    assert caught.value.reason == "handshake-reset"
+    del connected, caught
+    gc.collect()  # a socket that was left open is an error of the test run
