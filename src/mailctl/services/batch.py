@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+import json
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 
 import msgspec
 from msgspec import Struct
@@ -10,9 +12,19 @@ from msgspec import Struct
 from mailctl.errors import CapabilityError, InvalidValueError, MailctlError, MailError, MissingInputError, Problem
 from mailctl.exits import Exit, exit_for
 from mailctl.model.report import Stage
+from mailctl.model.values import shown
 from mailctl.services.compose import Draft
 from mailctl.services.drafts import DraftFields, DraftReader
 from mailctl.services.sending import Outbox, Sent
+
+_TEXT = "a text"
+_TEXTS = "a text or a list of texts"
+_FORMS = {
+    **dict.fromkeys(DraftFields.__struct_fields__, _TEXT),
+    **dict.fromkeys(("to", "cc", "bcc", "attach"), _TEXTS),
+    "headers": "a list of texts, each 'Name: value', or an object whose names and values are texts",
+}
+"""What the fields of a line may be."""
 
 
 class BatchLine(Struct, frozen=True):
@@ -41,9 +53,7 @@ def read_batch(content: bytes, reader: DraftReader, source: str) -> list[BatchLi
         if not text.strip():
             continue
         try:
-            lines.append(BatchLine(number, reader.read(msgspec.json.decode(text, type=DraftFields))))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            problems.append(Problem("", str(error), number))
+            lines.append(BatchLine(number, reader.read(_parse_fields(text))))
         except MissingInputError as error:
             problems.append(Problem("", error.message, number))
         except InvalidValueError as error:
@@ -51,6 +61,44 @@ def read_batch(content: bytes, reader: DraftReader, source: str) -> list[BatchLi
     if problems:
         raise InvalidValueError(problems, source=source, hint="nothing was sent")
     return lines
+
+
+def _parse_fields(text: bytes) -> DraftFields:
+    """Parse a line; raises InvalidValueError with the problems of all its fields."""
+    try:
+        given = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise InvalidValueError([Problem("", f"is not JSON{_place_of_fault(text)}")]) from None
+    if not isinstance(given, dict):
+        raise InvalidValueError([Problem("", f'{shown(given)} is no message, which is an object: {{"to": …}}')])
+    given = {name: value for name, value in given.items() if value is not None}
+    if problems := list(_field_problems(given)):
+        raise InvalidValueError(problems)
+    return msgspec.convert(given, DraftFields)
+
+
+def _place_of_fault(text: bytes) -> str:
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return f", from column {error.colno} on"
+    except UnicodeDecodeError as error:
+        return f": it is not in UTF-8 (byte {error.start + 1})"
+    return ""
+
+
+def _field_problems(given: Mapping[str, object]) -> Iterator[Problem]:
+    types = {field.name: field.type for field in msgspec.structs.fields(DraftFields)}
+    for name, value in given.items():
+        if name not in types:
+            near = get_close_matches(name, types, n=1)
+            meant = f"did you mean {near[0]}?" if near else f"a message has: {', '.join(types)}"
+            yield Problem(name, f"there is no such field; {meant}")
+            continue
+        try:
+            msgspec.convert(value, types[name])
+        except msgspec.ValidationError:
+            yield Problem(name, f"{shown(value)} is not {_FORMS[name]}")
 
 
 def check_batch(outbox: Outbox, lines: Sequence[BatchLine]) -> None:
