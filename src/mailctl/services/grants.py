@@ -130,8 +130,8 @@ def pending_name(name: str) -> str:
 
 def find_server_grants(settings: Settings, code: str) -> list[tuple[str, str]]:
     """Return the grants of a server of the catalogue, each with its user name."""
-    named = [(name, *_split(name)) for name in settings.secrets.grants]
-    return [(name, username) for name, server, username in named if server == code]
+    named = ((name, *split_name(name)) for name in settings.secrets.grants)
+    return [(name, username) for name, server, username in named if server == code and username is not None]
 
 
 def find_reference(settings: Settings, name: str) -> SecretRef | None:
