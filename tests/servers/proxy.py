@@ -56,6 +56,7 @@ class DelayProxy:
         self._delay_seconds = delay_seconds
         self._bytes_per_second = bytes_per_second
         self._source = None if source is None else (source, 0)
+        self._tasks: set[asyncio.Task[None]] = set()
         self._started: Future[int] = Future()
         self._thread = threading.Thread(target=self._run, name=f"proxy to port {target_port}")
 
@@ -88,8 +89,14 @@ class DelayProxy:
         # The connections that are left are cancelled as the loop ends.
         server.close()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.traffic.connections += 1
+        # A task of asyncio's own would print it as a fault that it was cancelled at the end (Python 3.11).
+        task = asyncio.create_task(self._carry(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with _aborted_at_the_end(writer):
             try:
                 await self._join(reader, writer)

@@ -127,3 +127,12 @@ def test_smtp_is_counted_turn_by_turn(postfix: Postfix) -> None:
             client.noop()
         # EHLO; NOOP; QUIT.
         assert proxy.traffic.turns == 3
+
+
+def test_connections_are_cut_off_at_the_end_without_a_word(echo: int, capfd: pytest.CaptureFixture[str]) -> None:
+    with DelayProxy(echo) as proxy:
+        connection = socket.create_connection((proxy.host, proxy.port))
+        assert connection.recv(100)
+    with connection, contextlib.suppress(ConnectionResetError):
+        assert connection.recv(100) == b""
+    assert capfd.readouterr().err == ""
