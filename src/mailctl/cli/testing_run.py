@@ -78,7 +78,12 @@ class TestCall:
         reports: list[TargetReport] = []
         with self._keeping_trace():
             try:
-                reports.append(show_test(self.session, perform, title=title, what=what) if shown else perform(None))
+                warned = self.options.fails_on_warnings
+                reports.append(
+                    show_test(self.session, perform, title=title, what=what, fail_on_warnings=warned)
+                    if shown
+                    else perform(None)
+                )
             except KeyboardInterrupt:
                 report = gather(self._test, reports, began=self._began, interrupted=True)
             else:
@@ -191,26 +196,33 @@ class TestCall:
         return self._traces[name]
 
 
-def show_test(session: Session, perform: Perform, *, title: str, what: str) -> TargetReport:
+def show_test(
+    session: Session, perform: Perform, *, title: str, what: str, fail_on_warnings: bool = False
+) -> TargetReport:
     """Run a test of one target and show each step as it ends, then the first failure opened, then the verdict.
 
-    `what`: what is done with the target (`sending through`); `title`: the target's name for people. Raises
+    `what`: what is done with the target (`sending through`); `title`: the target's name for people;
+    `fail_on_warnings`: as --fail-on has it. Raises
     KeyboardInterrupt where Ctrl-C ended it between two stages; one that it cut off is in the report.
     """
-    from mailctl.render.report import render_failures, render_step, render_verdict
+    from mailctl.render.report import StepLines, render_failures, render_verdict
+    from mailctl.render.wrap import wrap
 
     terminal = session.terminal
     terminal.result(terminal.out.bold(f"{what} {title}"))
+    lines = StepLines(terminal.out, terminal.width)
 
     def show(step: Step) -> None:
-        terminal.result(render_step(step, terminal.out))
+        for line in lines.add(step):
+            terminal.result(line)
         terminal.flush()
 
     report = perform(show)
-    for line in render_failures(report, terminal.out, terminal.width):
+    for line in (*lines.rest(), *render_failures(report, terminal.out, terminal.width)):
         terminal.result(line)
     terminal.result("")
-    terminal.result(render_verdict(report, what, terminal.out))
+    verdict = render_verdict(report, what, terminal.out, fail_on_warnings=fail_on_warnings)
+    terminal.result(wrap(verdict, terminal.width))
     return report
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mailctl.exits import Exit
 from mailctl.model.report import Stage, Status, Step, TargetReport
 from mailctl.render.style import Style
+from mailctl.render.wrap import hang
 
 _WORDS = {
     Status.PASS: "pass",
@@ -20,9 +21,51 @@ _WORDS = {
 }
 _NAME_WIDTH = max(len(stage) for stage in Stage) - 7  # all but `authentication-results`, which stands last
 _INDENT = "  "
+_FOUND_COLUMN = len(_INDENT) + 5 + 1 + _NAME_WIDTH + 1 + 9 + 2
+_FACT_COLUMN = 15
+_NOT_RUN = (Status.SKIPPED, Status.NOT_APPLICABLE)
 
 
-def render_step(step: Step, style: Style) -> str:
+class StepLines:
+    """The lines of steps as they end: one a step; those in a row that were not run for one reason share theirs.
+
+    A protocol is named where another one begins. `width`: in columns, None where nothing is to be wrapped.
+    """
+
+    def __init__(self, style: Style, width: int | None) -> None:
+        self._style = style
+        self._width = width
+        self._protocol: str | None = None
+        self._not_run: list[Step] = []
+
+    def add(self, step: Step) -> Iterator[str]:
+        """Yield the lines that a step completes."""
+        if self._not_run and not _belong_together(self._not_run[-1], step):
+            yield from self.rest()
+        if step.protocol and self._protocol not in (None, step.protocol):
+            yield f"{_INDENT}{self._style.dim(step.protocol.upper())}"
+        self._protocol = step.protocol or self._protocol
+        if step.status in _NOT_RUN:
+            self._not_run.append(step)
+        else:
+            yield render_step(step, self._style, self._width)
+
+    def rest(self) -> Iterator[str]:
+        """Yield the line that waits for more of its kind."""
+        steps, self._not_run = self._not_run, []
+        if len(steps) == 1:
+            yield render_step(steps[0], self._style, self._width)
+        elif steps:
+            word = self._style.dim(_WORDS[steps[0].status].ljust(5))
+            names = ", ".join(step.name for step in steps)
+            yield hang(f"{_INDENT}{word} ", f"{names}: {steps[0].cause}", len(_INDENT) + 6, self._width)
+
+
+def _belong_together(step: Step, other: Step) -> bool:
+    return (step.status, step.cause, step.protocol) == (other.status, other.cause, other.protocol)
+
+
+def render_step(step: Step, style: Style, width: int | None = None) -> str:
     """Return one line for a step: verdict, name, duration, and what was found or why not."""
     paint = {
         Status.PASS: style.green,
@@ -31,16 +74,16 @@ def render_step(step: Step, style: Style) -> str:
         Status.ERROR: style.red,
     }.get(step.status, style.dim)
     word = paint(_WORDS[step.status].ljust(5))
-    run = step.status not in (Status.SKIPPED, Status.NOT_APPLICABLE)
-    duration = f"{step.duration_ms:>6} ms" if run else " " * 9
-    found = step.evidence.get("problem") or step.cause or summary(step)
-    return f"{_INDENT}{word} {step.name.ljust(_NAME_WIDTH)} {style.dim(duration)}  {found}".rstrip()
+    duration = " " * 9 if step.status in _NOT_RUN else f"{step.duration_ms:>6} ms"
+    start = f"{_INDENT}{word} {step.name.ljust(_NAME_WIDTH)} {style.dim(duration)}  "
+    return hang(start, step.evidence.get("problem") or step.cause or summary(step), _FOUND_COLUMN, width)
 
 
 def render_failures(report: TargetReport, style: Style, width: int | None) -> Iterator[str]:
-    """Yield the first failure and each warning, opened: the server's words, cause, remedy, next command.
+    """Yield the first failure and each warning, opened: why, the server's words, what to do, the next command.
 
-    With a `width` in columns, causes and remedies are wrapped to it; what is to be copied or quoted never is.
+    What failed stands in the step's own line. With a `width` in columns, prose is wrapped to it; what is to be copied
+    or quoted never is.
     """
     opened = [step for step in report.steps if step.status in (Status.FAIL, Status.ERROR)][:1]
     opened += [step for step in report.steps if step.status is Status.WARN and step.remedy]
@@ -49,31 +92,34 @@ def render_failures(report: TargetReport, style: Style, width: int | None) -> It
         protocol = f" ({step.protocol.upper()})" if step.protocol else ""
         yield ""
         yield f"{paint(step.name)}{protocol}"
-        facts = (
-            ("what", step.cause, True),
+        for name, fact, is_prose in (
+            ("why", _why(step), True),
             ("server said", step.reply, False),
             ("what to do", step.remedy, True),
             ("next", step.next, False),
-        )
-        for name, fact, is_prose in facts:
-            for index, line in enumerate(_lines(fact or "", width if is_prose else None)):
-                yield f"{_INDENT}{style.dim((name if not index else '').ljust(11))}  {line}"
+        ):
+            for index, line in enumerate((fact or "").splitlines()):
+                start = f"{_INDENT}{style.dim((name if not index else '').ljust(11))}  "
+                yield hang(start, line, _FACT_COLUMN, width if is_prose else None)
 
 
-def _lines(fact: str, width: int | None) -> Iterator[str]:
-    for line in fact.splitlines():
-        yield from textwrap.wrap(line, max(width - 15, 20), break_long_words=False) if width else [line]
+def _why(step: Step) -> str:
+    """Return what the cause says beyond what the step's line has said."""
+    said = str(step.evidence.get("problem") or step.cause or "")
+    return (step.cause or "").removeprefix(said).removeprefix(": ")
 
 
-def render_verdict(report: TargetReport, what: str, style: Style) -> str:
-    """Return the last line: what was tested, and how it ended."""
+def render_verdict(report: TargetReport, what: str, style: Style, *, fail_on_warnings: bool = False) -> str:
+    """Return the last line: what was tested, and how it ended. `fail_on_warnings`: as --fail-on has it."""
     seconds = report.duration_ms / 1000
-    if report.ok:
-        warnings = sum(step.status is Status.WARN for step in report.steps)
-        suffix = f", {warnings} warning{'s' * (warnings > 1)}" if warnings else ""
-        return f"{style.green('passed')}: {what} {report.target} in {seconds:.1f} s{suffix}"
-    failed = next(step for step in report.steps if step.status in (Status.FAIL, Status.ERROR))
-    return f"{style.red('failed')}: {what} {report.target} at {failed.name} (exit code {report.exit_code})"
+    if not report.ok:
+        failed = next(step for step in report.steps if step.status in (Status.FAIL, Status.ERROR))
+        return f"{style.red('failed')}: {what} {report.target} at {failed.name} (exit code {report.exit_code})"
+    warnings = sum(step.status is Status.WARN for step in report.steps)
+    suffix = f", {warnings} warning{'s' * (warnings > 1)}" if warnings else ""
+    if warnings and fail_on_warnings:
+        suffix += f", which --fail-on warn turns into exit code {int(Exit.WARNINGS)}"
+    return f"{style.green('passed')}: {what} {report.target} in {seconds:.1f} s{suffix}"
 
 
 def summary(step: Step) -> str:
@@ -90,7 +136,9 @@ def _joined(evidence: Mapping[str, Any], name: str, most: int = 6) -> str:
 
 
 def _dns(evidence: Mapping[str, Any]) -> str:
-    return _joined(evidence, "addresses")
+    aliases = evidence.get("aliases")
+    suffix = f" (by way of {', '.join(aliases)})" if aliases else ""
+    return _joined(evidence, "addresses") + suffix
 
 
 def _tcp(evidence: Mapping[str, Any]) -> str:
@@ -98,7 +146,8 @@ def _tcp(evidence: Mapping[str, Any]) -> str:
 
 
 def _tls(evidence: Mapping[str, Any]) -> str:
-    return f"{evidence.get('version', '')} {evidence.get('cipher', '')} ({evidence.get('mode', '')})"
+    session = [str(evidence[name]) for name in ("version", "cipher") if evidence.get(name)]
+    return " ".join([*session, f"({evidence.get('mode', '')})"])
 
 
 def _certificate(evidence: Mapping[str, Any]) -> str:
@@ -110,9 +159,20 @@ def _certificate(evidence: Mapping[str, Any]) -> str:
     return said if evidence.get("verified", True) else f"NOT VERIFIED: {said}"
 
 
+_WORTH_A_WORD = (
+    *("8BITMIME", "SMTPUTF8", "PIPELINING", "CHUNKING", "DSN"),
+    *("IDLE", "MOVE", "UIDPLUS", "SPECIAL-USE", "QUOTA"),
+    *("UIDL", "TOP"),
+)
+"""What of SMTP, IMAP and POP3 servers' capabilities makes a difference to who uses them."""
+
+
 def _capabilities(evidence: Mapping[str, Any]) -> str:
     mechanisms = _joined(evidence, "mechanisms", most=8)
-    return f"logins: {mechanisms}" if mechanisms else _joined(evidence, "capabilities", most=8)
+    offered = [name for name in _WORTH_A_WORD if name in (evidence.get("capabilities") or ())]
+    if evidence.get("size"):
+        offered.append(f"messages up to {evidence['size'] / 1_000_000:.1f} MB")
+    return "; ".join(filter(None, (f"logins: {mechanisms}" if mechanisms else "no logins", ", ".join(offered))))
 
 
 def _auth(evidence: Mapping[str, Any]) -> str:
@@ -120,14 +180,22 @@ def _auth(evidence: Mapping[str, Any]) -> str:
 
 
 def _mailbox(evidence: Mapping[str, Any]) -> str:
-    messages = evidence.get("messages")
-    folders = evidence.get("folders")
-    said = f"{messages} message{'' if messages == 1 else 's'}"
-    return f"{said} in {evidence.get('folder', 'INBOX')}" + (f", {len(folders)} folders" if folders else "")
+    messages, folders = evidence.get("messages"), evidence.get("folders") or ()
+    unseen = f" ({evidence['unseen']} unseen)" if evidence.get("unseen") else ""
+    said = [f"{messages} message{'' if messages == 1 else 's'}{unseen} in {evidence.get('folder', 'INBOX')}"]
+    if folders:
+        roles = [folder["role"] for folder in folders if folder["role"] not in (None, "inbox")]
+        said.append(f"{len(folders)} folders" + (f" ({', '.join(roles)})" if roles else ""))
+    said += [
+        f"{quota['used'] / quota['limit']:.0%} of the quota ({quota['resource'].lower()})"
+        for quota in evidence.get("quota") or ()
+        if quota["limit"]
+    ]
+    return ", ".join(said)
 
 
 def _envelope(evidence: Mapping[str, Any]) -> str:
-    return f"{evidence.get('sender', '')} → {_joined(evidence, 'accepted')}"
+    return f"{evidence.get('sender', '')} → {_joined(evidence, 'accepted')}; some servers decide only at the message"
 
 
 def _message(evidence: Mapping[str, Any]) -> str:

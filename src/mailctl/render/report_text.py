@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from mailctl.model.report import Report, Status, Step, TargetReport
 from mailctl.render.report import render_failures, render_step
 from mailctl.render.style import Style, visible
-from mailctl.render.wrap import wrap
+from mailctl.render.wrap import hang
 
 _GAP = "  "
 _WIDEST_NAME = 32
@@ -45,7 +45,7 @@ def render_overview(report: Report, style: Style, width: int | None) -> Iterator
         name += " " * max(name_width - cell_len(name), 0)
         seconds = style.dim(f"{target.duration_ms / 1000:6.1f} s")
         start = f"{_GAP}{_word(target, style)} {name} {seconds}{_GAP}"
-        yield _hanging(start, visible(found_in(target)), len(_GAP) * 2 + 16 + name_width, width)
+        yield hang(start, visible(found_in(target)), len(_GAP) * 2 + 16 + name_width, width)
     for target in report.targets:
         opened = list(render_failures(target, style, width))
         if opened:
@@ -109,11 +109,3 @@ def _word(target: TargetReport, style: Style) -> str:
     if not target.ok:
         return style.red("FAIL")
     return style.yellow("warn") if target.warned else style.green("pass")
-
-
-def _hanging(start: str, text: str, indent: int, width: int | None) -> str:
-    """Return a line whose text goes on under itself where it is too long for the screen."""
-    if width is None:
-        return start + text
-    first, *rest = wrap(text, max(width - indent, 20)).split("\n")
-    return "\n".join([start + first, *(" " * indent + line for line in rest)])

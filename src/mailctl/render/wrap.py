@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _SGR = re.compile(r"\x1b\[[0-9;]*m")
+_NARROWEST = 20
 _WORD = re.compile(r"( *)((?:`[^`\n]*`|[^ `]|`)+)")
 """A word and the blanks before it; what stands in backticks is one word, whatever blanks are in it."""
 
@@ -17,6 +18,12 @@ def wrap(text: str, width: int | None) -> str:
     if width is None:
         return text
     return "\n".join(_wrap_line(line, width) for line in text.split("\n"))
+
+
+def hang(start: str, text: str, indent: int, width: int | None) -> str:
+    """Return text behind its `start`, which is `indent` columns wide; where it goes on, it hangs under itself."""
+    first, *rest = wrap(text, None if width is None else max(width - indent, _NARROWEST)).split("\n")
+    return "\n".join([start + first, *(" " * indent + line for line in rest)]).rstrip(" ")
 
 
 def _wrap_line(line: str, width: int) -> str:
