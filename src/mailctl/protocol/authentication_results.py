@@ -24,7 +24,7 @@ from mailctl.protocol.received import parse_received
 METHODS = ("spf", "dkim", "dmarc")
 
 _VALUE_CHARACTERS_MAX = 8192
-_PAIR = re.compile(r'([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;"]+)')
+_PAIR = re.compile(r'([^\s=;"/]+)(?:\s*/\s*[0-9]+)?\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;"]+)')
 _NOT_NAMES = re.compile(r"\[|[0-9.]+$|.*:")
 _SECOND_LEVELS = frozenset({"ac", "co", "com", "edu", "go", "gob", "gov", "gv", "ne", "net", "nom", "or", "org"})
 _IDENTITIES = {
@@ -101,7 +101,7 @@ def _parse_result(part: str) -> MethodResult | None:
     properties: dict[str, str] = {}
     for name, found in rest:
         properties.setdefault(name, found)
-    return MethodResult(method=method.partition("/")[0], result=result.lower(), properties=properties)
+    return MethodResult(method=method, result=result.lower(), properties=properties)
 
 
 def find_own_results(

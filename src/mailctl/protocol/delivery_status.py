@@ -83,7 +83,7 @@ def find_delivery_report(message: bytes, *, mentions: Iterable[str]) -> Delivery
         return None
     statuses = [content for kind, content in parts if kind in _STATUS_TYPES]
     groups = [parse_header_block(group) for group in _groups(statuses[0])] if statuses else []
-    texts = [content for kind, content in parts if kind == "text/plain"] or [content for _, content in parts]
+    texts = [content for kind, content in parts if kind == "text/plain"] or [content for _, content in parts] or [b""]
     return DeliveryReport(
         reporting_mta=_typed(groups[0].find("reporting-mta")) if groups else None,
         recipients=tuple(_recipient(group) for group in groups[1:] if group.find("action")),
