@@ -79,6 +79,14 @@ def test_scopes_are_the_clients_own_or_the_providers() -> None:
     assert not any("outlook" in scope for scope in scopes_for(TENANT, Flow.BROWSER, graph=True))
 
 
+def test_scopes_of_graph_in_a_national_cloud_are_of_its_own_server() -> None:
+    url = "https://microsoftgraph.chinacloudapi.cn/v1.0"
+    china = client("microsoft", directory_id="contoso", client_secret="env:S", graph_url=url)
+    app_only = scopes_for(china, Flow.CLIENT_CREDENTIALS, graph=True)
+    assert app_only == ("https://microsoftgraph.chinacloudapi.cn/.default",)
+    assert "https://microsoftgraph.chinacloudapi.cn/Mail.Send" in scopes_for(china, Flow.PASTE, graph=True)
+
+
 @pytest.mark.parametrize(
     "url",
     ["http://l.example/t", "ftp://l.example", "https://", "l.example/t", "https://u:p@l.example/", "https://l.example/#f",

@@ -84,7 +84,7 @@ def service_account():
         ("50194", redeem, "client-refused", "one directory alone", "multi-tenant"),
         ("9001023", ask_as_app, "client-refused", "common", "directory id"),
         ("7000215", ask_as_app, "client-refused", "secret is wrong", "its *id* was pasted"),
-        ("7000222", ask_as_app, "client-refused", "secret has expired", "create a new secret"),
+        ("7000222", ask_as_app, "client-refused", "secret has expired", "client edit test --client-secret-stdin"),
         ("7000218", redeem, "client-refused", "not a public client", "Allow public client flows"),
         ("700025", redeem, "client-refused", "must send no secret", "take the client secret"),
         ("700027", ask_as_app, "client-refused", "certificate", "upload the certificate"),

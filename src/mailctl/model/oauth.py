@@ -140,6 +140,16 @@ class OAuthClient(Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def graph_resource(self) -> str:
+        """What the scopes of Microsoft Graph begin with: in a national cloud, the server of its own."""
+        from urllib.parse import urlsplit
+
+        if self.graph_url is None:
+            return "https://graph.microsoft.com"
+        parts = urlsplit(self.graph_url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
     def is_multi_tenant(self) -> bool:
         """Whether a Microsoft client names no single organisation's directory, which app-only flows need."""
         return self.provider is Provider.MICROSOFT and (self.directory_id or Directory.COMMON) in set(Directory)
@@ -182,7 +192,7 @@ def scopes_for(client: OAuthClient, flow: Flow, *, graph: bool = False) -> tuple
     if client.provider is Provider.MICROSOFT:
         app_only = flow is Flow.CLIENT_CREDENTIALS
         if graph:
-            base = "https://graph.microsoft.com"
+            base = client.graph_resource
             return (f"{base}/.default",) if app_only else (f"{base}/Mail.Send", "offline_access")
         return ("https://outlook.office365.com/.default",) if app_only else (*_MICROSOFT_SCOPES, "offline_access")
     return () if flow in (Flow.CLIENT_CREDENTIALS, Flow.SERVICE_ACCOUNT) else ("offline_access",)

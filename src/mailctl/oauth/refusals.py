@@ -106,6 +106,7 @@ def _explained(
         "redirect_uri": occasion.redirect_uri or "http://localhost",
         "scopes": " ".join(occasion.scopes) or "no scope",
         "client_id": occasion.client_id,
+        "client": occasion.client.name,
     }
     if explanation.document:
         details["document"] = explanation.document

@@ -16,8 +16,6 @@ from mailctl.protocol.graph import DRAFT_PERMISSION, SEND_PERMISSION
 from mailctl.services.registrations import read_registration
 from mailctl.services.subjects import Subject
 
-_GRAPH = "https://graph.microsoft.com"
-
 
 def write_setup_script(subject: Subject, flow: Flow | None, secrets: Secrets) -> str:
     """Return the script or the steps; comments begin with `#`.
@@ -89,7 +87,8 @@ Test-ServicePrincipalAuthorization -Identity $principal.Id -Resource {_quoted(ma
 
 
 def _signed_in_graph(subject: Subject) -> str:
-    scopes = (f"{_GRAPH}/{SEND_PERMISSION}", f"{_GRAPH}/{DRAFT_PERMISSION}", "offline_access")
+    resource = subject.client.graph_resource
+    scopes = (f"{resource}/{SEND_PERMISSION}", f"{resource}/{DRAFT_PERMISSION}", "offline_access")
     asked = " ".join(f"--scope {scope}" for scope in scopes)
     return f"""\
 # Let who signs in through the application '{subject.client.name}' send as {subject.username} through Microsoft Graph.

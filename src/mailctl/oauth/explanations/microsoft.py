@@ -150,14 +150,15 @@ _SECRET_ROWS = (
         OAuthReason.CLIENT_REFUSED,
         "the client secret is wrong",
         "give the OAuth client the secret's *value*, which Entra shows once, when it is created; often its *id* was "
-        "pasted",
+        "pasted: `mailctl oauth client edit {client} --client-secret-stdin`",
     ),
     _entra(
         7000222,
         OAuthReason.CLIENT_REFUSED,
         "the client secret has expired",
-        "create a new secret in Entra, App registrations, Certificates & secrets, and give it to the OAuth client; "
-        "grants stay good",
+        "create a new secret in Entra, App registrations, Certificates & secrets, and give it to the OAuth client: "
+        "`mailctl oauth client edit {client} --client-secret-stdin --client-secret-expires YYYY-MM-DD`; grants stay "
+        "good",
     ),
     _entra(
         7000218,
@@ -170,7 +171,8 @@ _SECRET_ROWS = (
         700025,
         OAuthReason.CLIENT_REFUSED,
         "the app is a public client, which must send no secret",
-        "take the client secret (or certificate) from the OAuth client: `mailctl oauth client edit NAME`",
+        "take the client secret (or certificate) from the OAuth client: `mailctl oauth client edit {client} --clear "
+        "client-secret`",
     ),
     _entra(
         700027,

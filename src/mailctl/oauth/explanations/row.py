@@ -27,8 +27,8 @@ class Act(StrEnum):
 class Explanation(Struct, frozen=True):
     """What a refusal means and what to do about it.
 
-    `cause`, `remedy`: sentences without a final full stop, in which `{redirect_uri}`, `{scopes}` and `{client_id}` are
-    filled in. `document`: a page that says more.
+    `cause`, `remedy`: sentences without a final full stop, in which `{redirect_uri}`, `{scopes}`, `{client_id}` and
+    `{client}`, its name here, are filled in. `document`: a page that says more.
     """
 
     reason: OAuthReason

@@ -84,7 +84,7 @@ STANDARD_ROWS = (
         explanation=Explanation(
             OAuthReason.CLIENT_REFUSED,
             "the provider does not accept the client: its id {client_id}, secret or certificate is wrong",
-            "compare them with what is registered at the provider; `mailctl oauth client edit NAME` changes them",
+            "compare them with what is registered at the provider; `mailctl oauth client edit {client}` changes them",
         ),
     ),
     Row(
