@@ -29,6 +29,7 @@ _ENTRIES = {
     "oauth": Entry("Authorise mailboxes at Google, Microsoft or elsewhere.", group_of("mailctl.cli.oauth", "oauth")),
     "test": Entry("Prove that sending and receiving work, step by step.", group_of("mailctl.cli.testing", "test")),
     "tenant": Entry("Tenants, each with a name or a server of its own.", group_of("mailctl.cli.tenant", "tenant")),
+    "support": Entry("Whom to ask for help, and the asking.", group_of("mailctl.cli.support", "support")),
     "account": Entry("The mail accounts of people.", group_of("mailctl.cli.account", "account")),
     "secret": Entry("Where secrets live, and whether they are there.", group_of("mailctl.cli.secret", "secret")),
     "config": Entry("The settings file.", group_of("mailctl.cli.config", "config")),

@@ -6,15 +6,23 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mailctl.cli.params import Output, OutputFormat, complete_tenant, expand_options, option_name
+from mailctl.cli.messages import (
+    MessageOptions,
+    completed,
+    message_option,
+    open_outbox,
+    read_draft,
+    read_stdin,
+    tell_sent,
+)
+from mailctl.cli.params import Output, OutputFormat, complete_tenant, expand_options
 from mailctl.cli.session import Session, get_session
-from mailctl.errors import InvalidValueError, MailctlError, MailError, MissingInputError, Problem, UsageError
+from mailctl.errors import MailctlError, MailError, UsageError
 from mailctl.protocol.reasons import Reason
 
 if TYPE_CHECKING:
@@ -25,49 +33,13 @@ if TYPE_CHECKING:
 _STDIN = "-"
 
 
-def _option(name: str, metavar: str, help: str) -> Any:  # noqa: A002 - Typer's own word
-    return typer.Option(name, metavar=metavar, help=help, show_default=False)
-
-
-_ADDRESSES = "name@domain, 'Name <name@domain>', or several with commas between; repeatable."
-
-
-@dataclass(frozen=True, kw_only=True)
-class MessageOptions:
-    """A message in options; a line of a batch has fields of the same names, and `headers` for `header`."""
-
-    to: Annotated[list[str] | None, _option("--to", "ADDRESS", _ADDRESSES)] = None
-    cc: Annotated[list[str] | None, _option("--cc", "ADDRESS", "Who gets a copy.")] = None
-    bcc: Annotated[list[str] | None, _option("--bcc", "ADDRESS", "Who gets a copy, unseen by the others.")] = None
-    subject: Annotated[str | None, _option("--subject", "TEXT", "In any script.")] = None
-    body: Annotated[str | None, _option("--body", "TEXT", "The message's text.")] = None
-    body_file: Annotated[
-        str | None, _option("--body-file", "FILE", "A file (UTF-8) with the text; - is standard input.")
-    ] = None
-    html: Annotated[str | None, _option("--html", "HTML", "The same in HTML, beside the text or in its place.")] = None
-    html_file: Annotated[str | None, _option("--html-file", "FILE", "A file (UTF-8) with the HTML.")] = None
-    attach: Annotated[list[str] | None, _option("--attach", "FILE", "A file to attach; repeatable.")] = None
-    header: Annotated[
-        list[str] | None,
-        _option(
-            "--header",
-            "'Name: value'",
-            "A field of the header; repeatable. Message-ID, Date and Reply-To take the place of mailctl's own.",
-        ),
-    ] = None
-
-    def given(self) -> dict[str, Any]:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in values.items() if value is not None}
-
-
 @expand_options
 def send(
     context: typer.Context,
     message: MessageOptions,
     batch: Annotated[
         str | None,
-        _option("--batch", "FILE.jsonl", "Many messages, a JSON object a line; - is standard input."),
+        message_option("--batch", "FILE.jsonl", "Many messages, a JSON object a line; - is standard input."),
     ] = None,
     tenant: Annotated[
         str | None,
@@ -113,83 +85,14 @@ def send(
 def _send_one(
     session: Session, message: MessageOptions, tenant: str | None, *, dry_run: bool, output: OutputFormat
 ) -> None:
-    from msgspec.structs import asdict
-
-    from mailctl.render.sending import render_sent
-
-    draft = _read_draft(session, message)
+    draft = read_draft(session, message)
     outbox = open_outbox(session, tenant)
     if dry_run:
         _rehearse(session, outbox, draft, output)
         return
-    with _completed(outbox):
+    with completed(outbox):
         sent = outbox.send(draft)
-    if output is OutputFormat.JSON:
-        session.terminal.data(**asdict(sent), warnings=outbox.warnings)
-    else:
-        for line in render_sent(sent, session.terminal.out):
-            session.terminal.result(line)
-    if failure := sent.find_failure():
-        with _completed(outbox):
-            raise failure
-
-
-def _read_draft(session: Session, message: MessageOptions) -> Draft:
-    from mailctl.services.drafts import DraftFields, DraftReader
-
-    given = message.given()
-    headers = given.pop("header", [])
-    try:
-        return DraftReader(lambda: _read_stdin(session)).read(DraftFields(**given, headers=headers))
-    except MissingInputError as error:
-        missing = [option_name(name) for name in error.details["missing"]]  # type: ignore[attr-defined]  # a list
-        hint = "the text comes from --body TEXT, --body-file FILE, or --body-file - for standard input"
-        raise MissingInputError(
-            f"missing: {', '.join(missing)}", hint=hint if "--body" in missing else None, details={"missing": missing}
-        ) from None
-    except InvalidValueError as error:
-        problems = [Problem(_option_of(problem.where), problem.message) for problem in error.problems]
-        raise InvalidValueError(problems, hint=error.hint) from None
-
-
-def _option_of(where: str) -> str:
-    return "--header" if where == "headers" else option_name(where)
-
-
-def _read_stdin(session: Session) -> bytes:
-    if session.terminal.interactive:
-        session.terminal.say("Type the message; it ends with Ctrl-D on a line of its own (Windows: Ctrl-Z, Enter).")
-    return sys.stdin.buffer.read()
-
-
-def open_outbox(session: Session, tenant: str | None) -> Outbox:
-    """Return the way out, a tenant's by its code; raises SendingDisabledError before anything is contacted."""
-    from mailctl.model.resolve import resolve_sending
-    from mailctl.model.secret import parse_secret_ref
-    from mailctl.services.sending import Outbox
-
-    settings = session.settings_file.load()
-    outbox = Outbox(
-        sending=resolve_sending(settings, settings.get_tenant(tenant) if tenant else None),
-        read_secret=lambda reference: session.secrets.get(parse_secret_ref(reference)),
-        open_tokens=session.open_tokens,
-        folder=session.settings_file.path.parent,
-    )
-    for warning in outbox.warnings:
-        session.terminal.warn(warning)
-    return outbox
-
-
-@contextmanager
-def _completed(outbox: Outbox) -> Iterator[None]:
-    """Let errors of sending say what the server said, and what to do."""
-    try:
-        yield
-    except MailError as error:
-        from mailctl.render.sending import complete_error
-
-        complete_error(error, outbox.sending)
-        raise
+    tell_sent(session, outbox, sent, output)
 
 
 def _rehearse(session: Session, outbox: Outbox, draft: Draft, output: OutputFormat) -> None:
@@ -227,7 +130,7 @@ def _send_batch(session: Session, source: str, tenant: str | None, *, dry_run: b
 
 def _read_source(session: Session, source: str) -> bytes:
     if source == _STDIN:
-        return _read_stdin(session)
+        return read_stdin(session)
     try:
         return Path(source).read_bytes()
     except OSError as error:

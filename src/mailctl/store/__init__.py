@@ -1,7 +1,8 @@
 """The settings file: read fast, edited in place with everything around the change kept, replaced atomically.
 
 - `settings_file`: the file as a whole: load, change, undo
-- `location`: which file it is
+- `location`: which file it is, and where what is remembered is kept
+- `last_tests`: what the last tests found
 - `reading`: bytes → Settings, every problem with its line
 - `layout`: where sections and values stand in TOML text
 - `editing`: the smallest edit of the text that makes it say other Settings, verified

@@ -52,3 +52,16 @@ def site_settings_path() -> Path:
     import platformdirs
 
     return platformdirs.site_config_path(appauthor=False) / _RELATIVE
+
+
+def state_folder() -> Path:
+    """Return where mailctl keeps what it remembers between calls, and could do without: the platform's state folder.
+
+    On Linux and its like that is the XDG Base Directory Specification's.
+    """
+    if sys.platform not in ("darwin", "win32"):
+        state = Path(os.environ.get("XDG_STATE_HOME", ""))
+        return (state if state.is_absolute() else Path(os.path.expanduser("~/.local/state"))) / "mailctl"  # noqa: PTH111 - as above
+    import platformdirs
+
+    return platformdirs.user_state_path("mailctl", appauthor=False)
