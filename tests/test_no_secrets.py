@@ -27,11 +27,12 @@ from tests.doubles.imap import capability_reply as imap_capabilities
 from tests.doubles.pop3 import Pop3Server, capa_reply
 from tests.doubles.scram import ScramChallenge
 from tests.doubles.scripted import ScriptedServer
-from tests.doubles.smtp import KEYWORDS, SmtpServer, ehlo_reply
+from tests.doubles.smtp import KEYWORDS, TAKE_MESSAGE, SmtpServer, ehlo_reply
 from tests.doubles.steps import Announce, Close, Expect, Part, Reset, Stall
 from tests.hostile.secrecy import forms_of
 
 from mailctl.cli.boundary import run
+from mailctl.sendmail import submission
 
 if TYPE_CHECKING:
     from tests.servers.certificates import CertificateAuthority, KeyPair
@@ -82,6 +83,7 @@ class World:
     folder: Path
     elsewhere: Path
     mailctl: Callable[..., Run]
+    sendmail: Callable[..., Run]
 
     def assert_clean(self, *runs: Run) -> None:
         written = {"standard output": b"", "standard error": b""}
@@ -124,6 +126,7 @@ def world(
     elsewhere.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder / "temporary"))
     monkeypatch.setenv("CANARY", secret)
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
 
     def mailctl(*arguments: str, stdin: bytes = b"") -> Run:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
@@ -131,7 +134,12 @@ def world(
         code = run(["--config", str(folder / "mailctl.toml"), "--debug", *arguments])
         return Run(code, *capsys.readouterr())
 
-    return World(secret, folder, elsewhere, mailctl)
+    def sendmail(*arguments: str, stdin: bytes) -> Run:
+        capsys.readouterr()
+        code = submission.run(["-C", str(folder / "mailctl.toml"), *arguments], io.BytesIO(stdin))
+        return Run(code, *capsys.readouterr())
+
+    return World(secret, folder, elsewhere, mailctl, sendmail)
 
 
 def context_of(pair: KeyPair) -> ssl.SSLContext:
@@ -298,6 +306,13 @@ def test_scram_refused_at_its_last_step(world: World, ca: CertificateAuthority, 
     prove_clean(world, protocol, server, ca.good, ca, auth=auth)
 
 
+def telling(part: Any, secret: str) -> Any:
+    """Return a part of a script that says the secret where it has %s."""
+    if isinstance(part, tuple):
+        return tuple(telling(inner, secret) for inner in part)
+    return part.replace(b"%s", secret.encode()) if isinstance(part, bytes) else part
+
+
 LATER = {
     "smtp": {
         "mail": b"550 5.7.1 %s may not send\r\n",
@@ -323,12 +338,43 @@ LATER = {
 
 @pytest.mark.parametrize(("protocol", "point"), [(protocol, point) for protocol, at in LATER.items() for point in at])
 def test_a_server_that_tells_it_later(world: World, ca: CertificateAuthority, protocol: str, point: str) -> None:
-    def told(part: Any) -> Any:
-        if isinstance(part, tuple):
-            return tuple(map(told, part))
-        return part.replace(b"%s", world.secret.encode()) if isinstance(part, bytes) else part
+    prove_clean(
+        world, protocol, server_of(protocol, **{point: telling(LATER[protocol][point], world.secret)}), ca.good, ca
+    )
 
-    prove_clean(world, protocol, server_of(protocol, **{point: told(LATER[protocol][point])}), ca.good, ca)
+
+SENDING = {
+    "sent": {},
+    "refused": {"verdict": b"535 5.7.8 not %s\r\n"},
+    "refused later": {"rcpt": b"550-5.1.1 who is\r\n550 5.1.1 %s\r\n"},
+    "refused in the end": {"data": (TAKE_MESSAGE, b"554 5.6.0 %s\r\n")},
+    "told when it is taken": {"data": (TAKE_MESSAGE, b"250 2.0.0 %s queued as 4F2Z\r\n")},
+    "of unknown fate": {"data": (TAKE_MESSAGE, b"250-2.0.0 %s\r\n", Close())},
+    "in the clear": {"ehlo": ehlo_reply(b"HELP")},
+}
+
+
+@pytest.mark.parametrize("source", ["command", "vault"])
+@pytest.mark.parametrize("case", SENDING)
+def test_sending_by_the_command_and_by_sendmail(world: World, ca: CertificateAuthority, case: str, source: str) -> None:
+    points = {point: telling(part, world.secret) for point, part in SENDING[case].items()}
+    server = SmtpServer(security="tls", **points)
+    password, _ = world.password_options(source)
+    with ScriptedServer(server.script, tls=context_of(ca.good)) as double:
+        runs = [
+            world.mailctl(
+                "sysmail", "set", "--address", USER, "--smtp-host", "localhost", "--smtp-port", str(double.port),
+                "--smtp-security", "tls", "--smtp-auth", "plain", "--username", USER, *password,
+                "--ca-file", str(ca.ca_file),
+            ),
+            world.mailctl("sysmail", "show"),
+            world.mailctl("send", "--to", "bob@example.org", "--body", "x"),
+            world.mailctl("send", "--to", "bob@example.org", "--body", "x", "-o", "json"),
+            world.mailctl("send", "--batch", "-", stdin=b'{"to": "bob@example.org", "body": "x"}'),
+            world.sendmail("bob@example.org", stdin=b"Subject: x\n\nx\n"),
+        ]  # fmt: skip
+    assert [run.code == 0 for run in runs[2:]] == [case in ("sent", "told when it is taken")] * 4, runs
+    world.assert_clean(*runs)
 
 
 @pytest.mark.parametrize("fault", ["expired", "wrong_host", "starttls refused", "handshake broken off", "no server"])
