@@ -75,6 +75,7 @@ class Mailctl:
 def mailctl(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Mailctl:
     monkeypatch.delenv("MAILCTL_CONFIG", raising=False)
     monkeypatch.delenv("MAILCTL_NO_INPUT", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return Mailctl(tmp_path / "mailctl.toml", capsys, monkeypatch)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,6 +117,7 @@ class TestCall:
         A report that cannot be written costs neither the others nor the result.
         """
         terminal = self.session.terminal
+        self._remember(report)
         unwritten = self._write(report)
         if not shown:
             self._print(report)
@@ -131,6 +132,14 @@ class TestCall:
                 raise bug
         if code:
             raise typer.Exit(code)
+
+    def _remember(self, report: Report) -> None:
+        """Keep what was found for a request for support, where that is possible."""
+        from mailctl.errors import SettingsError
+        from mailctl.store.last_tests import remember_results
+
+        with suppress(OSError, SettingsError):
+            remember_results(report, self.session.settings_file.path)
 
     def _exit_code(self, report: Report) -> int:
         """Return the exit code of a report; as the answer of a monitoring plug-in it has that one's meaning."""
