@@ -19,6 +19,7 @@ from mailctl.cli.account_options import (
     choice_of,
     read_given_secrets,
 )
+from mailctl.cli.account_signature import app as signature_app
 from mailctl.cli.changes import Outcome, apply_change, plain
 from mailctl.cli.params import (
     DryRun,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The mail accounts of people: servers, logins, folders, signatures.")
 app.add_typer(folders_app, name="folders")
+app.add_typer(signature_app, name="signature")
 
 
 @app.command()

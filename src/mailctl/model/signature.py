@@ -79,3 +79,9 @@ class Signature(Struct, frozen=True, kw_only=True):
     def conflicts(self) -> Iterator[Problem]:
         if self.use is SignatureUse.OWN and not self.text and not self.html:
             yield Problem("use", "is own, and there is neither text nor html")
+
+
+WELL_KNOWN_FIELDS = (
+    "title", "department", "organisation", "phone", "mobile", "fax", "website", "street", "city", "postcode", "country",
+)  # fmt: skip
+"""Further fields that a template may name before any account has them."""

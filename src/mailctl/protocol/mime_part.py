@@ -87,6 +87,17 @@ def make_attachment(filename: str, content: bytes) -> Part:
     return Part(fields, tuple(_base64_lines(content)))
 
 
+def make_inline(filename: str, content: bytes, content_id: str) -> Part:
+    """Return a file that another part shows, naming it by its Content-ID (RFC 2392)."""
+    fields = (
+        ("Content-Type", _type_of(filename, content)),
+        ("Content-Transfer-Encoding", "base64"),
+        ("Content-ID", f"<{content_id}>"),
+        ("Content-Disposition", write_parameters("inline", filename=filename)),
+    )
+    return Part(fields, tuple(_base64_lines(content)))
+
+
 def _type_of(filename: str, content: bytes) -> str:
     guessed, compression = mimetypes.guess_type(filename)
     if compression:
@@ -121,11 +132,13 @@ def _travels_as_it_stands(content: bytes) -> bool:
     )
 
 
-def make_multipart(subtype: str, parts: Sequence[Part]) -> Part:
-    """Return parts as one: `alternative`, the richest last, or `mixed`."""
+def make_multipart(subtype: str, parts: Sequence[Part], **parameters: str) -> Part:
+    """Return parts as one: `alternative`, the richest last, `related`, the one that shows the others first, `mixed`."""
     boundary = f"=_{secrets.token_hex(16)}"
     body: list[bytes] = []
     for part in parts:
         body += [f"--{boundary}\r\n".encode(), *part.pieces(), b"\r\n"]
     body.append(f"--{boundary}--\r\n".encode())
-    return Part((("Content-Type", write_parameters(f"multipart/{subtype}", boundary=boundary)),), tuple(body))
+    return Part(
+        (("Content-Type", write_parameters(f"multipart/{subtype}", **parameters, boundary=boundary)),), tuple(body)
+    )

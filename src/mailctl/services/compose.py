@@ -23,7 +23,7 @@ from mailctl.model.values import ascii_host, shown
 from mailctl.protocol.address_list import Mailbox, parse_mailboxes
 from mailctl.protocol.envelope import parse_address
 from mailctl.protocol.header_field import check_field_text, fold, write_text
-from mailctl.protocol.mime_part import Part, make_attachment, make_multipart, make_text
+from mailctl.protocol.mime_part import Part, make_attachment, make_inline, make_multipart, make_text
 
 _OPTION = "has an option of its own"
 _SETTING = "is that of the settings: `mailctl sysmail set` changes it"
@@ -55,6 +55,14 @@ class Attachment(Struct, frozen=True):
             raise InvalidValueError([Problem("attach", f"{self.source} cannot be read: {error.strerror}")]) from None
 
 
+class Picture(Struct, frozen=True):
+    """A picture inside the HTML, which names it by `cid:` and its `content_id` (RFC 2392)."""
+
+    content_id: str
+    filename: str
+    content: bytes
+
+
 class Field(Struct, frozen=True):
     """A field of a draft's own: text, or the addresses that it holds."""
 
@@ -71,6 +79,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     subject: str | None = None
     text: str | None = None
     html: str | None = None
+    pictures: tuple[Picture, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     fields: tuple[Field, ...] = ()
 
@@ -224,11 +233,19 @@ def _make_message_id(sender: Address) -> str:
 
 
 def _body(draft: Draft) -> Part:
-    texts = [
-        make_text(text, subtype) for text, subtype in ((draft.text, "plain"), (draft.html, "html")) if text is not None
-    ]
+    texts = [make_text(draft.text, "plain")] if draft.text is not None else []
+    if draft.html is not None:
+        texts.append(_html(draft.html, draft.pictures))
     parts = [make_multipart("alternative", texts)] if len(texts) > 1 else texts
     parts += [make_attachment(attachment.filename, attachment.read()) for attachment in draft.attachments]
     if len(parts) == 1 and not draft.attachments:
         return parts[0]
     return make_multipart("mixed", parts) if parts else make_text("", "plain")
+
+
+def _html(html: str, pictures: Sequence[Picture]) -> Part:
+    part = make_text(html, "html")
+    if not pictures:
+        return part
+    inside = [make_inline(picture.filename, picture.content, picture.content_id) for picture in pictures]
+    return make_multipart("related", [part, *inside], type="text/html")
