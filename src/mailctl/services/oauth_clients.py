@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
 from mailctl.credentials import Secrets
 from mailctl.errors import AlreadyExistsError, ConflictError
+from mailctl.model.account import Account
 from mailctl.model.decode import decode_or_raise
 from mailctl.model.oauth import OAuthClient, Provider
+from mailctl.model.server import Server
 from mailctl.model.settings import Settings
 from mailctl.model.target_name import edit_command
 from mailctl.services.expiry import find_proof_end, warn_of_end
@@ -18,6 +20,8 @@ from mailctl.services.fields import clear_fields, merge_fields, to_fields
 from mailctl.services.secret_slots import list_slots
 from mailctl.services.secret_state import SecretState, describe_secret
 from mailctl.services.servers import Edit
+
+_User = TypeVar("_User", Server, Account)
 
 
 def add_client(fields: Mapping[str, Any]) -> Edit:
@@ -79,7 +83,8 @@ def delete_client(name: str, *, force: bool = False) -> Edit:
 def list_client_users(settings: Settings, name: str) -> list[str]:
     """Return who uses a client by itself, each as a test's target names it."""
     users = [server.code for server in settings.servers if server.oauth_client == name]
-    return users + [target for target, sender in settings.list_senders() if sender.oauth_client == name]
+    users += [target for target, sender in settings.list_senders() if sender.oauth_client == name]
+    return users + [account.address for account in settings.accounts if account.oauth_client == name]
 
 
 def _detach(settings: Settings, client: OAuthClient) -> Settings:
@@ -92,14 +97,18 @@ def _detach(settings: Settings, client: OAuthClient) -> Settings:
             hint=f"give another client or a server first: `{edit_command(bound[0])} --oauth-client NAME`",
             details={"users": {client.name: bound}},
         )
-    servers = (
-        replace(server, oauth_client=None) if server.oauth_client == client.name else server
-        for server in settings.servers
+    settings = replace(
+        settings,
+        servers=tuple(_without(client, server) for server in settings.servers),
+        accounts=tuple(_without(client, account) for account in settings.accounts),
     )
-    settings = replace(settings, servers=tuple(servers))
     return settings.change_senders(
         lambda _target, sender: {"oauth_client": None} if sender.oauth_client == client.name else {}
     )
+
+
+def _without(client: OAuthClient, user: _User) -> _User:
+    return replace(user, oauth_client=None) if user.oauth_client == client.name else user
 
 
 def describe_client_secrets(settings: Settings, client: OAuthClient, secrets: Secrets) -> dict[str, SecretState]:

@@ -364,3 +364,16 @@ def test_comments_at_a_client_stay(site: Mailctl) -> None:
     site.config.write_text(site.settings().replace('name = "ms"', 'name = "ms" # ours'), encoding="utf-8")
     site.must("oauth", "client", "edit", "ms", "--client-id", "new")
     assert 'name = "ms" # ours\n' in site.settings()
+
+
+def test_an_account_uses_its_client_until_it_loses_it_by_force(site: Mailctl) -> None:
+    account = "taro@gmail.com"
+    site.must("account", "add", "--username", account, "--preset", "gmail", "--oauth-client", "google")
+    assert f"used by        {account}" in site.must("oauth", "client", "show", "google").out
+    refused = client(site, "delete", "google", "--yes", "-o", "json")
+    assert refused.code == 4
+    assert refused.error["users"] == {"google": [account]}
+    deleted = site.must("oauth", "client", "delete", "google", "--yes", "--force", "-o", "json").json
+    assert deleted["detached"] == [account]
+    shown_now = site.must("account", "show", account, "-o", "json").json["account"]
+    assert (shown_now["oauth_client"], shown_now["incoming"]["host"]) == (None, "imap.gmail.com")
