@@ -170,13 +170,19 @@ def test_tables_that_go_together_leave_no_gap_at_the_end(settings_file, write):
     assert text_of(settings_file) == plain
 
 
-def test_every_collection_is_an_array_of_tables_with_a_key():
-    collections = {
+def collections_of(model: type[Struct]) -> dict[str, type[Struct]]:
+    """Return the fields of a model that hold several of another, and those of these."""
+    found = {
         name: get_args(hint)[0]
-        for name, hint in get_type_hints(Settings).items()
-        if get_args(hint) and isinstance(get_args(hint)[0], type) and issubclass(get_args(hint)[0], Struct)
+        for name, hint in get_type_hints(model).items()
         if Ellipsis in get_args(hint)
+        if isinstance(get_args(hint)[0], type) and issubclass(get_args(hint)[0], Struct)
     }
+    return found | {name: kind for inner in found.values() for name, kind in collections_of(inner).items()}
+
+
+def test_every_collection_is_an_array_of_tables_with_a_key():
+    collections = collections_of(Settings)
     assert collections.keys() == ENTRY_KEYS.keys()
     assert all(key in collections[name].__struct_fields__ for name, key in ENTRY_KEYS.items())
 

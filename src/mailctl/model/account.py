@@ -15,9 +15,11 @@ from msgspec import Meta, Struct, field
 from mailctl.errors import Problem
 from mailctl.model.address import parse_address
 from mailctl.model.decode import MISSING
+from mailctl.model.filters import Filter, filter_conflicts
 from mailctl.model.folders import Folders
 from mailctl.model.sending import MailAddress
 from mailctl.model.server import IncomingEndpoint, SmtpAuth, SmtpEndpoint, TlsOptions
+from mailctl.model.sieve import SieveEndpoint
 from mailctl.model.signature import Signature
 from mailctl.model.values import Code, Host, Name, Reference, Username, parse_name, shown
 
@@ -42,7 +44,8 @@ class Account(Struct, frozen=True, kw_only=True):
     `server`: the code of a catalogue server; or `incoming` and `smtp` with `tls`. `username`: with `domain`, a user of
     that domain. `password`, `smtp_password`: secret references; `smtp_username` and `smtp_password` are for sending,
     the incoming ones by default. `detached_from`: the code of the catalogue server, deleted since, whose settings
-    these are.
+    these are. `filters`: rules for new mail, in their order. `sieve`: the server that runs them, where it is not the
+    incoming one at its usual port.
     """
 
     address: MailAddress
@@ -64,6 +67,8 @@ class Account(Struct, frozen=True, kw_only=True):
     tls: TlsOptions = field(default_factory=TlsOptions)
     folders: Folders = field(default_factory=Folders)
     signature: Signature | None = None
+    filters: tuple[Filter, ...] = ()
+    sieve: SieveEndpoint | None = None
     detached_from: Code | None = None
 
     @classmethod
@@ -98,6 +103,7 @@ class Account(Struct, frozen=True, kw_only=True):
             for side in ("incoming", "smtp"):
                 if getattr(self, side) is None:
                     yield Problem(side, "is missing: an account has both sides, or a server of the catalogue (server)")
+        yield from filter_conflicts(self.filters)
         for name in self.fields:
             if not name.isidentifier():
                 yield Problem(

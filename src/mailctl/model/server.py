@@ -151,7 +151,8 @@ def pairing_warning(protocol: Protocol, port: int, security: Security) -> str | 
     )
     if port in usual.values():
         expected = _SECURITY_OF_PORT[protocol][port]
-        fits = security is expected or (expected is Security.STARTTLS and security is Security.NONE)
+        upgrades_or_not = expected is Security.STARTTLS and security is Security.NONE
+        fits = security is expected or usual[security] == port or upgrades_or_not
         if fits:
             return None
         return (

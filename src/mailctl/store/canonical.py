@@ -78,8 +78,9 @@ def new_text() -> str:
     return f"{_HEADING}schema_version = {SCHEMA_VERSION}\n"
 
 
-def element_text(name: str, model: Struct) -> str:
-    """Return a model as an element of an array of tables, in lines that end in LF."""
+def element_text(path: Path, model: Struct) -> str:
+    """Return a model as an element of the array of tables at `path`, in lines that end in LF."""
+    name = ".".join(_key(part) for part in path if isinstance(part, str))
     return "\n".join(_tables(f"[[{name}]]", name, written(model)))
 
 
@@ -99,13 +100,21 @@ def _settings_of(path: Path, value: Any) -> Iterator[Edit]:
 
 
 def _tables(header: str, name: str, fields: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a table and, below it, the tables inside it."""
-    own = (f"{_key(key)} = {_value(value)}\n" for key, value in fields.items() if not isinstance(value, dict))
+    """Yield a table and, below it, the tables and arrays of tables inside it."""
+    inner = {key: value for key, value in fields.items() if isinstance(value, dict) or _is_array_of_tables(value)}
+    own = (f"{_key(key)} = {_value(value)}\n" for key, value in fields.items() if key not in inner)
     yield f"{header}\n{''.join(own)}"
-    for key, value in fields.items():
+    for key, value in inner.items():
+        inner_name = f"{name}.{_key(key)}"
         if isinstance(value, dict):
-            inner_name = f"{name}.{_key(key)}"
             yield from _tables(f"[{inner_name}]", inner_name, value)
+        else:
+            for element in value:
+                yield from _tables(f"[[{inner_name}]]", inner_name, element)
+
+
+def _is_array_of_tables(value: Any) -> bool:
+    return isinstance(value, tuple) and any(isinstance(element, dict) for element in value)
 
 
 @lru_cache

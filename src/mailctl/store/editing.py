@@ -23,8 +23,8 @@ from mailctl.store.layout import Path, Section, read_layout
 from mailctl.store.reading import BYTE_ORDER_MARK, Parsed, parse_settings, parse_text
 from mailctl.store.splicing import apply_edits, insertion, removal, splice
 
-# The fields of Settings that are arrays of tables, each with the field by which its elements are told apart.
-ENTRY_KEYS = {"servers": "code", "oauth_clients": "name", "tenants": "code", "accounts": "address"}
+# The arrays of tables, of Settings and inside its entries, each with the field by which its elements are told apart.
+ENTRY_KEYS = {"servers": "code", "oauth_clients": "name", "tenants": "code", "accounts": "address", "filters": "name"}
 
 
 def edit_content(content: bytes, before: Settings, after: Settings, path: FilePath) -> Parsed:
@@ -67,27 +67,29 @@ def _encoded(text: str, path: FilePath) -> bytes:
         raise SettingsWriteError(f"{shown(value)} cannot be written to {path}: it is not text in Unicode") from None
 
 
-def _edit(text: str, before: Settings, after: Settings, *, spelled_out: bool) -> str | None:
-    """Return the text edited; None where an array's elements are no blocks that could be moved."""
-    for name in ENTRY_KEYS:
-        edited = _edit_elements(text, name, getattr(before, name), getattr(after, name), spelled_out=spelled_out)
+def _edit(text: str, before: Struct, after: Struct, path: Path = (), *, spelled_out: bool) -> str | None:
+    """Return the text edited that says a model, at `path`; None where an array's elements are no blocks to be moved."""
+    arrays = [name for name in ENTRY_KEYS if hasattr(after, name)]
+    for name in arrays:
+        old, new = getattr(before, name), getattr(after, name)
+        edited = _edit_elements(text, (*path, name), old, new, spelled_out=spelled_out)
         if edited is None:
             return None
         text = edited
-    before = msgspec.structs.replace(before, **{name: getattr(after, name) for name in ENTRY_KEYS})
+    before = msgspec.structs.replace(before, **{name: getattr(after, name) for name in arrays})
     if before == after:
         return text
-    return apply_edits(text, read_layout(text), differences(before, after, spelled_out=spelled_out))
+    return apply_edits(text, read_layout(text), differences(before, after, path, spelled_out=spelled_out))
 
 
 def _edit_elements(
-    text: str, name: str, before: Sequence[Struct], after: Sequence[Struct], *, spelled_out: bool
+    text: str, path: Path, before: Sequence[Struct], after: Sequence[Struct], *, spelled_out: bool
 ) -> str | None:
     if before == after:
         return text
-    origins = _origins(before, after, ENTRY_KEYS[name])
+    origins = _origins(before, after, ENTRY_KEYS[str(path[-1])])
     sections = read_layout(text)
-    spans = _element_spans(sections, name, len(before))
+    spans = _element_spans(sections, path, len(before))
     if spans is None:
         if origins != list(range(len(before))):
             return None
@@ -95,21 +97,24 @@ def _edit_elements(
         edits = [
             edit
             for index, (old, new) in pairs
-            for edit in differences(old, new, (name, index), spelled_out=spelled_out)
+            for edit in differences(old, new, (*path, index), spelled_out=spelled_out)
         ]
         return apply_edits(text, sections, edits)
     if not before:
-        text = apply_edits(text, sections, [Edit((name,), None)])  # an empty list, written out
+        text = apply_edits(text, sections, [Edit(path, None)])  # an empty list, written out
     elements = []
     for origin, new in zip(origins, after, strict=True):
         if origin is None:
-            elements.append(element_text(name, new))
+            elements.append(element_text(path, new))
             continue
         start, end = spans[origin]
-        element = text[start:end]
+        element: str | None = text[start:end]
         if new != before[origin]:
-            changes = differences(before[origin], new, (name, 0), spelled_out=spelled_out)
-            element = apply_edits(element, read_layout(element), changes)
+            # Alone, it is the first of its array, and of what is around that nothing is to be seen.
+            alone: Path = (*(key for key in path if isinstance(key, str)), 0)
+            element = _edit(text[start:end], before[origin], new, alone, spelled_out=spelled_out)
+        if element is None:
+            return None
         elements.append(element)
     return _arrange(text, spans, origins, elements)
 
@@ -125,17 +130,18 @@ def _origins(before: Sequence[Struct], after: Sequence[Struct], key: str) -> lis
     return origins
 
 
-def _element_spans(sections: Sequence[Section], name: str, count: int) -> list[tuple[int, int]] | None:
+def _element_spans(sections: Sequence[Section], path: Path, count: int) -> list[tuple[int, int]] | None:
     """Return from where to where each element stands, or None where they are not blocks of their own."""
     spans: list[tuple[int, int]] = []
     inside: Path = ()
     for section in sections:
-        if section.path[:1] != (name,):
+        depth = len(path) + 1
+        if section.path[: len(path)] != path:
             inside = ()
-        elif len(section.path) == 2:
+        elif len(section.path) == depth:
             inside = section.path
             spans.append((section.lead, section.end))
-        elif section.path[:2] == inside:
+        elif section.path[:depth] == inside:
             spans[-1] = (spans[-1][0], section.end)
         else:
             return None
