@@ -1,4 +1,4 @@
-"""A large catalogue: `python -m tests.benchmarks.catalogue` from the repository's root.
+"""A large catalogue, and many tenants: `python -m tests.benchmarks.catalogue` from the repository's root.
 
 Listing is measured against what `tomllib` needs for the same file, start-up aside; changes against their own smaller
 selves: twice the servers may cost twice the time. What is compared is the processor's time.
@@ -19,11 +19,36 @@ ADD = ["server", "add", "new", "--name", "New", "--smtp-host", "h", "--incoming-
        "--incoming-host", "h"]  # fmt: skip
 
 
+TENANT = """
+[[tenants]]
+code = "t{n}"
+name = "Tenant {n}"
+address = "noreply@tenant-{n}.example"
+sender_name = "Tenant {n}"
+username = "noreply@tenant-{n}.example"
+password = "env:TENANT_{n}"
+
+[tenants.smtp]
+host = "smtp.tenant-{n}.example"
+port = 587
+security = "starttls"
+auth = "auto"
+timeout = 10
+"""
+SYSMAIL = """
+[sysmail]
+address = "noreply@example.org"
+server = "s0"
+"""
+SEND = ["send", "--to", "a@example.org", "--body", "x", "--dry-run"]
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _listing(folder, 10_000, ["server", "list", "-o", "json"])
         _listing(folder, 1_000, ["server", "list"])
+        _tenants(folder)
         _growth(folder)
         _import(folder)
         _memory(folder)
@@ -37,21 +62,44 @@ def _settings(folder: Path, count: int) -> Path:
 
 
 def _listing(folder: Path, count: int, command: list[str]) -> None:
-    settings = _settings(folder, count)
+    what = f"{' '.join(command)}, {count} servers"
+    _compare(what, _settings(folder, count), command, _settings(folder, 0))
+
+
+def _tenants(folder: Path, count: int = 5_000) -> None:
+    """Tenants with servers of their own: all of them listed, and a message of the last one's rehearsed."""
+    few, many = (folder / f"tenants-{number}.toml" for number in (1, count))
+    for path, number in ((few, 1), (many, count)):
+        tenants = "".join(TENANT.format(n=n) for n in range(number))
+        path.write_text(settings_text(1) + SYSMAIL + tenants)
+        path.chmod(0o600)
+    last = f"t{count - 1}"
+    _compare(f"tenant list -o json, {count} tenants", many, ["tenant", "list", "-o", "json"], few)
+    _compare(f"tenant list, {count} tenants", many, ["tenant", "list"], few)
+    _compare(
+        f"send --tenant {last} --dry-run, {count} tenants",
+        many,
+        [*SEND, "--tenant", last],
+        few,
+        [*SEND, "--tenant", "t0"],
+    )
+
+
+def _compare(what: str, settings: Path, command: list[str], small: Path, started: list[str] | None = None) -> None:
+    """Compare a command's time on large settings, less that of `started` on small ones, with tomllib's."""
     parse = f"import tomllib; tomllib.load(open({str(settings)!r}, 'rb'))"
-    empty = _settings(folder, 0)
     results = side_by_side(
         {
             "tomllib": [sys.executable, "-c", parse],
             "python": [sys.executable, "-c", "import tomllib"],
             "list": [*MAILCTL, "--config", str(settings), *command],
-            "start-up": [*MAILCTL, "--config", str(empty), *command],
+            "start-up": [*MAILCTL, "--config", str(small), *(started or command)],
         },
         rounds=5,
     )
     yardstick = results["tomllib"].best_cpu - results["python"].best_cpu
     measured = results["list"].best_cpu - results["start-up"].best_cpu
-    print_ratio(f"{' '.join(command)}, {count} servers (less start-up), tomllib", measured, yardstick, 2.0)
+    print_ratio(f"{what} (less start-up), tomllib", measured, yardstick, 2.0)
 
 
 def _growth(folder: Path) -> None:
