@@ -109,14 +109,14 @@ def open_outbox(session: Session, tenant: str | None) -> Outbox:
 
 
 @contextmanager
-def completed(outbox: Outbox) -> Iterator[None]:
-    """Let errors of sending say what the server said, and what to do."""
+def completed(outbox: Outbox, recipient: str | None = None, *, reply_is_shown: bool = False) -> Iterator[None]:
+    """Let errors of sending say what the server said, and what to do; see `complete_error`."""
     try:
         yield
     except MailError as error:
         from mailctl.render.sending import complete_error
 
-        complete_error(error, outbox.sending)
+        complete_error(error, outbox.sending, recipient=recipient, reply_is_shown=reply_is_shown)
         raise
 
 
@@ -126,11 +126,31 @@ def tell_sent(session: Session, outbox: Outbox, sent: Sent, output: OutputFormat
 
     from mailctl.render.sending import render_sent
 
+    unfiled = describe_unfiled(outbox)
+    folder = outbox.sent_folder
     if output is OutputFormat.JSON:
-        session.terminal.data(**asdict(sent), warnings=outbox.warnings)
+        filed = {} if folder is None else {"filed": {"by": folder.filed_by, "folder": None if unfiled else folder.name}}
+        session.terminal.data(**asdict(sent), **filed, warnings=[*outbox.warnings, *([unfiled] if unfiled else [])])
     else:
         for line in render_sent(sent, session.terminal.out):
             session.terminal.result(line)
+        if folder and folder.name and not unfiled:
+            session.terminal.result(f"{session.terminal.out.dim('filed')}     {folder.name}")
+    if unfiled:
+        session.terminal.warn(unfiled)
     if failure := sent.find_failure():
-        with completed(outbox):
+        with completed(outbox, next(iter(sent.refused)), reply_is_shown=output is OutputFormat.TABLE):
             raise failure
+
+
+def describe_unfiled(outbox: Outbox) -> str | None:
+    """Say that what was sent is not in the sent folder, and why; None where it is, or where nobody files it."""
+    folder = outbox.sent_folder
+    if folder is None or folder.problem is None:
+        return None
+    from mailctl.model.report import Stage
+    from mailctl.render.sending import complete_mail_error
+
+    complete_mail_error(folder.problem, host=folder.access.host, stage=Stage.MAILBOX)
+    hint = f" ({folder.problem.hint})" if folder.problem.hint else ""
+    return f"sent, but not filed in the sent folder: {folder.problem.message}{hint}"

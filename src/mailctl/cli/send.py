@@ -1,4 +1,4 @@
-"""`mailctl send`: send a message, or a batch of them, through the system mail account."""
+"""`mailctl send`: send a message, or a batch of them, in the organisation's name, a tenant's or a person's."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ import typer
 from mailctl.cli.messages import (
     MessageOptions,
     completed,
+    describe_unfiled,
     message_option,
-    open_outbox,
     read_draft,
     read_stdin,
     tell_sent,
 )
-from mailctl.cli.params import Output, OutputFormat, complete_tenant, expand_options
+from mailctl.cli.params import Output, OutputFormat, expand_options
+from mailctl.cli.sender_choice import SenderChoice, open_way_out
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import MailctlError, MailError, UsageError
 from mailctl.protocol.reasons import Reason
@@ -37,19 +38,10 @@ _STDIN = "-"
 def send(
     context: typer.Context,
     message: MessageOptions,
+    choice: SenderChoice,
     batch: Annotated[
         str | None,
         message_option("--batch", "FILE.jsonl", "Many messages, a JSON object a line; - is standard input."),
-    ] = None,
-    tenant: Annotated[
-        str | None,
-        typer.Option(
-            "--tenant",
-            metavar="CODE",
-            help="Send in a tenant's name.",
-            autocompletion=complete_tenant,
-            show_default=False,
-        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the route and the message as it would be sent; contact nobody.")
@@ -58,10 +50,11 @@ def send(
 ) -> None:
     """Send a message through the system mail account, and say what the server answered.
 
-    A tenant (--tenant) sends in its own name, and through its own server if it has one. Recipients that the server
-    refuses are named, and the others are served. With --batch, each line holds to, cc, bcc, subject, body, body_file,
-    html, html_file, attach, headers. All lines are checked before anything is sent; then the messages go over one
-    connection, and a JSON object a line says what became of each. What may have been sent is never sent again.
+    A tenant (--tenant) sends in its own name, and through its own server if it has one. A person (--account, --owner)
+    sends from an account of theirs, with its signature, and the message is filed in its sent folder. Recipients that
+    the server refuses are named, and the others are served. With --batch, each line holds to, cc, bcc, subject, body,
+    body_file, html, html_file, attach, headers. All lines are checked before anything is sent; then the messages go
+    over one connection, and a JSON object a line says what became of each. What may have been sent is never sent again.
 
     Examples:
 
@@ -71,28 +64,30 @@ def send(
 
       mailctl send --tenant acme --to ops@example.org --body 'All is well.' --dry-run
 
+      mailctl send --owner taro --from office@example.org --to hanako@example.org --subject Hello --body Hello
+
       mailctl send --batch messages.jsonl
     """
     session = get_session(context)
     if batch is None:
-        _send_one(session, message, tenant, dry_run=dry_run, output=output)
+        _send_one(session, message, choice, dry_run=dry_run, output=output)
         return
     if excluded := [f"--{name.replace('_', '-')}" for name in message.given()]:
         raise UsageError(f"--batch excludes {', '.join(excluded)}: each line says that for its own message")
-    _send_batch(session, batch, tenant, dry_run=dry_run)
+    _send_batch(session, batch, choice, dry_run=dry_run)
 
 
 def _send_one(
-    session: Session, message: MessageOptions, tenant: str | None, *, dry_run: bool, output: OutputFormat
+    session: Session, message: MessageOptions, choice: SenderChoice, *, dry_run: bool, output: OutputFormat
 ) -> None:
     draft = read_draft(session, message)
-    outbox = open_outbox(session, tenant)
-    if dry_run:
-        _rehearse(session, outbox, draft, output)
-        return
-    with completed(outbox):
-        sent = outbox.send(draft)
-    tell_sent(session, outbox, sent, output)
+    with open_way_out(session, choice) as outbox:
+        if dry_run:
+            _rehearse(session, outbox, draft, output)
+            return
+        with completed(outbox):
+            sent = outbox.send(draft)
+        tell_sent(session, outbox, sent, output)
 
 
 def _rehearse(session: Session, outbox: Outbox, draft: Draft, output: OutputFormat) -> None:
@@ -109,21 +104,23 @@ def _rehearse(session: Session, outbox: Outbox, draft: Draft, output: OutputForm
     session.terminal.say("dry run, nothing was sent")
 
 
-def _send_batch(session: Session, source: str, tenant: str | None, *, dry_run: bool) -> None:
+def _send_batch(session: Session, source: str, choice: SenderChoice, *, dry_run: bool) -> None:
     from mailctl.render.sending import describe_message
     from mailctl.services.batch import check_batch, exit_of_batch, read_batch
     from mailctl.services.drafts import DraftReader
 
     lines = read_batch(_read_source(session, source), DraftReader(), "standard input" if source == _STDIN else source)
-    outbox = open_outbox(session, tenant)
-    check_batch(outbox, lines)
-    if dry_run:
-        for line in lines:
-            described = describe_message(outbox.sending, outbox.roles, outbox.prepare(line.draft))
-            _print_line(session, {"line": line.number, "dry_run": True, **described})
-        return
-    failures = _deliver(session, outbox, lines)
-    session.terminal.say(f"{len(lines) - len(failures)} of {len(lines)} messages sent to all their recipients")
+    with open_way_out(session, choice) as outbox:
+        check_batch(outbox, lines)
+        if dry_run:
+            for line in lines:
+                described = describe_message(outbox.sending, outbox.roles, outbox.prepare(line.draft))
+                _print_line(session, {"line": line.number, "dry_run": True, **described})
+            return
+        failures = _deliver(session, outbox, lines)
+        session.terminal.say(f"{len(lines) - len(failures)} of {len(lines)} messages sent to all their recipients")
+        if unfiled := describe_unfiled(outbox):
+            session.terminal.warn(unfiled)
     if failures:
         raise typer.Exit(exit_of_batch(failures))
 

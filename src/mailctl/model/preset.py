@@ -21,7 +21,8 @@ class Endpoint(NamedTuple):
 class Preset(NamedTuple):
     """A provider's endpoints.
 
-    `login`: what the provider takes for a login. `smtp_alternative`: for networks that block the first.
+    `login`: what the provider takes for a login. `smtp_alternative`: for networks that block the first. `files_sent`:
+    whether what is sent through the provider stands in the sent folder by itself.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Preset(NamedTuple):
     smtp_alternative: Endpoint | None = None
     oauth: Provider | None = None
     note: str = ""
+    files_sent: bool = False
     unconfirmed: tuple[str, ...] = ()
 
     def incoming(self, protocol: IncomingProtocol) -> Endpoint:
@@ -59,7 +61,7 @@ PRESETS: tuple[Preset, ...] = (
         "OAuth, or an app password (needs 2-step verification)",
         "https://support.google.com/mail/answer/7126229",
         smtp_alternative=_starttls("smtp.gmail.com"), oauth=Provider.GOOGLE,
-        note="plain passwords ended in 2022 (consumer accounts) and 2025 (Workspace)",
+        note="plain passwords ended in 2022 (consumer accounts) and 2025 (Workspace)", files_sent=True,
     ),
     Preset(
         "microsoft365", "Microsoft 365 (Exchange Online)",
@@ -68,13 +70,14 @@ PRESETS: tuple[Preset, ...] = (
         "https://support.microsoft.com/office/pop-imap-and-smtp-settings-8361e398-8af4-4e97-b147-6c6c4ac95353",
         oauth=Provider.MICROSOFT,
         note="IMAP is port 993, never 443; basic SMTP AUTH is off by default from the end of December 2026",
+        files_sent=True,
     ),
     Preset(
         "outlook.com", "Outlook.com, Hotmail, Live",
         _starttls("smtp-mail.outlook.com"), _tls("outlook.office365.com", 993), _tls("outlook.office365.com", 995),
         "OAuth",
         "https://support.microsoft.com/office/pop-imap-and-smtp-settings-8361e398-8af4-4e97-b147-6c6c4ac95353",
-        oauth=Provider.MICROSOFT,
+        oauth=Provider.MICROSOFT, files_sent=True,
     ),
     Preset(
         "yahoo", "Yahoo! Mail",
@@ -146,6 +149,11 @@ def get_preset(name: str) -> Preset | None:
     meant = f"did you mean '{near[0]}'? " if near else ""
     hint = f"{meant}the presets are: {', '.join(names)}; {CUSTOM} takes none of them"
     raise NotFoundError(f"there is no preset '{name}'", hint=hint)
+
+
+def files_sent_messages(smtp_host: str) -> bool:
+    """Tell whether what is sent through a host is filed in the sent folder by the provider."""
+    return any(preset.files_sent and preset.smtp.host == smtp_host for preset in PRESETS)
 
 
 def find_preset(smtp_host: str, incoming_host: str) -> Preset | None:

@@ -41,6 +41,8 @@ from mailctl.transport.watch import Watch
 
 if TYPE_CHECKING:
     from mailctl.services.delivery import Session
+    from mailctl.services.sent_folder import SentFolder
+    from mailctl.services.signatures import Filled
 
 _LOST_IN_A_ROW_MAX = 3
 """So many connections in a row that are lost with a message end a batch."""
@@ -68,8 +70,9 @@ class Sent(Struct, frozen=True, kw_only=True):
         kind = RefusedError if for_good else TemporaryError
         count = len(self.accepted) + len(self.refused)
         which = "all recipients" if not self.accepted else f"{len(self.refused)} of {count} recipients"
+        until_when = "" if for_good else " for now"
         error = kind(
-            f"the server refused {which}: {', '.join(self.refused)}",
+            f"the server refused {which}{until_when}: {', '.join(self.refused)}",
             reason=Reason.RECIPIENT_REFUSED,
             reply=decisive.reply.encode(),
         )
@@ -79,13 +82,19 @@ class Sent(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Outbox:
-    """Everything that it takes to send in somebody's name. `folder`: that of the settings file."""
+    """Everything that it takes to send in somebody's name.
+
+    `folder`: that of the settings file. `signature`: put below every message. `sent_folder`: where a copy of every
+    message goes that somebody gets.
+    """
 
     sending: Sending
     read_secret: ReadSecret
     open_tokens: OpenTokens
     folder: Path
     trace: Trace | None = None
+    signature: Filled | None = None
+    sent_folder: SentFolder | None = None
 
     @cached_property
     def roles(self) -> Roles:
@@ -105,6 +114,10 @@ class Outbox:
     def prepare(self, draft: Draft) -> Message:
         """Return the message of a draft; raises what `check` raises, and InvalidValueError for an unreadable file."""
         self.check(draft)
+        if self.signature:
+            from mailctl.services.signatures import sign  # few who send have one
+
+            draft = sign(draft, self.signature)
         return compose(draft, self.roles)
 
     def send(self, draft: Draft) -> Sent:
@@ -115,7 +128,18 @@ class Outbox:
         """
         message = self.prepare(draft)
         with self._open(self._login(), Watch()) as session:
-            return submit(session, message)
+            sent = submit(session, message)
+        self._file(message, sent)
+        return sent
+
+    def _file(self, message: Message, sent: Sent) -> bool:
+        """File a copy of a message that somebody gets; tell whether Ctrl-C came meanwhile: it is sent all the same."""
+        try:
+            if self.sent_folder and sent.accepted:
+                self.sent_folder.keep(message.content)
+        except KeyboardInterrupt:
+            return True
+        return False
 
     def send_all(self, drafts: Iterable[Draft]) -> Iterator[Sent | MailctlError]:
         """Send messages one after the other over as few connections as the server allows; yield what became of each.
@@ -134,15 +158,18 @@ class Outbox:
         with _Sessions(open_session) as sessions:
             for draft in drafts:
                 result: Sent | MailctlError
+                interrupted = False
                 if sessions.unavailable:
                     result = sessions.unavailable
                 else:
                     try:
-                        result = sessions.submit(self.prepare(draft))
+                        message = self.prepare(draft)
+                        result = sessions.submit(message)
+                        interrupted = self._file(message, result)
                     except MailctlError as error:
                         result = error
                 yield result
-                if isinstance(result, MailError) and result.reason == Reason.INTERRUPTED:
+                if interrupted or (isinstance(result, MailError) and result.reason == Reason.INTERRUPTED):
                     raise KeyboardInterrupt
 
     def _login(self) -> Login | None:
