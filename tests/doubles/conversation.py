@@ -63,6 +63,8 @@ class Conversation:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
         self._socket = connection
+        self.address: str = connection.getsockname()[0]
+        """The server's own, which the client connected to."""
         self._stop = stop
         self._tls = tls
         self._unread = bytearray()

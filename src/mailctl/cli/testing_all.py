@@ -31,7 +31,7 @@ def all_(
     options: TestOptions,
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", metavar="N", min=1, help="Targets tested at once; a host, one at a time. Default: 64."),
+        typer.Option("--jobs", metavar="N", min=1, help="Targets tested at once; a host, one at a time. Default: 200."),
     ] = None,
 ) -> None:
     """Test every server, the system mail account, tenants and accounts, with the logins that are stored.
