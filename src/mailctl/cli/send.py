@@ -85,7 +85,8 @@ def _send_one(
         if dry_run:
             _rehearse(session, outbox, draft, output)
             return
-        with completed(outbox):
+        first = (*draft.to, *draft.cc, *draft.bcc)[0]
+        with completed(outbox, str(first.address)):
             sent = outbox.send(draft)
         tell_sent(session, outbox, sent, output)
 

@@ -98,6 +98,8 @@ class Terminal:
         _talk(f"{self.err.red('error:')} {_visible_lines(error.message)}")
         if error.hint:
             _talk(f"{self.err.dim('hint:')} {_visible_lines(error.hint)}")
+        if command := error.details.get("next"):
+            _talk(f"{self.err.dim('next:')} {_visible_lines(str(command))}")
 
     def interrupted(self) -> None:
         """Tell that a person, or a signal, ended the command."""

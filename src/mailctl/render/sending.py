@@ -8,11 +8,13 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from mailctl.errors import MailctlError, MailError
+from mailctl.errors import FateUnknownError, MailctlError, MailError
 from mailctl.exits import exit_for
 from mailctl.model.report import Stage
 from mailctl.model.resolve import Sending
 from mailctl.model.server import SmtpAuth
+from mailctl.model.target_name import edit_command
+from mailctl.protocol.reasons import Reason
 from mailctl.protocol.remedies import find_remedy
 from mailctl.protocol.replies import printable
 from mailctl.render.style import Style
@@ -96,20 +98,51 @@ def render_content(message: Message) -> str:
     return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
-def complete_error(error: MailctlError, sending: Sending) -> None:
-    """Complete an error of sending for who reads it, see `complete_mail_error`."""
-    complete_mail_error(error, host=outgoing_of(sending).host, stage=Stage.MESSAGE)
+def complete_error(
+    error: MailctlError, sending: Sending, *, recipient: str | None = None, reply_is_shown: bool = False
+) -> None:
+    """Complete an error of sending for who reads it, see `complete_mail_error`.
+
+    `recipient`: one of the message's, where the command to run next is to be named, which may need one.
+    """
+    complete_mail_error(error, host=outgoing_of(sending).host, stage=Stage.MESSAGE, reply_is_shown=reply_is_shown)
+    if recipient and isinstance(error, MailError) and not isinstance(error, FateUnknownError):
+        error.details["next"] = _next_command(error, sending, recipient)
 
 
-def complete_mail_error(error: MailctlError, *, host: str, stage: Stage) -> None:
+def _next_command(error: MailError, sending: Sending, recipient: str) -> str | None:
+    # What tests are made of is not to be loaded for messages that are sent.
+    from mailctl.services.check import Depth
+    from mailctl.services.grants import oauth_command
+    from mailctl.services.next_command import TestCommand
+
+    if sending.oauth_client and error.reason == Reason.LOGIN_REFUSED:
+        return oauth_command("refresh", sending.owner)
+    host, reply = outgoing_of(sending).host, printable(error.reply or b"")
+    stage = error.stage or Stage.MESSAGE
+    remedy = find_remedy(host=host, protocol=error.protocol, stage=stage, reason=error.reason, reply=reply)
+    test = TestCommand(
+        line=f"mailctl test send {sending.origin}",
+        depth=Depth.MESSAGE,
+        default_depth=Depth.MESSAGE,
+        envelope={"--to": recipient},
+    )
+    side = {"pop3": "pop", GraphEndpoint.protocol: None}.get(error.protocol or "", "smtp")
+    edit = edit_command(sending.server or sending.owner)
+    command = remedy.command(test=test.line, edit=edit, side=side)
+    return test.complete(command) if command else None
+
+
+def complete_mail_error(error: MailctlError, *, host: str, stage: Stage, reply_is_shown: bool = False) -> None:
     """Complete an error of a mail server: the server's words, what to do, and the facts for JSON.
 
-    `stage`: that of an error which does not say where it came up.
+    `stage`: that of an error which does not say where it came up. `reply_is_shown`: who reads it has the server's
+    words before them, and the message does not repeat them.
     """
     if not isinstance(error, MailError) or "stage" in error.details:  # one error may be that of several messages
         return
     reply = printable(error.reply) if error.reply else None
-    if reply:
+    if reply and not reply_is_shown:
         error.message = f"{error.message}: {' '.join(reply.split())}"
     remedy = find_remedy(
         host=host, protocol=error.protocol, stage=error.stage or stage, reason=error.reason, reply=reply or ""

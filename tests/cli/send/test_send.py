@@ -8,7 +8,7 @@ import os
 import re
 from email.message import EmailMessage
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.doubles.scripted import ScriptedServer
@@ -111,8 +111,30 @@ def test_the_result_for_people_names_everybody(mailctl: Mailctl, on_postfix: Set
     assert lines[1] == f"accepted  {person.address}"
     assert lines[2].startswith("refused   nobody@example.test: 550 5.1.1 ")
     assert lines[3].startswith("reply     250 2.0.0 Ok: ")
-    assert "error: the server refused 1 of 2 recipients: nobody@example.test: 550 5.1.1 " in result.err
-    assert "hint: " in result.err
+    assert result.err.splitlines() == [
+        "error: the server refused 1 of 2 recipients: nobody@example.test",
+        "hint: check the recipient's address",
+        "next: mailctl test send sysmail --to ADDRESS",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("deviation", "said"),
+    [
+        ({"rcpt": b"450 4.2.0 later\r\n"}, "mailctl test send sysmail --depth envelope --to ADDRESS"),
+        ({"mail": b"550 5.1.0 not from you\r\n"}, "mailctl test send sysmail --to bob@example.test --depth envelope"),
+        ({"mail": b"530 Must issue a STARTTLS command first\r\n"}, "mailctl sysmail set --smtp-security starttls"),
+        ({"data": (TAKE_MESSAGE, b"554 no\r\n")}, "mailctl test send sysmail --to bob@example.test --transcript"),
+    ],
+)
+def test_the_command_to_run_next_is_a_whole_one(
+    mailctl: Mailctl, set_sysmail: SetSysmail, deviation: dict[str, Any], said: str
+) -> None:
+    with ScriptedServer(SmtpServer(security="none", **deviation).script) as server:
+        set_sysmail(server.port, host="127.0.0.1")
+        for_people, as_json = mailctl("send", *TO_BOB), mailctl("send", *TO_BOB, "-o", "json")
+    assert said in for_people.err
+    assert as_json.error["next"].startswith(said.partition(" --depth")[0].partition(" --to")[0])
 
 
 def test_a_dry_run_shows_the_way_and_the_message(mailctl: Mailctl, set_sysmail: SetSysmail) -> None:
