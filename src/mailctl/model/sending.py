@@ -157,7 +157,7 @@ def exclusions(account: Mapping[str, Any]) -> Iterator[Problem]:
     server, smtp, pop = account.get("server"), account.get("smtp") or {}, account.get("pop_before_smtp")
     client, graph = account.get("oauth_client"), account.get("graph") or False
     auth = smtp.get("auth", SmtpAuth.NONE)
-    tls = _given(account.get("tls") or {})
+    tls = given_tls_fields(account.get("tls") or {})
     dedicated = {"smtp": smtp, "tls": tls, "pop_before_smtp": pop is not None}
     for name in filter(dedicated.get, dedicated if server else ()):
         message = f"belongs to a dedicated server; '{server}' is one of the catalogue (server)"
@@ -183,5 +183,6 @@ def exclusions(account: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("username", message, conflict=True)
 
 
-def _given(tls: Mapping[str, Any]) -> list[str]:
+def given_tls_fields(tls: Mapping[str, Any]) -> list[str]:
+    """Return the names of the TLS options that are not at their defaults."""
     return [name for name, value in tls.items() if value not in (None, [], ()) and (name, value) != ("verify", True)]
