@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from mailctl.model.address import parse_address
 from mailctl.model.resolve import Sending
+from mailctl.protocol.header_field import encode_words, fold, write_phrase
 from mailctl.sendmail.mailboxes import Mailbox, parse_mailboxes
 
 DROPPED = frozenset({"bcc", "resent-bcc", "return-path", "content-length"})
@@ -17,12 +18,9 @@ DROPPED = frozenset({"bcc", "resent-bcc", "return-path", "content-length"})
 _FIELD = r"([!-9;-~]+)[ \t]*:"
 _RECIPIENTS = ("to", "cc", "bcc")
 _ADDRESS_FIELDS = frozenset({"from", "sender", "reply-to", "to", "cc"})
-_ATOMS = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+"
 _TRACE = ("received", "return-path")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_ENCODED_WORD_BYTES = 39
-"""So many bytes make an encoded word that fits, with the name of most fields, into a line of 76 (RFC 2047, 2)."""
 
 
 class Field(NamedTuple):
@@ -73,7 +71,7 @@ class Header:
         """Return the header as it leaves, without the empty line; line ends are LF, bytes Latin-1."""
         added = self._added(sending, sender_name)
         kept = (_in_ascii(field) for field in self._fields if not self._is_dropped(field, added))
-        return "".join(f"{name}: {value}\n" for name, value in added.items()) + "".join(kept)
+        return "".join(_written(name, value) for name, value in added.items()) + "".join(kept)
 
     def _is_dropped(self, field: Field, added: dict[str, str]) -> bool:
         return field.name in DROPPED or (field.name == "from" and "From" in added)
@@ -136,27 +134,12 @@ def _mailbox_text(name: str | None, address: str) -> str:
     parsed = parse_address(address)
     text = str(parsed).encode().decode("latin-1") if parsed.needs_smtputf8 else parsed.with_ascii_domain
     name = "".join(character if character.isprintable() else " " for character in name or "").strip()
-    if not name:
-        return text
-    if re.fullmatch(_ATOMS, name):
-        return f"{name} <{text}>"
-    if name.isascii():
-        quoted = re.sub(r'(["\\])', r"\\\1", name)
-        return f'"{quoted}" <{text}>'
-    return f"{_encoded(name)}\n <{text}>"
+    return f"{write_phrase(name)} <{text}>" if name else text
 
 
-def _encoded(text: str) -> str:
-    """Return text as encoded words (RFC 2047), one a line; none splits a character."""
-    from base64 import b64encode
-
-    words = [b""]
-    for character in text:
-        encoded = character.encode("utf-8", "replace")
-        if len(words[-1]) + len(encoded) > _ENCODED_WORD_BYTES:
-            words.append(b"")
-        words[-1] += encoded
-    return "\n ".join(f"=?utf-8?b?{b64encode(word).decode()}?=" for word in words)
+def _written(name: str, value: str) -> str:
+    """Return a whole field, folded; its line ends are LF."""
+    return fold(name, value).replace("\r\n", "\n")
 
 
 def _in_ascii(field: Field) -> str:
@@ -168,8 +151,8 @@ def _in_ascii(field: Field) -> str:
         return field.text
     name = field.text.partition(":")[0].rstrip()
     if field.name.removeprefix("resent-") not in _ADDRESS_FIELDS:
-        return f"{name}: {_encoded(field.value)}\n"
+        return _written(name, encode_words(field.value))
     try:
-        return f"{name}: " + ",\n ".join(_mailbox_text(named, address) for address, named in field.mailboxes) + "\n"
+        return _written(name, ", ".join(_mailbox_text(named, address) for address, named in field.mailboxes))
     except ValueError:
         return field.text

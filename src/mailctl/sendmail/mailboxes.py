@@ -1,7 +1,9 @@
 """The mailboxes in an address field or on a command line: `Name <a@example.org>, b@example.org (Name)`. RFC 5322, 3.4.
 
-The standard library's parsers are not used: they cost more start-up than the rest of a message's way together. This
-one is for reading alone, and forgiving: whether an address is one is found out later, by `model.address`.
+What programs write is read here, of any age and any kind: groups, routes, comments, users without a domain, lists that
+are broken. So this is forgiving, and never raises; whether an address is one is found out later, by `model.address`.
+`protocol.address_list` is for what people type, and refuses what it does not understand. The standard library's
+parsers are not used: they cost more start-up than the rest of a message's way together.
 """
 
 from __future__ import annotations
