@@ -11,6 +11,7 @@ import * as https from 'node:https';
 import * as querystring from 'node:querystring';
 import { text } from 'node:stream/consumers';
 
+import { nanoid } from 'nanoid';
 import Provider, { errors } from 'oidc-provider';
 
 import { JWT_BEARER, claimedIssuer, jwtBearerHandler } from './jwt_bearer.mjs';
@@ -19,6 +20,10 @@ import { Storage, expireAccessTokens, revokeAll } from './storage.mjs';
 const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
 const LONG_TOKENS = new Set(['AccessToken', 'RefreshToken']);
 const DAY_SECONDS = 24 * 60 * 60;
+
+// What tokens are drawn with takes 128 times its first draw from the system, and later as much for one that is longer
+// than that; the system gives 65,536 bytes at once and no more, which a first draw of a short code leads beyond.
+nanoid(65_536 / 128);
 
 const settings = JSON.parse(await text(process.stdin));
 const certificate = new X509Certificate(readFileSync(settings.certificate));
