@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mailctl.cli.account_filter import app as filter_app
 from mailctl.cli.account_folders import app as folders_app
 from mailctl.cli.account_options import (
     SECRET_FIELDS,
@@ -16,6 +17,7 @@ from mailctl.cli.account_options import (
     AccountServerOptions,
     Address,
     PersonOptions,
+    SieveOptions,
     choice_of,
     read_given_secrets,
 )
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The mail accounts of people: servers, logins, folders, signatures.")
 app.add_typer(folders_app, name="folders")
 app.add_typer(signature_app, name="signature")
+app.add_typer(filter_app, name="filter")
 
 
 @app.command()
@@ -60,6 +63,7 @@ def add(
     incoming: IncomingOptions,
     smtp: SmtpOptions,
     tls: TlsOptionGroup,
+    sieve: SieveOptions,
     address: Annotated[
         str | None,
         typer.Argument(metavar="ADDRESS", help="Default: the user name, where that is one.", show_default=False),
@@ -88,7 +92,7 @@ def add(
     from mailctl.services.accounts import add_account, address_of
 
     session = get_session(context)
-    fields = _given(person, servers, login, incoming, smtp, tls)
+    fields = _given(person, servers, login, incoming, smtp, tls, sieve)
     if address is not None:
         fields["address"] = address
     if session.terminal.interactive:
@@ -121,6 +125,7 @@ def edit(
     incoming: IncomingOptions,
     smtp: SmtpOptions,
     tls: TlsOptionGroup,
+    sieve: SieveOptions,
     new_address: Annotated[
         str | None, typer.Option("--address", metavar="NEW", help="Give it another address.", show_default=False)
     ] = None,
@@ -144,7 +149,7 @@ def edit(
     from mailctl.services.accounts import address_of, edit_account
 
     session = get_session(context)
-    fields = _given(person, servers, login, incoming, smtp, tls)
+    fields = _given(person, servers, login, incoming, smtp, tls, sieve)
     if new_address is not None:
         fields["address"] = new_address
     choice = choice_of(servers, login)
@@ -259,8 +264,9 @@ def _given(
     incoming: IncomingOptions,
     smtp: SmtpOptions,
     tls: TlsOptionGroup,
+    sieve: SieveOptions,
 ) -> dict[str, Any]:
-    sections = {**incoming.given(), **smtp.given(), **tls.given()}
+    sections = {**incoming.given(), **smtp.given(), **tls.given(), **sieve.given()}
     return {
         **person.given(),
         **({} if servers.server is None else {"server": servers.server}),

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailctl.cli.params import (
+    SECURITIES,
     choice_option,
     complete_account,
     complete_oauth_client,
     complete_owner,
     complete_server_code,
+    given_fields,
     given_reference,
     read_stdin_secret,
     require_one_stdin,
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from mailctl.model.secret import Secret
     from mailctl.services.account_fields import Choice
 
-_PERSON, _SERVER, _LOGIN = "Person", "Server", "Login"
+_PERSON, _SERVER, _LOGIN, _SIEVE = "Person", "Server", "Login", "Rules (ManageSieve)"
 
 
 def complete_preset(incomplete: str) -> list[tuple[str, str]]:
@@ -129,6 +131,20 @@ class AccountServerOptions:
             show_default=False,
         ),
     ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SieveOptions:
+    """The server that runs the account's rules, where it is not the incoming one at port 4190."""
+
+    sieve_host: Annotated[str | None, text_option("--sieve-host", "HOST", "Host name or IP address.", _SIEVE)] = None
+    sieve_port: Annotated[str | None, text_option("--sieve-port", "1..65535", "Default: 4190.", _SIEVE)] = None
+    sieve_security: Annotated[
+        str | None, choice_option("--sieve-security", *SECURITIES, help="Default: starttls.", panel=_SIEVE)
+    ] = None
+
+    def given(self) -> dict[str, Any]:
+        return {"sieve": given_fields(self, "sieve_")}
 
 
 @dataclass(frozen=True, kw_only=True)

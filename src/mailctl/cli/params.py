@@ -23,6 +23,7 @@ from mailctl.model.target_name import TENANT_PREFIX
 
 if TYPE_CHECKING:
     from mailctl.cli.session import Session
+    from mailctl.model.account import Account
     from mailctl.model.secret import Secret, SecretRef
     from mailctl.model.settings import Settings
 
@@ -384,6 +385,12 @@ def complete_account(ctx: typer.Context, incomplete: str) -> Iterable[tuple[str,
         for account in (settings.accounts if settings else ())
         if account.address.startswith(incomplete) and _SHELL_SYNTAX.isdisjoint(account.address)
     ]
+
+
+def account_of(ctx: typer.Context, address: str) -> Account | None:
+    """Return an account for a completion; None where there is none, or the settings file cannot be read."""
+    settings = _settings_of(ctx)
+    return settings.find_account(address) if settings else None
 
 
 def complete_owner(ctx: typer.Context, incomplete: str) -> Iterable[tuple[str, str]]:

@@ -111,8 +111,7 @@ def complete_endpoint(protocol: Protocol, given: Mapping[str, Any]) -> dict[str,
         full.setdefault("security", Security.TLS)
     port, security = full.get("port"), full.get("security")
     if port is None and security is None:
-        # RFC 5804 knows no implicit TLS.
-        full["security"] = security = Security.STARTTLS if protocol is Protocol.MANAGESIEVE else Security.TLS
+        full["security"] = security = Security.TLS
     if port is None and security in set(Security):
         full["port"] = DEFAULT_PORTS[protocol][Security(security)]
     if security is None:

@@ -28,7 +28,8 @@ class SieveEndpoint(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def complete(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        return complete_endpoint(Protocol.MANAGESIEVE, given)
+        # There is no implicit TLS in RFC 5804, so a port tells nothing.
+        return complete_endpoint(Protocol.MANAGESIEVE, {"security": Security.STARTTLS, **given})
 
     why_missing = staticmethod(why_endpoint_field_missing)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mailctl.errors import SecretMissingError, UsageError
 from mailctl.model.resolve import Receiving
-from mailctl.model.server import IncomingAuth, IncomingProtocol
+from mailctl.model.server import IncomingAuth, IncomingEndpoint, IncomingProtocol
 from mailctl.protocol.sasl import Login
 from mailctl.services.delivery import OpenTokens, ReadSecret, forgetting_refused, token_login
 from mailctl.transport.limits import Deadline
@@ -19,6 +19,7 @@ from mailctl.transport.trace import Trace
 from mailctl.transport.watch import Watch
 
 if TYPE_CHECKING:
+    from mailctl.model.sieve import SieveEndpoint
     from mailctl.transport.imap_mailbox import ImapSession
 
 
@@ -69,14 +70,17 @@ class MailboxAccess:
         from mailctl.transport.imap import open_imap
 
         self.require_imap()
-        login = self.read_login()
+        route = self.route_to(self.receiving.endpoint, deadline)
+        with forgetting_refused(route.login), open_imap(route, watch or Watch(), trace=trace) as session:
+            yield session
+
+    def route_to(self, endpoint: IncomingEndpoint | SieveEndpoint, deadline: Deadline | None = None) -> Route:
+        """Return the way to a server with this mailbox's login and TLS options; raises as `read_login`."""
         passphrase = self.receiving.tls.client_key_passphrase
-        route = Route(
-            endpoint=self.receiving.endpoint,
+        return Route(
+            endpoint=endpoint,
             tls=self.receiving.tls.located(self.folder),
-            login=login,
+            login=self.read_login(),
             client_key_passphrase=self.read_secret(passphrase) if passphrase else None,
             deadline=deadline or Deadline.never(),
         )
-        with forgetting_refused(login), open_imap(route, watch or Watch(), trace=trace) as session:
-            yield session

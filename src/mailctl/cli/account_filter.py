@@ -1,0 +1,273 @@
+"""`mailctl account filter`: rules that say what becomes of an account's new mail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mailctl.cli.account_options import Address
+from mailctl.cli.changes import Outcome, apply_change, plain
+from mailctl.cli.mailbox import completing_errors, mailbox_access
+from mailctl.cli.params import DryRun, Output, OutputFormat, Yes, account_of, missing_input, words
+from mailctl.cli.session import Session, get_session
+from mailctl.errors import InvalidValueError, Problem
+
+if TYPE_CHECKING:
+    from mailctl.services.servers import Edit
+    from mailctl.services.sieve_install import Installed
+
+app = typer.Typer(
+    help="Rules that move, copy, mark or redirect an account's new mail, by itself at the server or here."
+)
+
+_MATCHES = ("all", "any", "none")
+
+
+def complete_filter(ctx: typer.Context, incomplete: str) -> Iterable[str]:
+    """Offer the names of an account's rules."""
+    account = account_of(ctx, str(ctx.params.get("address") or ""))
+    return [rule.name for rule in (account.filters if account else ()) if rule.name.startswith(incomplete)]
+
+
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="The rule's name.", autocompletion=complete_filter, show_default=False)
+]
+If = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--if",
+        metavar="'FIELD contains|is|matches|over VALUE'",
+        help="A condition; repeatable. FIELD: sender, recipient, subject, body, size, or any header field.",
+        show_default=False,
+    ),
+]
+MatchOption = Annotated[
+    str | None,
+    typer.Option(
+        "--match",
+        metavar="|".join(_MATCHES),
+        help="How many of the conditions must hold. Default: all.",
+        autocompletion=words(*_MATCHES),
+        show_default=False,
+    ),
+]
+Then = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--then",
+        metavar="'ACTION'",
+        help="move FOLDER, copy FOLDER, mark read, flag [KEYWORD], delete (into the trash), redirect ADDRESS, keep; "
+        "repeatable.",
+        show_default=False,
+    ),
+]
+Stop = Annotated[bool, typer.Option("--stop", help="Let no later rule look at the message.")]
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    address: Address,
+    name: Name,
+    conditions: If = None,
+    match: MatchOption = None,
+    actions: Then = None,
+    stop: Stop = False,
+    dry_run: DryRun = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Add a rule behind the others. It is kept here; `filter install` or `filter run` lets it act.
+
+    Examples:
+
+      mailctl account filter add taro@example.org Invoices --if 'subject contains invoice' --then 'move Invoices'
+
+      mailctl account filter add taro@example.org News --match any --if 'list-id matches *.lists.example.org'
+      --if 'sender contains @news.' --then 'move 購読' --then 'mark read' --stop
+    """
+    from mailctl.services.filters import add_filter
+
+    missing = ["--if"] * (not conditions) + ["--then"] * (not actions and not stop)
+    if missing:
+        raise missing_input(missing, hint="such as --if 'subject contains invoice' --then 'move Invoices'")
+    fields = {"name": name, **_given(conditions, match, actions, stop=stop)}
+    _change(context, address, name, lambda found: add_filter(found, fields), "added", output, dry_run=dry_run)
+
+
+@app.command()
+def edit(
+    context: typer.Context,
+    address: Address,
+    name: Name,
+    conditions: If = None,
+    match: MatchOption = None,
+    actions: Then = None,
+    stop: Stop = False,
+    new_name: Annotated[
+        str | None, typer.Option("--name", metavar="NEW", help="Give it another name.", show_default=False)
+    ] = None,
+    dry_run: DryRun = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Change a rule. Conditions or actions that are given replace all that it had.
+
+    Examples:
+
+      mailctl account filter edit taro@example.org Invoices --then 'move Invoices/2026' --then 'mark read'
+    """
+    from mailctl.services.filters import edit_filter
+
+    fields = _given(conditions, match, actions, stop=stop) | ({} if new_name is None else {"name": new_name})
+    if not fields:
+        raise missing_input(["--if, --match, --then, --stop or --name"], hint="name what is to change")
+    _change(context, address, name, lambda found: edit_filter(found, name, fields), "changed", output, dry_run=dry_run)
+
+
+@app.command("list")
+def list_(context: typer.Context, address: Address, output: Output = OutputFormat.TABLE) -> None:
+    """List the rules in the order in which they look at a message."""
+    session = get_session(context)
+    account = session.settings_file.load().get_account(address)
+    if output is OutputFormat.JSON:
+        session.terminal.data(account=account.address, filters=account.filters)
+    elif account.filters:
+        from mailctl.render.filters import FILTER_HEADERS, filter_rows
+
+        session.terminal.table(FILTER_HEADERS, filter_rows(account.filters))
+    else:
+        session.terminal.say(f"{account.address} has no filters; `mailctl account filter add` adds one")
+
+
+@app.command()
+def reorder(
+    context: typer.Context,
+    address: Address,
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME…", help="All rules, in their new order.", show_default=False)
+    ],
+    dry_run: DryRun = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Put the rules into another order: the full new one."""
+    from mailctl.services.filters import order_filters
+
+    _change(context, address, None, lambda found: order_filters(found, names), "reordered", output, dry_run=dry_run)
+
+
+@app.command()
+def delete(
+    context: typer.Context,
+    address: Address,
+    name: Name,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Delete a rule here; at the server it goes with the next `filter install`."""
+    from mailctl.services.filters import delete_filter, get_filter
+
+    session = get_session(context)
+    account = session.settings_file.load().get_account(address)
+    rule = get_filter(account, name)
+    question = f"Delete the filter '{rule.name}' of {account.address}?"
+    if not dry_run and not session.terminal.require_agreement(question, yes=yes):
+        session.terminal.say("nothing was deleted")
+        raise typer.Exit(1)
+    _change(context, address, name, lambda found: delete_filter(found, rule.name), "deleted", output, dry_run=dry_run)
+
+
+@app.command()
+def install(
+    context: typer.Context,
+    address: Address,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Put another active script aside; it stays stored at the server.")
+    ] = False,
+    dry_run: DryRun = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Let the account's server run the rules by itself: as a Sieve script, over ManageSieve.
+
+    The server checks the script before anything is changed. A dry run prints the script.
+
+    Examples:
+
+      mailctl account filter install taro@example.org
+    """
+    from mailctl.services.sieve_install import SCRIPT_NAME, install_rules, open_sieve, sieve_endpoint
+
+    session = get_session(context)
+    account = session.settings_file.load().get_account(address)
+    access = mailbox_access(session, account)
+    endpoint = sieve_endpoint(account, access)
+    with completing_errors(access), open_sieve(account, access) as opened:
+        installed = install_rules(account, opened, replace=replace, dry_run=dry_run)
+    if output is OutputFormat.JSON:
+        rehearsal = {"dry_run": True, "script": installed.script} if dry_run else {}
+        session.terminal.data(
+            changed=installed.changed,
+            **rehearsal,
+            account=account.address,
+            server=f"{endpoint.host}:{endpoint.port}",
+            filters=[rule.name for rule in account.filters],
+            replaced=installed.replaced,
+            warnings=installed.warnings,
+        )
+        return
+    _tell_installed(session, installed, f"'{SCRIPT_NAME}' at {endpoint.host}", len(account.filters), dry_run=dry_run)
+
+
+def _tell_installed(session: Session, installed: Installed, where: str, count: int, *, dry_run: bool) -> None:
+    terminal = session.terminal
+    if installed.warnings:
+        terminal.warn(f"the server says of the script: {installed.warnings}")
+    rules = "1 filter" if count == 1 else f"{count} filters"
+    if not installed.changed:
+        terminal.say(f"nothing to change: the script {where} says the same already, and is active")
+    elif dry_run:
+        terminal.result(installed.script.replace("\r\n", "\n").rstrip("\n"))
+        terminal.say(f"dry run, nothing was stored; without --dry-run: {rules} as the active script {where}")
+    else:
+        terminal.say(f"installed {rules} as the active script {where}: new mail goes through them on delivery")
+    if installed.replaced and installed.changed:
+        aside = "would be" if dry_run else "was"
+        terminal.say(f"note: the script '{installed.replaced}' {aside} put aside; it is stored there still")
+
+
+def _given(conditions: list[str] | None, match: str | None, actions: list[str] | None, *, stop: bool) -> dict[str, Any]:
+    from mailctl.model.filters import Match
+
+    if match is not None and match not in set(Match):
+        raise InvalidValueError([Problem("--match", f"'{match}' is none of: {', '.join(Match)}")])
+    done = [*(actions or ()), *(["stop"] if stop else [])]
+    fields = {"conditions": conditions or None, "match": match, "actions": done or None}
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _change(
+    context: typer.Context,
+    address: str,
+    name: str | None,
+    edit_of: Any,
+    done: str,
+    output: OutputFormat,
+    *,
+    dry_run: bool,
+) -> None:
+    session = get_session(context)
+    account = session.settings_file.load().get_account(address)
+    edit: Edit = edit_of(account.address)
+    change: Outcome = apply_change(session, plain(edit), dry_run=dry_run)
+    changed = change.after.get_account(account.address)
+    if output is OutputFormat.JSON:
+        session.terminal.data(**change.as_json(), account=changed.address, filters=changed.filters)
+        return
+    what = "the filters" if name is None else f"the filter '{name}'"
+    change.tell(session, f"{done} {what} of {changed.address}", "it is so already")
+    if change.changed and not dry_run:
+        session.terminal.say(
+            f"next: `mailctl account filter install {changed.address}` where the server speaks ManageSieve, "
+            f"else `mailctl account filter run {changed.address}`"
+        )

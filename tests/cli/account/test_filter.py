@@ -1,0 +1,175 @@
+"""`mailctl account filter`: rules kept in the settings, and run by a real Dovecot with Pigeonhole on delivery."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from imapclient import IMAPClient
+from tests.servers.dovecot import Dovecot
+from tests.servers.people import Person
+
+if TYPE_CHECKING:
+    from tests.cli.account.conftest import AddPerson
+    from tests.cli.conftest import Mailctl
+
+INVOICE = (
+    b"From: Shop <shop@example.test>\r\nTo: me@example.test\r\nSubject: =?utf-8?B?6KuL5rGC5pu4?= 7\r\n\r\nPay.\r\n"
+)
+OTHER = b"From: a@example.test\r\nTo: me@example.test\r\nSubject: Hello\r\n\r\nHi.\r\n"
+
+
+@pytest.fixture
+def ruled(add_person: AddPerson, person: Person, dovecot: Dovecot) -> str:
+    """The address of somebody new, whose account knows where its rules are installed."""
+    return add_person(person, "--sieve-host", "localhost", "--sieve-port", str(dovecot.sieve_port))
+
+
+def add(mailctl: Mailctl, address: str, name: str, condition: str, *actions: str, more: tuple[str, ...] = ()) -> None:
+    thens = [word for action in actions for word in ("--then", action)]
+    mailctl.must("account", "filter", "add", address, name, "--if", condition, *thens, *more)
+
+
+def test_a_rule_is_kept_in_the_settings_and_listed_in_order(mailctl: Mailctl, account: str) -> None:
+    add(mailctl, account, "請求書", "Subject Contains 請求書", "move Rechnungen/2026", "mark read", more=("--stop",))
+    add(mailctl, account, "big", "size over 10m", "flag $Big", more=("--match", "none"))
+    listed = mailctl.must("account", "filter", "list", account, "-o", "json").json
+    assert listed["filters"] == [
+        {
+            "name": "請求書",
+            "match": "all",
+            "conditions": ["subject contains 請求書"],
+            "actions": ["move Rechnungen/2026", "mark read", "stop"],
+        },
+        {"name": "big", "match": "none", "conditions": ["size over 10M"], "actions": ["flag $Big"]},
+    ]
+    table = mailctl.must("account", "filter", "list", account).out.splitlines()
+    assert [line.split() for line in table] == [
+        ["#", "NAME", "IF", "THEN"],
+        ["1", "請求書", "subject", "contains", "請求書", "move", "Rechnungen/2026,", "mark", "read,", "stop"],
+        ["2", "big", "not", "size", "over", "10M", "flag", "$Big"],
+    ]
+
+
+def test_rules_are_changed_reordered_and_deleted(mailctl: Mailctl, account: str) -> None:
+    for name in "abc":
+        add(mailctl, account, name, f"subject is {name}", "delete")
+    edited = mailctl.must(
+        "account", "filter", "edit", account, "b", "--then", "keep", "--name", "second", "-o", "json"
+    ).json
+    assert edited["changed"] is True
+    assert edited["filters"][1] == {
+        "name": "second", "match": "all", "conditions": ["subject is b"], "actions": ["keep"],
+    }  # fmt: skip
+    mailctl.must("account", "filter", "reorder", account, "c", "second", "a")
+    mailctl.must("account", "filter", "delete", account, "a", "--yes")
+    listed = mailctl.must("account", "filter", "list", account, "-o", "json").json["filters"]
+    assert [rule["name"] for rule in listed] == ["c", "second"]
+    same = mailctl.must("account", "filter", "reorder", account, "c", "second", "-o", "json").json
+    assert same["changed"] is False
+
+
+def test_a_dry_run_shows_the_difference_and_writes_nothing(mailctl: Mailctl, account: str) -> None:
+    before = mailctl.settings()
+    result = mailctl.must(
+        "account", "filter", "add", account, "x", "--if", "subject is x", "--then", "delete", "--dry-run"
+    )
+    assert '+conditions = ["subject is x"]' in result.out
+    assert mailctl.settings() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("add", "{}", "x"), 2, "missing: --if, --then"),
+        (("add", "{}", "x", "--if", "subject is", "--then", "keep"), 2, "is no condition"),
+        (("add", "{}", "x", "--if", "subject is x", "--then", "explode"), 2, "is no action"),
+        (("add", "{}", "x", "--if", "subject is x", "--then", "keep", "--match", "some"), 2, "none of: all, any, none"),
+        (("add", "{}", "a", "--if", "subject is x", "--then", "keep"), 4, "has a filter 'a' already"),
+        (("edit", "{}", "aa", "--then", "keep"), 3, "did you mean a"),
+        (("edit", "{}", "a"), 2, "name what is to change"),
+        (("reorder", "{}", "a", "a"), 2, "twice: a"),
+        (("delete", "{}", "a"), 2, "--yes"),
+        (("list", "nobody@example.test"), 3, "nobody@example.test"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_changes_nothing(
+    mailctl: Mailctl, account: str, words: tuple[str, ...], code: int, said: str
+) -> None:
+    add(mailctl, account, "a", "subject is a", "keep")
+    before = mailctl.settings()
+    result = mailctl("account", "filter", *(word.replace("{}", account) for word in words))
+    assert result.code == code
+    assert said in result.err
+    assert mailctl.settings() == before
+
+
+def test_an_installed_rule_moves_a_delivered_message_by_itself(
+    mailctl: Mailctl, ruled: str, dovecot: Dovecot, imap: IMAPClient
+) -> None:
+    add(mailctl, ruled, "請求書", "subject contains 請求書", "move 請求書", "mark read", "flag $Work")
+    result = mailctl.must("account", "filter", "install", ruled)
+    assert "installed 1 filter as the active script 'mailctl' at localhost" in result.err
+    dovecot.deliver(ruled, INVOICE)
+    dovecot.deliver(ruled, OTHER)
+    assert len(dovecot.messages(ruled)) == 1
+    imap.select_folder("請求書")
+    [flags] = [entry[b"FLAGS"] for entry in imap.fetch([1], ["FLAGS"]).values()]
+    assert {b"\\Seen", b"$Work"} <= set(flags)
+
+
+def test_installing_again_changes_nothing_until_the_rules_do(mailctl: Mailctl, ruled: str, dovecot: Dovecot) -> None:
+    add(mailctl, ruled, "x", "subject is Hello", "move Other")
+    install = ("account", "filter", "install", ruled, "-o", "json")
+    assert mailctl.must(*install).json["changed"] is True
+    assert mailctl.must(*install).json["changed"] is False
+    mailctl.must("account", "filter", "delete", ruled, "x", "--yes")
+    assert mailctl.must(*install).json == {
+        "schema_version": 1, "changed": True, "account": ruled, "server": f"localhost:{dovecot.sieve_port}",
+        "filters": [], "replaced": None, "warnings": None,
+    }  # fmt: skip
+    dovecot.deliver(ruled, OTHER)
+    assert len(dovecot.messages(ruled)) == 1
+
+
+def test_a_dry_run_shows_the_script_that_the_server_has_checked(mailctl: Mailctl, ruled: str) -> None:
+    add(mailctl, ruled, "x", "subject is Hello", "move Other")
+    result = mailctl.must("account", "filter", "install", ruled, "--dry-run")
+    assert 'if allof (header :is "subject" "Hello")' in result.out
+    assert "nothing was stored" in result.err
+    assert mailctl.must("account", "filter", "install", ruled, "-o", "json").json["changed"] is True
+
+
+def test_a_persons_own_script_is_put_aside_only_when_asked(mailctl: Mailctl, ruled: str, dovecot: Dovecot) -> None:
+    own = dovecot.folder / "mail" / ruled / "sieve"
+    own.mkdir(parents=True)
+    (own / "roundcube.sieve").write_bytes(b"keep;\r\n")
+    (dovecot.folder / "mail" / ruled / ".dovecot.sieve").symlink_to("sieve/roundcube.sieve")
+    for path in (own.parent, own, own / "roundcube.sieve"):
+        path.chmod(0o777)
+    add(mailctl, ruled, "x", "subject is Hello", "move Other")
+    refused = mailctl("account", "filter", "install", ruled)
+    assert refused.code == 4
+    assert "has an active script of its own: 'roundcube'" in refused.err
+    result = mailctl.must("account", "filter", "install", ruled, "--replace")
+    assert "the script 'roundcube' was put aside" in result.err
+    assert (own / "roundcube.sieve").read_bytes() == b"keep;\r\n"
+
+
+def test_deleting_needs_to_know_the_trash(mailctl: Mailctl, ruled: str, dovecot: Dovecot, imap: IMAPClient) -> None:
+    add(mailctl, ruled, "x", "subject is Hello", "delete")
+    refused = mailctl("account", "filter", "install", ruled)
+    assert refused.code == 2
+    assert f"mailctl account folders detect {ruled} --save" in refused.err
+    mailctl.must("account", "folders", "detect", ruled, "--save")
+    mailctl.must("account", "filter", "install", ruled)
+    dovecot.deliver(ruled, OTHER)
+    assert imap.select_folder("Trash")[b"EXISTS"] == 1
+
+
+def test_a_server_without_managesieve_is_said_with_the_way_on(mailctl: Mailctl, account: str, dovecot: Dovecot) -> None:
+    add(mailctl, account, "x", "subject is Hello", "move Other")
+    mailctl.must("account", "edit", account, "--sieve-host", "localhost", "--sieve-port", "1")
+    refused = mailctl("account", "filter", "install", account)
+    assert refused.code == 10
+    assert f"mailctl account filter run {account}" in refused.err
