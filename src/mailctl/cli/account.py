@@ -15,6 +15,7 @@ from mailctl.cli.account_options import (
     SECRET_FIELDS,
     AccountLoginOptions,
     AccountServerOptions,
+    AccountSmtpOptions,
     Address,
     PersonOptions,
     SieveOptions,
@@ -28,7 +29,6 @@ from mailctl.cli.params import (
     IncomingOptions,
     Output,
     OutputFormat,
-    SmtpOptions,
     TlsOptionGroup,
     Yes,
     as_options,
@@ -44,6 +44,7 @@ from mailctl.errors import ExclusiveSettingsError, InvalidValueError, MissingInp
 if TYPE_CHECKING:
     from mailctl.model.secret import Secret, SecretRef
     from mailctl.model.settings import Settings
+    from mailctl.services.account_fields import Choice
     from mailctl.services.account_state import AccountState
     from mailctl.services.servers import Edit
 
@@ -61,7 +62,7 @@ def add(
     servers: AccountServerOptions,
     login: AccountLoginOptions,
     incoming: IncomingOptions,
-    smtp: SmtpOptions,
+    smtp: AccountSmtpOptions,
     tls: TlsOptionGroup,
     sieve: SieveOptions,
     address: Annotated[
@@ -95,9 +96,10 @@ def add(
     fields = _given(person, servers, login, incoming, smtp, tls, sieve)
     if address is not None:
         fields["address"] = address
+    choice = choice_of(servers, login)
     if session.terminal.interactive:
         _ask_identity(session, fields)
-    choice = choice_of(servers, login)
+        choice = _ask_servers(session, fields, choice)
     stored = read_given_secrets(login, tls)
 
     def edit_with(given: Mapping[str, Any]) -> Edit:
@@ -105,9 +107,11 @@ def add(
 
     with _naming_options():
         found = address_of(fields)
-    if found is None:
-        missing = ["ADDRESS"] if "username" in fields else ["--username"]
-        raise missing_input(missing, hint="the user name is the address where it is one, or becomes one by --domain")
+    if found is None and "username" in fields:
+        raise missing_input(
+            ["ADDRESS"], hint="the user name is the address where it is one, or becomes one by --domain"
+        )
+    found = found or ""
     change = _change(session, edit_with, fields, found, stored, dry_run=dry_run)
     _tell(session, change, found, f"added {found}", output)
     if change.changed and not dry_run and output is OutputFormat.TABLE:
@@ -123,7 +127,7 @@ def edit(
     servers: AccountServerOptions,
     login: AccountLoginOptions,
     incoming: IncomingOptions,
-    smtp: SmtpOptions,
+    smtp: AccountSmtpOptions,
     tls: TlsOptionGroup,
     sieve: SieveOptions,
     new_address: Annotated[
@@ -262,7 +266,7 @@ def _given(
     servers: AccountServerOptions,
     login: AccountLoginOptions,
     incoming: IncomingOptions,
-    smtp: SmtpOptions,
+    smtp: AccountSmtpOptions,
     tls: TlsOptionGroup,
     sieve: SieveOptions,
 ) -> dict[str, Any]:
@@ -294,6 +298,23 @@ def _ask_identity(session: Session, fields: dict[str, Any]) -> None:
         fields["username"] = session.terminal.ask("User name (the login at the server)")
     if not Account.complete(fields).get("address"):
         fields["address"] = session.terminal.ask("E-mail address")
+
+
+def _ask_servers(session: Session, fields: dict[str, Any], choice: Choice) -> Choice:
+    """Ask a person for the servers, where none are named: one of the catalogue, or a provider's."""
+    from mailctl.model.preset import PRESETS
+
+    named = choice.preset or choice.login or fields.keys() & {"server", "incoming", "smtp", "oauth_client"}
+    if named:
+        return choice
+    codes = [server.code for server in session.settings_file.load().servers]
+    presets = [preset.name for preset in PRESETS]
+    known = [f"of the catalogue: {', '.join(codes)}"] * bool(codes) + [f"of a provider: {', '.join(presets)}"]
+    answer = session.terminal.ask(f"Servers ({'; '.join(known)})")
+    if answer in codes:
+        fields["server"] = answer
+        return choice
+    return choice._replace(preset=answer)
 
 
 def _change(

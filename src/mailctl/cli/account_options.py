@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailctl.cli.params import (
+    OUTGOING_PANEL,
     SECURITIES,
+    SMTP_AUTHS,
+    SmtpOptions,
     choice_option,
     complete_account,
     complete_oauth_client,
@@ -145,6 +148,16 @@ class SieveOptions:
 
     def given(self) -> dict[str, Any]:
         return {"sieve": given_fields(self, "sieve_")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountSmtpOptions(SmtpOptions):
+    """The outgoing side of an account, which wants a login by default."""
+
+    smtp_auth: Annotated[
+        str | None,
+        choice_option("--smtp-auth", *SMTP_AUTHS, help="Default: auto; none: no login", panel=OUTGOING_PANEL),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -92,7 +92,9 @@ def text_option(option: str, metavar: str, help: str, panel: str) -> Any:  # noq
 SECURITIES = ("none", "starttls", "tls")
 _SASL = ("plain", "login", "cram-md5", "digest-md5", "scram-sha-1", "scram-sha-256")
 _TOKENS = ("xoauth2", "oauthbearer", "external")
-_SMTP, _INCOMING, _TLS = "Outgoing (SMTP)", "Incoming (POP3, IMAP)", "TLS"
+SMTP_AUTHS = ("none", "auto", *_SASL, *_TOKENS)
+OUTGOING_PANEL = _SMTP = "Outgoing (SMTP)"
+_INCOMING, _TLS = "Incoming (POP3, IMAP)", "TLS"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,9 +113,7 @@ class SmtpOptions:
     ] = None
     smtp_auth: Annotated[
         str | None,
-        choice_option(
-            "--smtp-auth", "none", "auto", *_SASL, *_TOKENS, help="Default: none; auto with a preset", panel=_SMTP
-        ),
+        choice_option("--smtp-auth", *SMTP_AUTHS, help="Default: none; auto with a preset", panel=_SMTP),
     ] = None
     smtp_timeout: Annotated[str | None, text_option("--smtp-timeout", "10..120", "Seconds. Default: 10.", _SMTP)] = None
 

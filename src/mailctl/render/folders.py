@@ -6,6 +6,7 @@ from mailctl.services.account_folders import FolderChoice, Source
 
 ROLE_HEADERS = ("ROLE", "FOLDER", "KNOWN BY")
 _SAID = {
+    Source.STANDARD: "every mailbox has it",
     Source.SETTINGS: "the settings",
     Source.SPECIAL_USE: "the server (special use)",
     Source.NAME: "its name",

@@ -246,7 +246,7 @@ def _placed(problem: Problem, given: Mapping[str, Any]) -> Problem:
 def _require_whole(fields: Mapping[str, Any]) -> None:
     """Raise InvalidValueError, which names all that an account cannot be without."""
     full = Account.complete(fields)
-    missing = [name for name in ("username", "address") if not full.get(name)]
+    missing = [name for name in ("username", "address") if not full.get(name)][:1]
     hint = None
     if not fields.get("server"):
         hosts = [f"{side}.host" for side in _SIDES if not (fields.get(side) or {}).get("host")]

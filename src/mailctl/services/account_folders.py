@@ -25,6 +25,8 @@ CREATED_ROLES = (FolderRole.DRAFTS, FolderRole.SENT, FolderRole.SPAM, FolderRole
 class Source(StrEnum):
     """How it is known which folder has a role."""
 
+    STANDARD = "standard"
+    """INBOX, which every mailbox has."""
     SETTINGS = "settings"
     SPECIAL_USE = "special-use"
     NAME = "name"
@@ -52,6 +54,8 @@ def detect_folders(tree: FolderTree) -> list[FolderChoice]:
         named = find_by_name(role, free, prefix=tree.prefix, separator=tree.separator)
         name = told.get(role) or named
         source = None if name is None else Source.SPECIAL_USE if role in told else Source.NAME
+        if role is FolderRole.INBOX:
+            source = Source.STANDARD
         choices.append(FolderChoice(role, name, source, name is not None))
     return choices
 

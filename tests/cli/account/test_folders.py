@@ -28,7 +28,7 @@ def roles_of(mailctl: Mailctl, address: str, command: str = "show") -> dict[str,
 def test_the_server_tells_which_folder_is_for_what(mailctl: Mailctl, account: str, show: Show) -> None:
     result = mailctl.must("account", "folders", "detect", account)
     assert [line.split() for line in result.out.splitlines()[1:4]] == [
-        ["inbox", "INBOX", "the", "server", "(special", "use)"],
+        ["inbox", "INBOX", "every", "mailbox", "has", "it"],
         ["drafts", "Drafts", "the", "server", "(special", "use)"],
         ["sent", "Sent", "the", "server", "(special", "use)"],
     ]
