@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from rich.cells import cell_len
 
-from mailctl.model.report import Report, Status, Step, TargetReport
+from mailctl.model.report import Report, Stage, Status, Step, TargetReport
 from mailctl.render.report import render_failures, render_step
 from mailctl.render.style import Style, visible
 from mailctl.render.wrap import hang
@@ -79,7 +79,7 @@ def found_in(target: TargetReport) -> str:
         return f"{protocol}{step.name}: {step.evidence.get('problem') or step.cause or step.status}"
     if not target.ok:
         return "interrupted"
-    reached = [f"{protocol} {_last_passed(target, protocol)}" for protocol in target.protocols]
+    reached = [f"{protocol} {_furthest(target, protocol)}" for protocol in target.protocols]
     skipped = dict.fromkeys(step.cause for step in target.steps if step.status is Status.SKIPPED and step.cause)
     warned = dict.fromkeys(step.cause for step in target.warned if step.cause)
     return "; ".join([", ".join(reached), *skipped, *warned])
@@ -97,9 +97,9 @@ def facts(step: Step) -> Iterable[str]:
         yield f"next: {step.next}"
 
 
-def _last_passed(target: TargetReport, protocol: str) -> str:
+def _furthest(target: TargetReport, protocol: str) -> str:
     passed = [step.name for step in target.steps if step.protocol == protocol and step.status in _PASSED]
-    return str(passed[-1]) if passed else "nothing"
+    return str(max(passed, key=list(Stage).index)) if passed else "nothing"
 
 
 _PASSED = (Status.PASS, Status.WARN)
