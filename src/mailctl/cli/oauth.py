@@ -311,16 +311,19 @@ def _tell_rehearsal(session: Session, subject: Subject, flow: Flow, output: Outp
 
 
 def _show(session: Session, states: list[GrantState], output: OutputFormat, *, in_full: bool) -> None:
-    from mailctl.render.oauth import GRANT_HEADERS, grant_row, render_grant
+    from mailctl.render.oauth import GRANT_HEADERS, grant_row, render_grant, render_reason
 
     if output is OutputFormat.JSON:
         session.terminal.data(grants=[_as_json(state) for state in states])
         return
     if in_full:
         for state in states:
-            session.terminal.result(render_grant(state, session.terminal.out))
+            session.terminal.result(render_grant(state, session.terminal.out, session.terminal.width))
     elif states:
         session.terminal.table(GRANT_HEADERS, map(grant_row, states))
+        for state in states:
+            if state.why:
+                session.terminal.result(render_reason(state, session.terminal.width))
     else:
         session.terminal.say("nothing is to be authorised: no account has an OAuth client")
     for state in states:

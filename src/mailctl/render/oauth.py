@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mailctl.render.style import Style
+from mailctl.render.wrap import hang, wrap
 
 if TYPE_CHECKING:
     from mailctl.services.grant_state import GrantState
@@ -17,16 +18,21 @@ _MOMENTS = ("granted_at", "last_refresh", "token_expires_at", "ends_at")
 
 def grant_row(state: GrantState) -> Sequence[str]:
     """Return the cells of a grant in a listing, in the order of GRANT_HEADERS."""
-    return state.target, _said(state), state.oauth_client or "", state.flow or "", _end(state)
+    return state.target, _word(state), state.oauth_client or "", state.flow or "", _day(state)
 
 
-def render_grant(state: GrantState, style: Style) -> str:
-    """Return a grant in full, a fact a line."""
+def render_reason(state: GrantState, width: int | None) -> str:
+    """Return why a grant of a listing is not granted; `width`: the columns of the screen, None where there is none."""
+    return wrap(f"{state.target}: {state.why}", width)
+
+
+def render_grant(state: GrantState, style: Style, width: int | None) -> str:
+    """Return a grant in full, a fact a line; `width` as for `render_reason`."""
     paint = style.green if state.ok else style.red
     facts = list(_facts(state))
-    width = max((len(name) for name, _ in facts), default=0) + 2
+    indent = max((len(name) for name, _ in facts), default=0) + 4
     lines = [f"{style.bold(state.target)}  {paint(_word(state))}"]
-    lines += [f"  {style.dim(name.ljust(width))}{fact}" for name, fact in facts]
+    lines += [hang(style.dim(f"  {name}".ljust(indent)), fact, indent, width) for name, fact in facts]
     return "\n".join(lines)
 
 
@@ -66,12 +72,15 @@ def _facts(state: GrantState) -> Iterator[tuple[str, str]]:
         yield "ends", _end(state)
 
 
-def _said(state: GrantState) -> str:
-    return f"{_word(state)}: {state.why}" if state.why else _word(state)
-
-
 def _word(state: GrantState) -> str:
     return state.condition.replace("-", " ").capitalize()
+
+
+def _day(state: GrantState) -> str:
+    """Return when a grant of a listing ends; what that depends on is told of one in full."""
+    if state.ends_at is not None:
+        return f"{moment(state.ends_at):%Y-%m-%d}"
+    return "not known" if state.ends_because else ""
 
 
 def _end(state: GrantState) -> str:

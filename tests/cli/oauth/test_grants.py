@@ -39,7 +39,11 @@ def test_status_tells_each_grant_and_its_exit_code_whether_all_are_granted(site:
 
 def test_status_is_for_people_too(site: Site) -> None:
     before = site.mailctl("oauth", "status")
-    assert "Not granted: nobody has authorised it" in before.out
+    assert before.out.splitlines() == [
+        "TARGET   STATE        CLIENT  FLOW  ENDS",
+        "sysmail  Not granted  native",
+        "sysmail: nobody has authorised it",
+    ]
     assert "next: `mailctl oauth authorize sysmail`" in before.err
     site.authorise()
     listed = site.mailctl.must("oauth", "status").out.splitlines()
