@@ -24,7 +24,7 @@ from mailctl.sendmail.sysexits import Sysexit, one_line, sysexit_for
 from mailctl.services.delivery import check_international, login_of, open_delivery
 from mailctl.store.location import settings_path
 from mailctl.store.settings_file import SettingsFile
-from mailctl.transport.submission import SendOutcome
+from mailctl.transport.outcome import SendOutcome
 from mailctl.transport.watch import Watch
 
 if TYPE_CHECKING:

@@ -25,13 +25,13 @@ from mailctl.services.outgoing import GraphEndpoint, outgoing_of
 from mailctl.transport.limits import Deadline
 from mailctl.transport.route import Route
 from mailctl.transport.smtp import open_smtp
-from mailctl.transport.submission import SmtpSession
 from mailctl.transport.trace import Trace
 from mailctl.transport.watch import Watch
 
 if TYPE_CHECKING:
     from mailctl.services.tokens import AccessToken, Tokens
     from mailctl.transport.graph import GraphRoute, GraphSession
+    from mailctl.transport.submission import SmtpSession
 
     Session = SmtpSession | GraphSession
 

@@ -35,7 +35,7 @@ from mailctl.services.delivery import (
     open_delivery,
 )
 from mailctl.services.outgoing import outgoing_of
-from mailctl.transport.smtp_envelope import Refusal
+from mailctl.transport.outcome import Refusal
 from mailctl.transport.trace import Trace
 from mailctl.transport.watch import Watch
 

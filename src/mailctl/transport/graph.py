@@ -44,8 +44,8 @@ from mailctl.transport.graph_api import GraphApi, request_id
 from mailctl.transport.graph_draft import send_draft
 from mailctl.transport.http import HttpClient, HttpReply
 from mailctl.transport.limits import Deadline
+from mailctl.transport.outcome import SendOutcome
 from mailctl.transport.route import reaches
-from mailctl.transport.submission import SendOutcome
 from mailctl.transport.trace import Trace
 from mailctl.transport.watch import StageRecord, Watch
 

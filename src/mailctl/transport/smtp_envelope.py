@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from msgspec import Struct
 from msgspec.structs import asdict
 
 from mailctl.errors import CapabilityError, MailError, NetworkError, RefusedError
@@ -15,20 +14,10 @@ from mailctl.protocol.reasons import Reason
 from mailctl.protocol.replies import SmtpReply
 from mailctl.transport.content import Content
 from mailctl.transport.esmtp import SmtpTransport
+from mailctl.transport.outcome import Refusal
 
 _PIPELINE_COMMANDS_MAX = 100
 """So many answers fit into any receive buffer: the server is never kept from reading by its own writing."""
-
-
-class Refusal(Struct, frozen=True):
-    """The `code` that refused a recipient, and the whole `reply`, verbatim but for secrets."""
-
-    code: int
-    reply: str
-
-    @property
-    def is_temporary(self) -> bool:
-        return self.code // 100 == 4
 
 
 class Envelope:

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from msgspec import Struct
-
 from mailctl.errors import FateUnknownError, InvalidValueError, MailError, NetworkError, Problem
 from mailctl.model.address import Address
 from mailctl.model.report import Stage
@@ -18,7 +16,8 @@ from mailctl.protocol.reasons import Reason
 from mailctl.protocol.replies import SmtpReply
 from mailctl.transport.content import Content
 from mailctl.transport.esmtp import SmtpTransport
-from mailctl.transport.smtp_envelope import Envelope, Refusal
+from mailctl.transport.outcome import EnvelopeOutcome, SendOutcome
+from mailctl.transport.smtp_envelope import Envelope
 from mailctl.transport.watch import Watch
 
 _JUDGED_BYTES_PER_SECOND, _JUDGING_SECONDS_MAX = 64 * 1024, 600
@@ -29,20 +28,6 @@ _AT_ONCE_BYTES_MAX = 64 * 1024
 """A longer message waits for the envelope to be accepted: it would go to a server that refuses it for nothing."""
 _UNKNOWN_COMMAND_CODES = (500, 502)
 _LOOK_FOR_IT = "look for the message before you send it again: it may have been delivered"
-
-
-class EnvelopeOutcome(Struct, frozen=True):
-    """`accepted` recipients as they were given, and those `refused`, with what the server said to each."""
-
-    accepted: tuple[str, ...]
-    refused: dict[str, Refusal] = {}
-
-
-class SendOutcome(EnvelopeOutcome, frozen=True):
-    """`reply`: the server's words on taking the message, verbatim. `queue_id`: its name for it, if it tells."""
-
-    reply: bytes = b""
-    queue_id: str | None = None
 
 
 class SmtpSession:
