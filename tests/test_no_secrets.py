@@ -18,6 +18,7 @@ import threading
 import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from email import message_from_bytes
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -375,6 +376,79 @@ def test_sending_by_the_command_and_by_sendmail(world: World, ca: CertificateAut
         ]  # fmt: skip
     assert [run.code == 0 for run in runs[2:]] == [case in ("sent", "told when it is taken")] * 4, runs
     world.assert_clean(*runs)
+
+
+PERSONAL = {
+    "filed": {},
+    "no folders": {"list": b'* LIST () "/" "%s"\r\n<tag> NO %s\r\n'},
+    "not taken": {"append": b"<tag> NO %s\r\n"},
+    "a goodbye": {"append": (b"* BYE %s\r\n", Close())},
+    "refused": {"verdict": b"<tag> NO %s\r\n"},
+}
+
+
+@pytest.mark.parametrize("case", PERSONAL)
+def test_a_persons_account(world: World, ca: CertificateAuthority, case: str) -> None:
+    points = {point: telling(part, world.secret) for point, part in PERSONAL[case].items()}
+    folders = b'* LIST () "/" INBOX\r\n* LIST () "/" Sent\r\n<tag> OK listed\r\n'
+    imap = ImapServer(security="tls", **{"list": folders, **points})
+    with (
+        ScriptedServer(imap.script, tls=context_of(ca.good)) as incoming,
+        ScriptedServer(SmtpServer(security="tls").script, tls=context_of(ca.good)) as outgoing,
+    ):
+        runs = [
+            world.mailctl(
+                "account", "add", "--username", USER, "--owner", "ann", "--incoming-protocol", "imap",
+                "--incoming-host", "localhost", "--incoming-port", str(incoming.port), "--incoming-security", "tls",
+                "--incoming-auth", "plain", "--smtp-host", "localhost", "--smtp-port", str(outgoing.port),
+                "--smtp-security", "tls", "--smtp-auth", "plain", "--ca-file", str(ca.ca_file),
+                *world.password_options("vault")[0],
+            ),
+            world.mailctl("account", "show", USER, "-o", "json"),
+            world.mailctl("account", "list"),
+            world.mailctl("account", "folders", "create", USER, "drafts"),
+            world.mailctl("account", "folders", "show", USER, "-o", "json"),
+            world.mailctl("test", "receive", USER, "--transcript"),
+            world.mailctl("send", "--owner", "ann", "--to", "bob@example.org", "--body", "x"),
+            world.mailctl("send", "--account", USER, "--to", "bob@example.org", "--body", "x", "-o", "json"),
+        ]  # fmt: skip
+    assert [run.code for run in (*runs[:3], *runs[-2:])] == [0] * 5, runs
+    world.assert_clean(*runs)
+
+
+@pytest.mark.parametrize("source", ["command", "vault"])
+@pytest.mark.parametrize("case", ["sent", "refused", "refused later", "told when it is taken"])
+def test_tenants_and_requests_for_support(world: World, ca: CertificateAuthority, case: str, source: str) -> None:
+    points = {point: telling(part, world.secret) for point, part in SENDING[case].items()}
+    password, _ = world.password_options(source)
+    request = ("support", "request", "--tenant", "acme", "--subject", "x", "--body", "x")
+    with ScriptedServer(SmtpServer(security="tls", **points).script, tls=context_of(ca.good)) as double:
+        account = (
+            "--address", USER, "--smtp-host", "localhost", "--smtp-port", str(double.port), "--smtp-security", "tls",
+            "--smtp-auth", "plain", "--username", USER, *password, "--ca-file", str(ca.ca_file),
+        )  # fmt: skip
+        world.mailctl("sysmail", "set", *account)
+        runs = [
+            world.mailctl("tenant", "add", "acme", "--name", "Acme", *account),
+            world.mailctl("tenant", "edit", "acme", "--sender-name", "Acme", "--dry-run"),
+            world.mailctl("support", "set", "--address", "help@example.org", "--attach-system-info"),
+            *(world.mailctl("tenant", *words, "-o", output) for words in (("show", "acme"), ("list",))
+              for output in ("table", "json")),
+            world.mailctl("support", "show"),
+        ]  # fmt: skip
+        assert not any(run.code for run in runs), runs
+        runs += [
+            world.mailctl("test", "send", "tenant:acme", "--to", "bob@example.org", "--transcript"),
+            world.mailctl("send", "--tenant", "acme", "--to", "bob@example.org", "--body", "x"),
+            world.mailctl(*request, "--dry-run"),
+            world.mailctl(*request, "--yes", "-o", "json"),
+            world.mailctl(*request, "--yes"),
+            world.mailctl("tenant", "delete", "acme", "--yes"),
+        ]
+    arrived = [part.get_payload(decode=True) for sent in double.messages for part in message_from_bytes(sent).walk()]
+    said = b"".join(payload for payload in arrived if isinstance(payload, bytes)).decode()
+    assert ("last_tests" in said) is (case in ("sent", "told when it is taken"))
+    world.assert_clean(*runs, Run(0, said, ""))
 
 
 @pytest.mark.parametrize("fault", ["expired", "wrong_host", "starttls refused", "handshake broken off", "no server"])
