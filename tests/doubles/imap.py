@@ -83,6 +83,9 @@ class ImapServer:
     quota: Part = b'* QUOTAROOT INBOX ""\r\n* QUOTA "" (STORAGE 10 512)\r\n<tag> OK done\r\n'
     search: Part = b"* SEARCH 1\r\n<tag> OK done\r\n"
     fetch: Part = b"* 1 FETCH (UID 1 BODY[] {12}\r\nSubject: x\r\n)\r\n<tag> OK done\r\n"
+    enable: Part = b"<tag> OK done\r\n"
+    create: Part = b"<tag> OK created\r\n"
+    append: Part = b"<tag> OK taken\r\n"
     id: Part = b'* ID ("name" "double")\r\n<tag> OK done\r\n'
     noop: Part = b"<tag> OK done\r\n"
     close: Part = b"<tag> OK closed\r\n"
@@ -114,7 +117,10 @@ class ImapServer:
             command(rb"(UID )?SEARCH", self.search),
             command(rb"(UID )?FETCH", self.fetch),
             command(rb"ID", self.id),
-            command(rb"(NOOP|ENABLE)", self.noop),
+            command(rb"ENABLE", self.enable),
+            command(rb"CREATE", self.create),
+            command(rb"APPEND", self.append),
+            command(rb"(NOOP|SUBSCRIBE)", self.noop),
             command(rb"(CLOSE|UNSELECT)", self.close),
             command(rb"LOGOUT", self.logout),
         )

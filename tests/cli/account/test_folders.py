@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import secrets
+import ssl
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from imapclient import IMAPClient
+from tests.doubles.imap import ImapServer, capability_reply
+from tests.doubles.scripted import ScriptedServer
 from tests.servers.certificates import CertificateAuthority
 from tests.servers.dovecot import Dovecot
 from tests.servers.people import Person
@@ -175,3 +179,52 @@ def test_a_wrong_password_says_what_the_server_said(
     result = mailctl("account", "folders", "show", account)
     assert result.code == 12
     assert "AUTHENTICATIONFAILED" in result.err
+
+
+@pytest.fixture
+def scripted(mailctl: Mailctl, ca: CertificateAuthority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Return what opens a scripted IMAP server with an account on it; the double is yielded."""
+    monkeypatch.setenv("PASSWORD", "secret")
+
+    @contextmanager
+    def serve(**points: Any) -> Iterator[ScriptedServer]:
+        server = ImapServer(security="tls", **points)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(ca.good.certificate, ca.good.key)
+        with ScriptedServer(server.script, tls=context) as double:
+            mailctl.must(
+                "account", "add", "ann@example.org", "--username", "ann", "--password-from", "env:PASSWORD",
+                "--incoming-protocol", "imap", "--incoming-host", "localhost", "--incoming-port", str(double.port),
+                "--incoming-security", "tls", "--smtp-host", "localhost", "--ca-file", str(ca.ca_file),
+            )  # fmt: skip
+            yield double
+
+    return serve
+
+
+def test_names_travel_in_utf8_where_the_server_takes_them(mailctl: Mailctl, scripted: Any) -> None:
+    listed = '* LIST () "/" "R&D"\r\n* LIST (\\Sent) "/" "送信済み"\r\n<tag> OK listed\r\n'.encode()
+    capability = capability_reply(b"AUTH=PLAIN", b"SASL-IR", b"ENABLE", b"UTF8=ACCEPT")
+    enable = b"* ENABLED UTF8=ACCEPT\r\n<tag> OK enabled\r\n"
+    with scripted(capability=capability, enable=enable, list=listed) as double:
+        assert roles_of(mailctl, "ann@example.org")["sent"] == ("送信済み", "special-use")
+        mailctl.must("account", "folders", "set", "ann@example.org", "archive", "R&D")
+        mailctl.must("account", "folders", "set", "ann@example.org", "drafts", "送信済み")
+        mailctl.must("account", "folders", "create", "ann@example.org", "trash")
+        assert b'CREATE "Trash"' in double.after_tls
+
+
+def test_names_travel_in_modified_utf7_where_utf8_is_not_switched_on(mailctl: Mailctl, scripted: Any) -> None:
+    capability = capability_reply(b"AUTH=PLAIN", b"SASL-IR", b"ENABLE", b"UTF8=ACCEPT")
+    listed = b'* LIST () "/" "R&-D"\r\n* LIST (\\Sent) "/" "&kAFP4W4IMH8-"\r\n<tag> OK listed\r\n'
+    with scripted(capability=capability, list=listed):
+        result = mailctl.must("account", "folders", "show", "ann@example.org", "-o", "json").json
+        assert [folder["name"] for folder in result["folders"]] == ["R&D", "送信済み"]
+
+
+def test_a_server_that_creates_nothing_says_why(mailctl: Mailctl, scripted: Any) -> None:
+    listed = b'* LIST () "/" INBOX\r\n<tag> OK listed\r\n'
+    with scripted(list=listed, create=b"<tag> NO [NOPERM] not here\r\n"):
+        result = mailctl("account", "folders", "create", "ann@example.org", "-o", "json")
+        assert result.code == 13
+        assert "the server does not create 'Drafts': NO [NOPERM] not here" in result.error["message"]
