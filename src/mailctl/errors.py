@@ -178,6 +178,12 @@ class SettingsWriteError(SettingsError):
     code = "settings-not-writable"
 
 
+class LedgerInvalidError(SettingsError):
+    """A ledger has a line that is none of its records."""
+
+    code = "ledger-invalid"
+
+
 class SecretError(MailctlError):
     code = "secret"
 

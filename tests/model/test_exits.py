@@ -16,6 +16,7 @@ EXPECTED = {
     "MailctlError": 1, "UsageError": 2, "MissingInputError": 2, "InvalidValueError": 2, "NotFoundError": 3,
     "ConflictError": 4, "ExclusiveSettingsError": 4, "AlreadyExistsError": 4, "SettingsError": 5,
     "SettingsInvalidError": 5, "SettingsLockedError": 5, "SettingsChangedError": 5, "SettingsWriteError": 5,
+    "LedgerInvalidError": 5, "ReportWriteError": 1,
     "SecretError": 6, "SecretMissingError": 6, "SecretStoreError": 6, "SendingDisabledError": 7, "NetworkError": 10,
     "TLSError": 11, "AuthenticationError": 12, "RefusedError": 13, "TemporaryError": 14, "NotArrivedError": 15,
     "FateUnknownError": 17, "ProtocolError": 18, "CapabilityError": 18, "BugError": 70,

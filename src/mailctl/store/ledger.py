@@ -1,0 +1,134 @@
+"""Ledgers: what was done for an account, so that it is not done again: a durable line for each act.
+
+They are beside the settings file, in `NAME.ledgers/ADDRESS/`, and not in a user's own folder: whoever runs mailctl with
+these settings, a person or a system's timer, must know of the same acts. A line that a killed process left half
+written tells of an act that was not acknowledged, and is dropped.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Generic, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from mailctl.durable import cause_of, lock_file, replace_file, system
+from mailctl.errors import LedgerInvalidError, SettingsWriteError
+from mailctl.model.account import mailbox_key
+
+R = TypeVar("R", bound=msgspec.Struct)
+
+_LOCK_SECONDS = 2.0
+
+
+class Ledger(Generic[R]):
+    """The records of one kind of act, oldest first; open under its lock, see `open_ledger`."""
+
+    def __init__(self, path: Path, kind: type[R]) -> None:
+        self._path = path
+        self._encoder = msgspec.json.Encoder()
+        self.records: list[R] = _read(path, kind)
+        self._descriptor = system.open(path, os.O_WRONLY | os.O_APPEND)
+
+    def append(self, *records: R) -> None:
+        """Add records; they are on the medium when this returns. Raises SettingsWriteError."""
+        lines = b"".join(self._encoder.encode(record) + b"\n" for record in records)
+        try:
+            rest = memoryview(lines)
+            while rest:
+                rest = rest[system.write(self._descriptor, rest) :]
+            system.sync(self._descriptor)
+        except OSError as error:
+            raise _write_error(self._path, error) from error
+        self.records += records
+
+    def rewrite(self, records: Iterable[R]) -> None:
+        """Put other records in the place of all, in one step: for those that nobody will ask for any more."""
+        self.records = list(records)
+        replace_file(self._path, b"".join(self._encoder.encode(record) + b"\n" for record in self.records))
+        os.close(self._descriptor)
+        self._descriptor = system.open(self._path, os.O_WRONLY | os.O_APPEND)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+@contextmanager
+def open_ledger(settings: Path, address: str, name: str, kind: type[R]) -> Iterator[Ledger[R]]:
+    """Open a ledger of an account, `name`d after its acts; its records are of a type.
+
+    `settings`: the settings file. Raises SettingsLockedError while another process has it open, LedgerInvalidError
+    for one that is not ours, SettingsWriteError.
+    """
+    path = _folder(settings, address) / f"{name}.jsonl"
+    with lock_file(path, timeout_seconds=_LOCK_SECONDS):
+        try:
+            if not path.exists():
+                replace_file(path, b"")
+            ledger = Ledger(path, kind)
+        except OSError as error:
+            raise _write_error(path, error) from error
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+
+
+def read_ledger(settings: Path, address: str, name: str, kind: type[R]) -> list[R]:
+    """Return the records of a ledger as they are now; none where there is none."""
+    path = _folder(settings, address) / f"{name}.jsonl"
+    return _parse(path.read_bytes(), path, kind) if path.exists() else []
+
+
+def delete_ledgers(settings: Path, address: str) -> None:
+    """Delete all ledgers of an account."""
+    shutil.rmtree(_folder(settings, address), ignore_errors=True)
+
+
+def move_ledgers(settings: Path, old: str, new: str) -> None:
+    """Let the ledgers of an account go along with its new address."""
+    before, after = _folder(settings, old), _folder(settings, new)
+    if before != after and before.is_dir():
+        shutil.rmtree(after, ignore_errors=True)
+        system.replace(before, after)
+
+
+def _folder(settings: Path, address: str) -> Path:
+    # Percent-encoded, an address is a file name on every system; one mailbox has one folder however it is spelled.
+    return settings.absolute().with_suffix(".ledgers") / quote(mailbox_key(address), safe="@+-_")
+
+
+def _read(path: Path, kind: type[R]) -> list[R]:
+    content = path.read_bytes()
+    if content and not content.endswith(b"\n"):
+        content = content[: content.rfind(b"\n") + 1]
+        replace_file(path, content)
+    return _parse(content, path, kind)
+
+
+def _parse(content: bytes, path: Path, kind: type[R]) -> list[R]:
+    decoder = msgspec.json.Decoder(kind)
+    records = []
+    for number, line in enumerate(content[: content.rfind(b"\n") + 1].splitlines(), 1):
+        try:
+            records.append(decoder.decode(line))
+        except msgspec.MsgspecError as error:
+            raise LedgerInvalidError(
+                f"{path}, line {number}: this is no record of the ledger: {error}",
+                hint="put the line right, or take it away: what it tells of would then be done again",
+                details={"path": str(path), "line": number},
+            ) from None
+    return records
+
+
+def _write_error(path: Path, error: OSError) -> SettingsWriteError:
+    return SettingsWriteError(
+        f"cannot write {path}: {cause_of(error)}",
+        hint="what was done so far is kept there",
+        details={"path": str(path)},
+    )
