@@ -56,11 +56,19 @@ def read_file(path: Path, warn: Warn) -> Secret:
     try:
         raw, mode = call_with_deadline(lambda: _read(path), FILE_DEADLINE_SECONDS)
     except FileNotFoundError:
-        raise SecretMissingError(f"the secret's file {path} does not exist") from None
+        raise SecretMissingError(
+            f"the secret's file {path} does not exist", hint="write the secret there, or name another place for it"
+        ) from None
     except TimeoutError:
-        raise SecretStoreError(f"the secret's file {path} gave nothing within {FILE_DEADLINE_SECONDS:g} s") from None
+        raise SecretStoreError(
+            f"the secret's file {path} gave nothing within {FILE_DEADLINE_SECONDS:g} s",
+            hint="see whether its file system or the program behind a pipe answers",
+        ) from None
     except OSError as error:
-        raise SecretStoreError(f"the secret's file {path} cannot be read: {cause_of(error)}") from None
+        raise SecretStoreError(
+            f"the secret's file {path} cannot be read: {cause_of(error)}",
+            hint="let the user that mailctl runs as read it, and nobody else",
+        ) from None
     if os.name == "posix" and stat.S_ISREG(mode) and mode & (stat.S_IROTH | stat.S_IWOTH):
         from shlex import quote  # start-up is felt at every call
 

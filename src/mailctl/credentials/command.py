@@ -42,7 +42,10 @@ def run_command(command: str, *, deadline_seconds: float = DEADLINE_SECONDS) -> 
         raise SecretStoreError(f"{source} cannot be run: {reason}") from None
     output, complaint = _collect(process, deadline_seconds, source)
     if process.returncode and len(output) <= SIZE_LIMIT_BYTES:
-        raise SecretMissingError(f"{source} {_ending(process.returncode)}{_quoted(complaint, output)}")
+        raise SecretMissingError(
+            f"{source} {_ending(process.returncode)}{_quoted(complaint, output)}",
+            hint="run it by hand, as the user and in the environment that mailctl runs in",
+        )
     return secret_text(output, source)
 
 
@@ -54,7 +57,10 @@ def _collect(process: subprocess.Popen[bytes], deadline_seconds: float, source: 
     try:
         process.wait(deadline_seconds)
     except subprocess.TimeoutExpired:
-        raise SecretStoreError(f"{source} did not end within {deadline_seconds:g} s, and was stopped") from None
+        raise SecretStoreError(
+            f"{source} did not end within {deadline_seconds:g} s, and was stopped",
+            hint="run it by hand: it may be waiting for an answer that nobody can give here",
+        ) from None
     finally:
         process.kill()
         process.wait()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mailctl.errors import MailctlError, NetworkError, SecretMissingError
+from mailctl.errors import MailctlError, NetworkError, SecretError, SecretMissingError
 from mailctl.model.report import Stage
 from mailctl.model.secret import SecretKind, parse_secret_ref
 from mailctl.model.server import IncomingAuth, IncomingEndpoint, Protocol
@@ -22,6 +22,10 @@ from mailctl.transport.limits import Deadline
 
 if TYPE_CHECKING:
     from mailctl.services.tokens import Tokens
+
+
+SHOW_SECRETS = "mailctl secret status"
+"""Tells where the settings' secrets are, and which are missing."""
 
 
 class SecretUnavailableError(Exception):
@@ -48,7 +52,8 @@ def read_login(check: Check, read_secret: ReadSecret, recorder: StepRecorder, de
         login = wanted.read()
     except MailctlError as error:
         seconds = time.monotonic() - began
-        next_command = error.details.get("authorise")
+        stored = SHOW_SECRETS if check.options.login is None and isinstance(error, SecretError) else None
+        next_command = error.details.get("authorise", stored)
         recorder.fail(
             Stage.SECRET,
             wanted.protocol,

@@ -38,5 +38,6 @@ class TestCommand:
         depth = Depth(given[given.index("--depth") + 1]) if "--depth" in given else self.default_depth
         words = [*self.login] if depth in LOGGED_IN else []
         if depth in _WITH_ENVELOPE:
+            words += [] if "--to" in (*given, *self.envelope) else ["--to", "ADDRESS"]
             words += [word for name, value in self.envelope.items() if name not in given for word in (name, value)]
         return " ".join([self.line, *map(shlex.quote, [*words, *given])])

@@ -20,7 +20,7 @@ from mailctl.protocol.sasl import Login
 from mailctl.services.check import LOGGED_IN, Check, CheckOptions, Depth, GrantSource, LoginSource
 from mailctl.services.delivery import forgetting_refused, open_delivery
 from mailctl.services.grants import oauth_command
-from mailctl.services.login_step import SecretUnavailableError, described, read_login
+from mailctl.services.login_step import SHOW_SECRETS, SecretUnavailableError, described, read_login
 from mailctl.services.next_command import TestCommand
 from mailctl.services.outgoing import GraphEndpoint
 from mailctl.services.steps import OnStep, Planned, StepRecorder, Subject
@@ -100,7 +100,7 @@ class Side:
         except SecretError as error:
             source = described(self.check.tls.client_key_passphrase)
             evidence = {"source": source, "present": False}
-            self.recorder.fail(Stage.SECRET, self.check.protocol, error, evidence=evidence)
+            self.recorder.fail(Stage.SECRET, self.check.protocol, error, evidence=evidence, next_command=SHOW_SECRETS)
 
     def finish(self) -> TargetReport:
         """Return the report; what was planned and not reached is skipped."""
@@ -217,7 +217,7 @@ def _test_command(check: Check) -> TestCommand:
     if isinstance(login, LoginSource):
         words += login.option
     envelope = {"--to": check.recipient} if check.recipient else {}
-    if check.sender and not check.target.sending.address:
+    if check.sender not in ("", check.target.sending.address, login and login.username):
         envelope["--from"] = check.sender
     return TestCommand(
         line=f"mailctl test {check.act} {check.target.name}",

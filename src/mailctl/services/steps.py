@@ -116,7 +116,6 @@ class StepRecorder:
     ) -> None:
         """Add a step of our own that could not be tested."""
         self._pass_over_until(stage, protocol)
-        usual = STAGE_REMEDIES[stage]
         self._failure = exit_for(error)
         self._emit(
             Step(
@@ -127,8 +126,8 @@ class StepRecorder:
                 evidence=evidence,
                 reply=printable(error.reply) if isinstance(error, MailError) and error.reply else None,
                 cause=error.message,
-                remedy=error.hint or usual.remedy,
-                next=next_command or usual.next,
+                remedy=error.hint or STAGE_REMEDIES[stage].remedy,
+                next=next_command,
             )
         )
 
