@@ -102,12 +102,16 @@ def describe(reason: str, evidence: dict[str, object]) -> str:
     elif reason == Reason.CERTIFICATE_COMMON_NAME:
         said = f"it names the host in its subject ({evidence['subject']}) alone, which does not count"
     elif reason in (Reason.CERTIFICATE_EXPIRED, Reason.CERTIFICATE_NOT_YET_VALID):
-        said = f"it is valid from {evidence['not_before']} to {evidence['not_after']}"
+        said = f"it is valid from {_minute(evidence['not_before'])} to {_minute(evidence['not_after'])} UTC"
     elif reason == Reason.CERTIFICATE_CHAIN:
         said = f"the certificate of {evidence['issuer']} is missing, which is between it and a trusted authority"
     else:
         said = f"its issuer is {evidence['issuer']}"
     return printable(said.encode("utf-8", "surrogateescape"))
+
+
+def _minute(moment: object) -> str:
+    return str(moment)[:16].replace("T", " ")
 
 
 def find_matching_name(names: list[str], host: str) -> str | None:

@@ -256,7 +256,10 @@ class Dialler:
             Reason.FORBIDDEN: "this machine forbids the connection",
         }
         said = words.get(reason, "no connection came about")
-        tried = ", ".join(f"{attempt.address.ip}: {attempt.outcome}" for attempt in self.attempts)
+        tried = ", ".join(
+            attempt.address.ip if attempt.outcome == reason else f"{attempt.address.ip}: {attempt.outcome}"
+            for attempt in self.attempts
+        )
         return NetworkError(
             f"{said} ({tried})", reason=reason, details={"attempts": [attempt.evidence for attempt in self.attempts]}
         )

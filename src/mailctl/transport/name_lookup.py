@@ -88,15 +88,30 @@ class NameLookup:
     def explain(self, error: NetworkError, deadline: Deadline) -> None:
         """Complete the error of a name that the system could not resolve: which kind of failure it is."""
         try:
-            self.wait(min(LOOKUP_SECONDS, deadline.left_seconds()))
+            self.wait(min(LOOKUP_SECONDS + PATIENCE_SECONDS, deadline.left_seconds()))
         except TimeoutError:
             self.wait(0)
         if self.addresses:
+            error.reason = Reason.DNS
             error.message = f"this machine cannot resolve the name {self.host}, though the DNS has addresses for it"
         elif self.problem is not None:
             error.reason = self.problem
             error.message = f"the name {self.host} {_SAID[self.problem]}"
+            error.hint = self._said_instead()
         error.details["resolvers"] = list(self.name_servers)
+
+    def _said_instead(self) -> str | None:
+        """Return the servers that the domain names by MX and SRV records, for who looks for the right one."""
+        found = [f"{kind.upper()} {', '.join(records)}" for kind, records in self._related().items()]
+        return f"the DNS names these servers of the domain: {'; '.join(found)}" if found else None
+
+    def _related(self) -> dict[str, list[str]]:
+        with self._news:
+            return {
+                ("mx" if kind == "MX" else name.partition(".")[0].lstrip("_")): list(answer.values)
+                for (name, kind), answer in self._answers.items()
+                if kind in ("MX", "SRV") and answer.values
+            }
 
     @property
     def problem(self) -> Reason | None:
@@ -119,18 +134,13 @@ class NameLookup:
         aliases = next(
             (found.aliases for answer in answers.values() if (found := answer.records) and found.aliases), ()
         )
-        related = {
-            ("mx" if kind == "MX" else name.partition(".")[0].lstrip("_")): list(answer.values)
-            for (name, kind), answer in answers.items()
-            if kind in ("MX", "SRV") and answer.values
-        }
         return {
             "resolvers": list(self.name_servers),
             "resolver": next((answer.records.name_server for answer in answers.values() if answer.records), None),
             "aliases": list(aliases),
             "dns_addresses": list(self.addresses),
             "dns_problem": self.problem,
-            "related": related,
+            "related": self._related(),
         }
 
     def warnings(self, dialled: Iterable[str]) -> list[str]:

@@ -185,7 +185,6 @@ def greeted(wire: Wire, route: Route, watch: Watch) -> Iterator[None]:
                 raise TLSError(
                     f"{wire.peer} waits for TLS from the start, and says nothing before",
                     reason=Reason.TLS_EXPECTED,
-                    hint=route.mode_hint,
                 ) from error
         raise
 
@@ -217,7 +216,7 @@ def secure(wire: Wire, route: Route, watch: Watch, *, mode: str, reach: ReachTls
         context = tls.build_context(route.tls, passphrase=route.client_key_passphrase)
         reach(wire)
         if mode == "implicit":
-            _refuse_cleartext_greeting(wire, route)
+            _refuse_cleartext_greeting(wire)
         try:
             secured = wire.start_tls(context, route.host)
         except TLSError as error:
@@ -280,7 +279,7 @@ def _look_again(route: Route, reach: ReachTls) -> tuple[dict[str, object], list[
         return {}, []
 
 
-def _refuse_cleartext_greeting(wire: Wire, route: Route) -> None:
+def _refuse_cleartext_greeting(wire: Wire) -> None:
     """Raise TLSError if the server greets before the handshake, as one does that speaks no TLS on this port."""
     greeting = wire.find_early_data()
     if greeting:
@@ -289,5 +288,4 @@ def _refuse_cleartext_greeting(wire: Wire, route: Route) -> None:
             f"{wire.peer} does not speak TLS here: it greets in the clear",
             reason=Reason.WRONG_VERSION,
             reply=wire.redacted(greeting),
-            hint=route.mode_hint,
         )

@@ -62,8 +62,9 @@ REPLY_ROWS = (
         r"|(cannot|unable to) relay|relay not permitted|^55\d[ -].*\brelay",
         protocols=("smtp",),
         remedy=Remedy(
-            cause="the server passes mail to other domains only for those who have logged in, and it saw no login",
-            remedy="set an SMTP authentication and a login, and use port 587 or 465, not 25",
+            cause="the server passes mail to other domains only for those who have logged in and may send there",
+            remedy="set an SMTP authentication and a login, and use port 587 or 465, not 25; if the step `auth` has "
+            "passed, let the mail server's administrator allow it",
             document="https://www.rfc-editor.org/rfc/rfc6409",
             next="{edit} --smtp-auth auto --smtp-security starttls --smtp-port 587",
         ),
@@ -148,7 +149,7 @@ REPLY_ROWS = (
             "its DNS records (PTR, SPF, DKIM, DMARC)",
             remedy="send through a provider's submission server with a login instead of from here; or set the records "
             "right and ask the list that the reply names for removal",
-            next="{test} --depth envelope",
+            next="{test}",
         ),
     ),
 )
