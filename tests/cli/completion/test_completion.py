@@ -81,6 +81,14 @@ def test_codes_are_offered(catalogue: Mailctl, command: str) -> None:
     assert codes == ["hq", "本社"]
 
 
+def test_tenants_are_offered(catalogue: Mailctl) -> None:
+    catalogue.must("tenant", "add", "acme", "--name", "Acme")
+    assert offered("mailctl tenant show ") == ["acme"]
+    assert offered("mailctl send --tenant a") == ["acme"]
+    assert offered("mailctl test send t") == offered("mailctl test send tenant:") == ["tenant:acme"]
+    assert offered("mailctl oauth status tenant:b") == []
+
+
 def test_a_code_in_another_script_is_completed(catalogue: Mailctl) -> None:
     assert offered("mailctl server show 本") == ["本社"]
 
@@ -153,3 +161,24 @@ def test_bash_completes_a_code_by_the_script(catalogue: Mailctl, tmp_path: Path)
         env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert answered.stdout == "本社\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("mailctl account ed", ["edit"]),
+        ("mailctl account folders set a", ["ann@example.org"]),
+        ("mailctl account folders set ann@example.org s", ["sent", "spam"]),
+        ("mailctl account signature use or", ["organisation"]),
+        ("mailctl account add --preset pec-a", ["pec-aruba"]),
+        ("mailctl test receive ann", ["ann@example.org"]),
+        ("mailctl send --account ", ["ann@example.org"]),
+        ("mailctl send --owner ", ["山田"]),
+    ],
+)
+def test_accounts_and_their_owners(catalogue: Mailctl, line: str, expected: list[str]) -> None:
+    catalogue.must(
+        "account", "add", "ann@example.org", "--username", "ann", "--owner", "山田", "--server", "hq",
+        "--password-from", "env:PASSWORD",
+    )  # fmt: skip
+    assert offered(line) == expected
