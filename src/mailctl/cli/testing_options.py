@@ -18,7 +18,7 @@ TargetName = Annotated[
     str,
     typer.Argument(
         metavar="TARGET",
-        help="sysmail, or a server's code. Default: sysmail.",
+        help="sysmail, tenant:CODE, an account's address, or a server's code. Default: sysmail.",
         autocompletion=complete_target,
         show_default=False,
     ),
