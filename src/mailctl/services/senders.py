@@ -68,7 +68,8 @@ def _without_lost(base: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[st
     Some senders can do without a server.
     """
     wanted = merge_fields(base, fields)
-    if any(wanted.get(name) for name in ("server", "smtp", "graph")) or fields.get("oauth_client"):
+    client_alone = fields.get("oauth_client") or (fields.get("graph") is False and wanted.get("oauth_client"))
+    if client_alone or any(wanted.get(name) for name in ("server", "smtp", "graph")):
         return dict(base)
     return merge_fields(base, dict.fromkeys(OF_A_SERVER))
 
