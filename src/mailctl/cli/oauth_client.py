@@ -221,7 +221,7 @@ def show(context: typer.Context, name: Name, output: Output = OutputFormat.TABLE
 
     secrets = describe_client_secrets(settings, client, session.secrets)
     users = list_client_users(settings, client.name)
-    session.terminal.result(render_client(client, secrets, users, session.terminal.out))
+    session.terminal.result(render_client(client, secrets, users, session.terminal.out, session.terminal.width))
     _warn(session, client)
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from mailctl.model.oauth import Directory, OAuthClient, OAuthEndpoints, Provider
 from mailctl.render.secrets import render_presence
 from mailctl.render.style import Style
+from mailctl.render.wrap import hang
 
 CLIENT_HEADERS = ("NAME", "PROVIDER", "CLIENT ID", "PROOF", "USED BY")
 
@@ -28,8 +29,17 @@ def client_row(client: OAuthClient, users: Sequence[str]) -> Sequence[str]:
     return client.name, _provider(client), client.client_id, ", ".join(_proofs(client)) or "none", ", ".join(users)
 
 
-def render_client(client: OAuthClient, secrets: Mapping[str, SecretState], users: Sequence[str], style: Style) -> str:
-    """Return a client in full, a fact a line; `secrets` by the client's fields."""
+def render_client(
+    client: OAuthClient,
+    secrets: Mapping[str, SecretState],
+    users: Sequence[str],
+    style: Style,
+    width: int | None,
+) -> str:
+    """Return a client in full, a fact a line; `secrets` by the client's fields.
+
+    `width`: the columns of the screen, None where there is none.
+    """
     facts = [
         ("provider", _provider(client)),
         ("client id", client.client_id),
@@ -46,9 +56,9 @@ def render_client(client: OAuthClient, secrets: Mapping[str, SecretState], users
         ("servers", "host, port and security are the provider's" if client.fixes_hosts else "hosts are given by you"),
         ("used by", ", ".join(users) or "nobody yet"),
     ]
-    width = max(len(name) for name, _ in facts) + 2
-    lines = [style.bold(client.name)]
-    return "\n".join(lines + [f"  {style.dim(name.ljust(width))}{fact}" for name, fact in facts])
+    indent = max(len(name) for name, _ in facts) + 4
+    lines = [hang(style.dim(f"  {name}".ljust(indent)), fact, indent, width) for name, fact in facts]
+    return "\n".join([style.bold(client.name), *lines])
 
 
 def _endpoint_facts(endpoints: OAuthEndpoints) -> Iterator[tuple[str, str]]:

@@ -82,6 +82,20 @@ def test_a_refused_sign_in_is_told_and_leaves_nothing(site: Site) -> None:
     assert site.grant()["condition"] == "not-granted"
 
 
+def test_a_server_that_names_itself_is_held_to_its_name(site: Site, use_client: Callable[..., None]) -> None:
+    issuer = ("--issuer", site.server.issuer)
+    use_client("named", site.server.clients.native, *issuer)
+    site.authorise()
+    assert site.grant()["oauth_client"] == "named"
+    site.mailctl.must("oauth", "client", "edit", "named", "--issuer", f"{site.server.issuer}/other")
+    url = site.mailctl.must("oauth", "authorize", "sysmail", "--print-url").out.strip()
+    redirect = site.server.sign_in(url, user=ALICE.address).encode()
+    refused = site.mailctl("oauth", "authorize", "sysmail", "--resume", "-o", "json", stdin=redirect)
+    assert refused.code == 12
+    assert "another authorisation server" in refused.error["message"]
+    assert f"{site.server.issuer}/other" in refused.error["hint"]
+
+
 def test_an_attempt_ends_after_ten_minutes(site: Site) -> None:
     url = site.mailctl.must("oauth", "authorize", "sysmail", "--print-url").out.strip()
     redirect = site.server.sign_in(url, user=ALICE.address)
