@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.servers.dovecot import Dovecot
 from tests.servers.people import ALICE, BOB
+from tests.servers.postfix import Postfix
 
 if TYPE_CHECKING:
     from tests.cli.oauth.conftest import Site
@@ -83,3 +85,19 @@ def test_every_command_knows_who_is_meant(account: Site, verb: str) -> None:
     options = ("--yes",) if verb == "revoke" else ()
     result = account.mailctl("oauth", verb, BOB.address.upper(), *options, "-o", "json")
     assert result.code == (2 if verb == "setup-script" else 0), result
+
+
+def test_a_person_on_servers_of_their_own_sends_and_files_by_the_token(
+    site: Site, oauth_dovecot: Dovecot, oauth_postfix: Postfix
+) -> None:
+    site.mailctl.must(
+        "account", "add", "--username", BOB.address, "--auth", "oauth2", "--ca-file", oauth_dovecot.ca_file,
+        "--incoming-protocol", "imap", "--incoming-host", "localhost", "--incoming-port", str(oauth_dovecot.imaps_port),
+        "--smtp-host", "localhost", "--smtp-port", str(oauth_postfix.smtps_port), "--incoming-security", "tls",
+        "--smtp-security", "tls",
+    )  # fmt: skip
+    site.authorise(BOB.address, user=BOB.address)
+    sent = site.mailctl.must("send", "--account", BOB.address, "--to", ALICE.address, "--body", "x", "-o", "json").json
+    assert sent["filed"] == {"by": "mailctl", "folder": "Sent"}
+    assert any(sent["message_id"].encode() in message for message in oauth_dovecot.messages(BOB.address, "Sent"))
+    assert "Sent" in site.mailctl.must("account", "folders", "show", BOB.address).out
