@@ -267,6 +267,8 @@ def _change(
         tell_login(session, state.login)
     if change.changed and not dry_run and output is OutputFormat.TABLE:
         _warn_off(session, change.after)
+    is_ready = state.sending is not None and (state.login.grant is None or state.login.grant.ok)
+    if is_ready and change.changed and not dry_run and output is OutputFormat.TABLE:
         proof = f"mailctl test send {quote(tenant_target(tenant.code))} --to ADDRESS"
         session.terminal.say(f"next: `{proof}` proves that it works")
 

@@ -21,7 +21,7 @@ from mailctl.model.settings import Settings
 from mailctl.model.target_name import tenant_target
 from mailctl.model.tenant import Tenant
 from mailctl.model.values import Reference
-from mailctl.store.last_tests import TestResult
+from mailctl.store.last_tests import StepResult, TestResult
 
 
 def gather_facts(
@@ -37,7 +37,7 @@ def gather_facts(
         "secret_backend": secrets.backend,
         "sending_is_off": find_why_off(settings.sysmail),
         "settings": _settings_of_tenant(settings, tenant) if tenant else _settings(settings),
-        "last_tests": msgspec.to_builtins(_results_of(settings, results, tenant)),
+        "last_tests": [_described(result) for result in _results_of(settings, results, tenant)],
     }
 
 
@@ -74,6 +74,17 @@ def _results_of(settings: Settings, results: list[TestResult], tenant: Tenant | 
         return [result for result in results if result.target == tenant_target(tenant.code)]
     known = {server.code for server in settings.servers} | {target for target, _ in settings.list_senders()}
     return [result for result in results if result.target in known]
+
+
+def _described(result: TestResult) -> dict[str, Any]:
+    """Return a result with its steps as lines, which people read."""
+    return {**msgspec.to_builtins(result), "steps": [_line(step) for step in result.steps]}
+
+
+def _line(step: StepResult) -> str:
+    said = [step.cause] if step.cause else []
+    said += [f"the server said: {step.reply}"] if step.reply else []
+    return ": ".join([f"{step.protocol or 'all'} {step.name} {step.status}", *said])
 
 
 def without_secrets(model: msgspec.Struct) -> dict[str, Any]:
