@@ -116,7 +116,7 @@ def tell_login(session: Session, login: LoginState) -> None:
     """Tell a person what is to be done or known about a sender's login after a change."""
     if login.grant and not login.grant.ok:
         said = login.grant.condition.replace("-", " ")
-        session.terminal.say(f"note: OAuth: {said}; `{login.grant.authorise_command}` authorises it")
+        session.terminal.say(f"note: OAuth: {said}; next: `{login.grant.next}`")
     for warning in login.warnings:
         session.terminal.warn(warning)
 

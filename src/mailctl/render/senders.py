@@ -87,7 +87,7 @@ def _grant(grant: GrantState, style: Style) -> str:
     condition = grant.condition.replace("-", " ").capitalize()
     if grant.why is None:
         return style.green(condition)
-    return f"{style.yellow(condition)}: {grant.why}; `{grant.authorise_command}`"
+    return f"{style.yellow(condition)}: {grant.why}; `{grant.next}`"
 
 
 def _secret(secret: SecretState, style: Style) -> str:

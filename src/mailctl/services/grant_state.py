@@ -59,10 +59,6 @@ class GrantState(Struct, frozen=True, kw_only=True):
     def ok(self) -> bool:
         return self.condition is Condition.GRANTED
 
-    @property
-    def authorise_command(self) -> str:
-        return authorise_command(self.target)
-
 
 def describe_grant(settings: Settings, secrets: Secrets, name: str) -> GrantState:
     """Return the state of a target's grant, as far as it is known here; nothing is written or asked for.

@@ -209,7 +209,7 @@ def test_a_graph_tenant_beside_a_password_tenant(
     site.add_client("azure", authorisation_server.clients.desktop, "--graph-url", graph.url)
     added = real_site.must("tenant", "add", "cloud", "--name", "Cloud", "--address", ALICE.address, "--graph",
                            "--oauth-client", "azure")  # fmt: skip
-    assert "`mailctl oauth authorize tenant:cloud` authorises it" in added.err
+    assert "next: `mailctl oauth authorize tenant:cloud`" in added.err
     refused = real_site("send", "--tenant", "cloud", "--to", person.address, *NOTE)
     assert refused.code == 12
     assert "tenant:cloud" in refused.err
