@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -107,8 +105,10 @@ class TestCall:
         if shown:
             if self.session.verbose:
                 for target in report.targets:
-                    terminal.result("\n".join(render_steps(target, terminal.out)) + "\n")
-            terminal.result("\n".join(render_overview(report, terminal.out, terminal.width)))
+                    terminal.result("\n".join(render_steps(target, terminal.out, terminal.width)) + "\n")
+            fails = self.options.fails_on_warnings
+            overview = render_overview(report, terminal.out, terminal.width, fail_on_warnings=fails)
+            terminal.result("\n".join(overview))
         self.conclude(report, shown=shown, bug=next(iter(outcome.bugs), None))
 
     def conclude(self, report: Report, *, shown: bool, bug: Exception | None = None) -> None:
@@ -166,11 +166,13 @@ class TestCall:
 
     def _write(self, report: Report) -> ReportWriteError | None:
         """Write the transcript and each report; return the error that names those that could not be written."""
+        from mailctl.cli.report_files import append_job_summary, replace_shared
+
         problems = self._write_trace()
         if ReportFormat.GITHUB in (self.options.output, *(form for form, _ in self._reports)):
-            problems += _append_job_summary(report)
+            problems += append_job_summary(report)
         for form, path in self._reports:
-            problems += _replace(path, self._render(report, form), f"the {form} report", mode=_shared_mode())
+            problems += replace_shared(path, self._render(report, form), f"the {form} report")
         return ReportWriteError("\n".join(problems)) if problems else None
 
     @contextmanager
@@ -183,12 +185,13 @@ class TestCall:
             raise
 
     def _write_trace(self) -> list[str]:
-        from mailctl.render.transcript import render_transcripts
-
         if self.options.trace is None:
             return []
+        from mailctl.cli.report_files import replace_private
+        from mailctl.render.transcript import render_transcripts
+
         transcripts = {name: trace.lines for name, trace in self._traces.items()}
-        return _replace(self.options.trace, render_transcripts(transcripts), "the transcript", mode=0o600)
+        return replace_private(self.options.trace, render_transcripts(transcripts), "the transcript")
 
     def _open_trace(self, name: str) -> Trace | None:
         if not (self.options.transcript or self.options.trace):
@@ -271,37 +274,3 @@ def find_login(
         given = (f"--{stem}password-stdin",)
         return LoginSource(username=options.username, source="standard input", read=lambda: secret, option=given)
     return LoginSource(username=options.username, source="prompt", read=lambda: secret)
-
-
-def _replace(path: Path, text: str, what: str, *, mode: int) -> list[str]:
-    """Replace a file, a new one getting that mode; return why that could not be done, if it could not."""
-    from mailctl.durable import replace_file
-
-    try:
-        replace_file(path, text.encode("utf-8", "backslashreplace"), mode=mode)
-    except MailctlError as error:
-        return [f"{what} is not written: {error.message}"]
-    return []
-
-
-def _append_job_summary(report: Report) -> list[str]:
-    """Append the report to the summary of GitHub's job, where this is one; return why that could not be done."""
-    from mailctl.durable import cause_of
-    from mailctl.render.github import SUMMARY_VARIABLE, render_summary
-
-    path = os.environ.get(SUMMARY_VARIABLE)
-    if not path:
-        return []
-    try:
-        with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as summary:
-            summary.write(render_summary(report))
-    except OSError as error:
-        return [f"the job summary is not written: cannot write {path}: {cause_of(error)}"]
-    return []
-
-
-def _shared_mode() -> int:
-    """Return the mode of a new report: CI and monitors collect it as other users, as far as the umask lets them."""
-    umask = os.umask(0o077)
-    os.umask(umask)
-    return 0o666 & ~umask

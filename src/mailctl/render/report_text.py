@@ -6,13 +6,15 @@ from collections.abc import Iterable, Iterator
 
 from rich.cells import cell_len
 
+from mailctl.exits import Exit
 from mailctl.model.report import Report, Stage, Status, Step, TargetReport
-from mailctl.render.report import render_failures, render_step
+from mailctl.render.report import StepLines, render_failures, render_step
 from mailctl.render.style import Style, visible
-from mailctl.render.wrap import hang
+from mailctl.render.wrap import hang, wrap
 
 _GAP = "  "
 _WIDEST_NAME = 32
+_FOUND_AFTER_NAME = len("  pass ") + len(" 1234.5 s  ")
 
 
 def render_report(report: Report, *, fail_on_warnings: bool) -> str:
@@ -21,41 +23,43 @@ def render_report(report: Report, *, fail_on_warnings: bool) -> str:
     plain = Style()
     lines = []
     for target in report.targets:
-        lines += [*render_steps(target, plain), *render_failures(target, plain, None), ""]
+        lines += [*render_steps(target, plain, None), *render_failures(target, plain, None), ""]
     return "\n".join([*lines, count_targets(report)]) + "\n"
 
 
-def render_steps(target: TargetReport, style: Style) -> Iterator[str]:
-    """Yield the lines of one target: each step, under its protocol where there are several."""
+def render_steps(target: TargetReport, style: Style, width: int | None) -> Iterator[str]:
+    """Yield the lines of one target: each step, another protocol named where it begins."""
     yield style.bold(visible(target.target))
-    protocol = None
+    lines = StepLines(style, width)
     for step in target.steps:
-        if len(target.protocols) > 1 and step.protocol and step.protocol != protocol:
-            protocol = step.protocol
-            yield f"{_GAP}{style.dim(protocol.upper())}"
-        yield render_step(step, style)
+        yield from lines.add(step)
+    yield from lines.rest()
 
 
-def render_overview(report: Report, style: Style, width: int | None) -> Iterator[str]:
+def render_overview(
+    report: Report, style: Style, width: int | None, *, fail_on_warnings: bool = False
+) -> Iterator[str]:
     """Yield a line a target, then each failure and warning opened under its target, then the verdict."""
     names = {target.target: visible(target.target) for target in report.targets}
     name_width = min(max((cell_len(name) for name in names.values()), default=0), _WIDEST_NAME)
     for target in report.targets:
         name = names[target.target]
         name += " " * max(name_width - cell_len(name), 0)
-        seconds = style.dim(f"{target.duration_ms / 1000:6.1f} s")
-        start = f"{_GAP}{_word(target, style)} {name} {seconds}{_GAP}"
-        yield hang(start, visible(found_in(target)), len(_GAP) * 2 + 16 + name_width, width)
+        start = f"{_GAP}{_word(target, style)} {name} {style.dim(f'{target.duration_ms / 1000:6.1f} s')}{_GAP}"
+        yield hang(start, visible(found_in(target)), name_width + _FOUND_AFTER_NAME, width)
     for target in report.targets:
-        opened = list(render_failures(target, style, width))
+        opened = [step for step in (target.failure, *target.warned) if step]
         if opened:
             yield ""
             yield style.bold(names[target.target])
-            yield from opened[1:] if not opened[0] else opened
+            yield from (render_step(step, style, width) for step in opened)
+            yield from render_failures(target, style, width)
     yield ""
     paint = style.green if report.ok else style.red
     verdict, _, rest = count_targets(report).partition(":")
-    yield f"{paint(verdict)}:{rest}"
+    if fail_on_warnings and report.ok and any(target.warned for target in report.targets):
+        rest += f", which --fail-on warn turns into exit code {int(Exit.WARNINGS)}"
+    yield wrap(f"{paint(verdict)}:{rest}", width)
 
 
 def count_targets(report: Report) -> str:

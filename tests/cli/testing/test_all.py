@@ -143,7 +143,7 @@ def test_a_line_a_target_what_failed_opened_and_the_verdict(
 def test_verbose_shows_each_step_under_its_protocol(organisation: Mailctl) -> None:
     out = organisation("-v", "test", "all").out
     sysmail = out[out.index("sysmail\n") : out.index("tenant:acme\n")]
-    assert sysmail.index("  SMTP\n") < sysmail.index("auth ") < sysmail.index("  IMAP\n") < sysmail.index("mailbox ")
+    assert sysmail.index("  smtp localhost") < sysmail.index("  IMAP\n") < sysmail.index("  pass  mailbox ")
 
 
 def test_where_there_is_nothing_to_test_it_says_what_to_do(mailctl: Mailctl) -> None:
