@@ -37,7 +37,7 @@ RECEIVED = {
 }
 
 
-@pytest.mark.parametrize("value,expected", RECEIVED.values(), ids=RECEIVED)
+@pytest.mark.parametrize(("value", "expected"), RECEIVED.values(), ids=RECEIVED)
 def test_what_servers_write_is_read(value: str, expected: tuple[str | None, ...]) -> None:
     hop = parse_received(parse_header_block(f"Received: {value}\r\n\r\n".encode()).find("received") or "")
     assert (hop.from_host, hop.by_host, hop.protocol) == expected

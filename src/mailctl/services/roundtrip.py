@@ -93,10 +93,10 @@ def plan_sides(
         )
     login = incoming.login or _find_reading_login(target, reader, options)
     mailbox = _find_mailbox_address(reader, login)
-    can_read = login is not None or reader.stores_login
-    missing = ["--username"] * (_lacks_login(target, options)) + ["--incoming-username"] * (not can_read)
-    if "--username" in missing and reader.name == target.name:
-        missing.remove("--incoming-username")  # the login that sends reads, too
+    lacks_login = _lacks_login(target, options)
+    # The login that sends reads the target's own mailbox, too.
+    lacks_reading_login = login is None and not reader.stores_login and not (lacks_login and reader.name == target.name)
+    missing = ["--username"] * lacks_login + ["--incoming-username"] * lacks_reading_login
     missing += ["--to"] * (not recipient and not mailbox)
     if missing:
         raise MissingInputError(
