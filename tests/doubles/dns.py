@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import socketserver
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Self
 
 import dns.flags
@@ -21,6 +21,7 @@ import dns.message
 import dns.name
 import dns.rcode
 import dns.rdatatype
+import dns.resolver
 import dns.rrset
 
 Zone = Mapping[str, Mapping[str, Sequence[str]]]
@@ -82,6 +83,18 @@ class DnsServer:
                 break
             name = alias[0].removesuffix(".").lower()
         return reply.to_wire()
+
+
+@contextlib.contextmanager
+def resolving_by(server: DnsServer) -> Iterator[None]:
+    """Let the system's getaddrinfo ask this server: dnspython stands in for it, in this process."""
+    resolver = dns.resolver.Resolver(configure=False)
+    resolver.nameservers, resolver.port = ["127.0.0.1"], server.port
+    dns.resolver.override_system_resolver(resolver)
+    try:
+        yield
+    finally:
+        dns.resolver.restore_system_resolver()
 
 
 class _UdpServer(socketserver.ThreadingUDPServer):

@@ -536,8 +536,6 @@ EXPLAINED_BY_THE_STAGE = {
     Reason.MAILBOX_REFUSED,
     Reason.MESSAGE_REFUSED,
     Reason.SCRIPT_REFUSED,
-    Reason.NOT_ARRIVED,
-    Reason.BOUNCED,
 }
 
 

@@ -45,7 +45,7 @@ class SmtpTransport(smtplib.SMTP):
             lines.append(line.removesuffix(b"\n").removesuffix(b"\r"))
             if total > _REPLY_BYTES_MAX:
                 raise self._malformed(Reason.REPLY_TOO_LONG, f"is longer than {_REPLY_BYTES_MAX} bytes", lines)
-            if line[3:4] != b"-":
+            if line[3:4] != b"-" or not line[:3].isdigit():
                 break
         try:
             return parse_smtp_reply(lines)

@@ -1,0 +1,385 @@
+"""Each step of a test fails in its own way: scripted servers provoke what real ones do only on bad days."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.doubles.black_hole import open_black_hole
+from tests.doubles.dns import DnsServer, resolving_by
+from tests.doubles.imap import ImapServer
+from tests.doubles.pop3 import Pop3Server
+from tests.doubles.scripted import ScriptedServer
+from tests.doubles.smtp import SmtpServer, ehlo_reply
+from tests.doubles.steps import Close, Part, ReadMessage, Say
+from tests.servers.certificates import CertificateAuthority, KeyPair
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Mailctl, Result
+
+Step = dict[str, Any]
+LOGIN = ("--username", "ann@example.org", "--password-from", "env:PASSWORD")
+SEND = ("test", "send", "hq")
+RECEIVE = ("test", "receive", "hq")
+
+
+@pytest.fixture(autouse=True)
+def _password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASSWORD", "Tr0ub4dor & 3")
+
+
+@pytest.fixture
+def add(mailctl: Mailctl, ca: CertificateAuthority) -> Callable[..., None]:
+    """Add the server hq, one of whose sides is that of the test."""
+
+    def add(side: str, port: int, security: str, *options: str, host: str = "localhost") -> None:
+        sides = {
+            "smtp": ("--smtp-host", host, "--smtp-port", str(port), "--smtp-security", security, "--smtp-auth", "plain",
+                     "--incoming-protocol", "imap", "--incoming-host", "unused.example.org"),
+        }  # fmt: skip
+        incoming = (
+            "--smtp-host", "unused.example.org", "--incoming-protocol", side, "--incoming-host", host,
+            "--incoming-port", str(port), "--incoming-security", security, "--incoming-auth", "plain",
+        )  # fmt: skip
+        mailctl.must(
+            "server", "add", "hq", "--name", "HQ", "--ca-file", ca.ca_file, *sides.get(side, incoming), *options
+        )
+
+    return add
+
+
+def context(pair: KeyPair) -> ssl.SSLContext:
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.load_cert_chain(pair.certificate, pair.key)
+    return made
+
+
+def found(result: Result, name: str) -> Step:
+    steps: list[Step] = result.json["targets"][0]["steps"]
+    return next(step for step in steps if step["name"] == name)
+
+
+def failure(result: Result) -> Step:
+    steps: list[Step] = result.json["targets"][0]["steps"]
+    return next(step for step in steps if step["status"] in ("fail", "error"))
+
+
+# DNS
+
+ZONE = {
+    "example.org": {"MX": ["10 mx.example.org."]},
+    "_imaps._tcp.example.org": {"SRV": ["0 1 993 imap.example.org."]},
+    "known.example.org": {"A": ["192.0.2.9"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("host", "reason", "said"),
+    [
+        ("gone.example.org", "nxdomain", "the name gone.example.org does not exist"),
+        ("example.org", "no-address", "the name example.org exists, but has no address"),
+        ("broken.example.org", "servfail", "the name servers fail"),
+        ("known.example.org", "dns", "though the DNS has addresses for it"),
+    ],
+)
+def test_kinds_of_dns_failure_are_told_apart(
+    mailctl: Mailctl, add: Any, monkeypatch: pytest.MonkeyPatch, host: str, reason: str, said: str
+) -> None:
+    add("imap", 993, "tls", host=host)
+    with DnsServer(ZONE, fails={"broken.example.org"}) as dns:
+        monkeypatch.setenv("MAILCTL_NAMESERVER", dns.place)
+        result = mailctl(*RECEIVE, "--depth", "connect", "-o", "json")
+    step = failure(result)
+    assert (result.code, step["name"], step["evidence"]["reason"]) == (10, "dns", reason)
+    assert said in step["cause"]
+    assert step["evidence"]["resolvers"] == [dns.place]
+
+
+def test_a_domain_without_a_server_is_told_its_own_servers(
+    mailctl: Mailctl, add: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add("imap", 993, "tls", host="example.org")
+    with DnsServer(ZONE) as dns:
+        monkeypatch.setenv("MAILCTL_NAMESERVER", dns.place)
+        step = failure(mailctl(*RECEIVE, "--depth", "connect", "-o", "json"))
+    assert "0 1 993 imap.example.org." in step["remedy"]
+    assert step["evidence"]["related"] == {"mx": ["10 mx.example.org."], "imaps": ["0 1 993 imap.example.org."]}
+
+
+def test_aliases_and_who_answered_are_shown(mailctl: Mailctl, add: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    zone = {"mail.example.org": {"CNAME": ["lb.example.net."]}, "lb.example.net": {"A": ["127.0.0.1"]}}
+    with (
+        ScriptedServer(SmtpServer(security="none").script) as server,
+        DnsServer(zone) as dns,
+        resolving_by(dns),
+    ):
+        add("smtp", server.port, "none", host="mail.example.org")
+        monkeypatch.setenv("MAILCTL_NAMESERVER", dns.place)
+        result = mailctl(*SEND, "--depth", "connect", "-o", "json")
+    step = found(result, "dns")
+    assert (result.code, step["status"]) == (0, "pass")
+    assert step["evidence"]["aliases"] == ["lb.example.net"]
+    assert step["evidence"]["addresses"] == step["evidence"]["dns_addresses"] == ["127.0.0.1"]
+    assert step["evidence"]["resolver"] == dns.place
+
+
+def test_a_dns_that_answers_otherwise_outside_is_a_warning(
+    mailctl: Mailctl, add: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside, outside = ({"mail.example.org": {"A": [address]}} for address in ("127.0.0.1", "8.8.8.8"))
+    with (
+        ScriptedServer(SmtpServer(security="none").script) as server,
+        DnsServer(inside) as own,
+        DnsServer(outside) as other,
+        resolving_by(own),
+    ):
+        add("smtp", server.port, "none", host="mail.example.org")
+        monkeypatch.setenv("MAILCTL_NAMESERVER", other.place)
+        result = mailctl(*SEND, "--depth", "connect", "-o", "json")
+    step = found(result, "dns")
+    assert (result.code, step["status"]) == (0, "warn")
+    assert "127.0.0.1" in step["cause"]
+    assert "8.8.8.8" in step["cause"]
+    assert found(result, "tcp")["evidence"]["address"] == "127.0.0.1"
+
+
+# TCP
+
+
+def test_a_port_where_nobody_listens(mailctl: Mailctl, add: Any) -> None:
+    add("smtp", 1, "starttls", host="127.0.0.1")
+    result = mailctl(*SEND, "--depth", "connect", "-o", "json")
+    step = failure(result)
+    assert (result.code, step["name"], step["evidence"]["reason"]) == (10, "tcp", "refused")
+    assert step["evidence"]["attempts"][0]["outcome"] == "refused"
+    assert step["next"] == "mailctl server edit hq --smtp-port PORT"
+
+
+def test_no_answer_within_the_time_of_the_whole_test_says_whose_time_it_was(mailctl: Mailctl, add: Any) -> None:
+    with open_black_hole() as port:
+        add("smtp", port, "starttls", host="127.0.0.1")
+        result = mailctl(*SEND, "--depth", "connect", "--timeout", "0.3", "-o", "json")
+    step = failure(result)
+    assert (result.code, step["name"], step["evidence"]["reason"]) == (10, "tcp", "timed-out")
+    assert "--timeout" in step["cause"]
+    assert step["next"] == "mailctl test send hq --depth connect --timeout SECONDS"
+
+
+# Greeting
+
+
+@pytest.mark.parametrize(
+    ("side", "greeting", "speaks"),
+    [
+        ("smtp", b"* OK [CAPABILITY IMAP4rev1] ready\r\n", "IMAP"),
+        ("smtp", b"+OK ready\r\n", "POP3"),
+        ("smtp", b"SSH-2.0-OpenSSH_9.2p1\r\n", "SSH"),
+        ("imap", b"220 mail.example ESMTP\r\n", "SMTP"),
+        ("imap", b"+OK ready\r\n", "POP3"),
+        ("pop3", b"220 mail.example ESMTP\r\n", "SMTP"),
+        ("pop3", b"* OK ready\r\n", "IMAP"),
+        ("pop3", b'"IMPLEMENTATION" "Dovecot Pigeonhole"\r\n', "ManageSieve"),
+    ],
+)
+def test_a_greeting_of_another_protocol_is_named(
+    mailctl: Mailctl, add: Any, side: str, greeting: bytes, speaks: str
+) -> None:
+    with ScriptedServer(greeting) as server:
+        add(side, server.port, "none")
+        result = mailctl(*(SEND if side == "smtp" else RECEIVE), "--depth", "connect", "-o", "json")
+    step = failure(result)
+    assert (result.code, step["name"], step["evidence"]["reason"]) == (18, "greeting", "other-protocol")
+    assert f"is a port for {speaks}, not {side.upper()}" in step["cause"]
+    assert step["reply"] == greeting.decode().strip()
+
+
+@pytest.mark.parametrize(
+    ("greeting", "code", "said"),
+    [
+        (b"554 5.7.1 go away\r\n", 13, "block list"),
+        (b"421 4.7.0 too many connections from 192.0.2.1\r\n", 14, "wait some minutes"),
+    ],
+)
+def test_being_turned_away_at_the_door(mailctl: Mailctl, add: Any, greeting: bytes, code: int, said: str) -> None:
+    with ScriptedServer(greeting) as server:
+        add("smtp", server.port, "starttls")
+        result = mailctl(*SEND, "--depth", "tls", "-o", "json")
+    step = failure(result)
+    assert (result.code, step["name"]) == (code, "greeting")
+    assert said in step["remedy"]
+    assert [found(result, name)["status"] for name in ("tls", "certificate")] == ["skipped", "skipped"]
+
+
+def test_a_server_that_waits_for_tls_is_found_out_without_a_login(
+    mailctl: Mailctl, add: Any, ca: CertificateAuthority
+) -> None:
+    with ScriptedServer(ImapServer(security="tls").script, tls=context(ca.good)) as server:
+        add("imap", server.port, "starttls", "--incoming-timeout", "10")
+        result = mailctl(*RECEIVE, *LOGIN, "-o", "json")
+    step = failure(result)
+    assert (result.code, step["name"], step["evidence"]["reason"]) == (11, "greeting", "tls-expected")
+    assert step["next"] == "mailctl server edit hq --incoming-security tls"
+    assert b"ann" not in server.received
+
+
+# TLS
+
+
+@pytest.mark.parametrize(
+    ("script", "security", "code", "reason", "next_command"),
+    [
+        (
+            b"220 mail.example ESMTP ready\r\n",
+            "tls",
+            11,
+            "wrong-version",
+            "mailctl server edit hq --smtp-security starttls",
+        ),
+        (
+            SmtpServer(ehlo_before_tls=ehlo_reply(b"SIZE 1000")).script,
+            "starttls",
+            11,
+            "starttls-not-offered",
+            "mailctl server edit hq --smtp-security tls",
+        ),
+        (
+            SmtpServer(starttls=b"502 5.5.1 no\r\n").script,
+            "starttls",
+            11,
+            "starttls-refused",
+            "mailctl test send hq --depth tls --transcript",
+        ),
+        (
+            SmtpServer(starttls=b"454 4.7.0 too many TLS sessions\r\n").script,
+            "starttls",
+            14,
+            "rate-limited",
+            "mailctl test send hq --depth tls",
+        ),
+    ],
+    ids=["greets-in-clear", "not-offered", "refused", "rate-limited"],
+)
+def test_what_is_wrong_with_tls_is_one_of_several_things(
+    mailctl: Mailctl, add: Any, script: Part, security: str, code: int, reason: str, next_command: str
+) -> None:
+    with ScriptedServer(script) as double:
+        add("smtp", double.port, security)
+        result = mailctl(*SEND, "--depth", "tls", "-o", "json")
+    step = failure(result)
+    assert (result.code, step["name"], step["evidence"]["reason"]) == (code, "tls", reason)
+    assert step["next"] == next_command
+
+
+def test_a_certificate_that_fails_leaves_tls_its_version_and_shows_the_chain(
+    mailctl: Mailctl, add: Any, ca: CertificateAuthority
+) -> None:
+    with ScriptedServer(SmtpServer().script, tls=context(ca.wrong_host)) as server:
+        add("smtp", server.port, "starttls")
+        result = mailctl(*SEND, "--depth", "tls", "-o", "json")
+    tls = found(result, "tls")
+    assert (tls["status"], tls["evidence"]["version"], tls["evidence"]["sni"]) == ("pass", "TLSv1.3", "localhost")
+    assert tls["evidence"]["cipher"]
+    step = failure(result)
+    assert (result.code, step["name"], step["evidence"]["reason"]) == (11, "certificate", "certificate-host")
+    assert step["evidence"]["names"] == ["elsewhere.example.test"]
+    assert step["evidence"]["chain"][0]["issuer"] == step["evidence"]["issuer"]
+    assert "elsewhere.example.test" in step["cause"]
+
+
+# Capabilities and login
+
+
+def test_a_login_without_tls_that_is_not_offered_leads_to_starttls(mailctl: Mailctl, add: Any) -> None:
+    with ScriptedServer(SmtpServer(security="none", ehlo=ehlo_reply(b"STARTTLS")).script) as server:
+        add("smtp", server.port, "none", "--smtp-auth", "auto")
+        result = mailctl(*SEND, "--depth", "auth", *LOGIN, "-o", "json")
+    step = failure(result)
+    assert (result.code, step["evidence"]["reason"]) == (18, "login-needs-tls")
+    assert step["next"] == "mailctl server edit hq --smtp-security starttls"
+
+
+def test_pop3_that_wants_tls_first_is_understood_by_its_words(mailctl: Mailctl, add: Any) -> None:
+    refusal = b"-ERR no login without TLS: give STLS first\r\n"
+    with ScriptedServer(Pop3Server(security="none", user=refusal).script) as server:
+        add("pop3", server.port, "none", "--incoming-auth", "login-command")
+        step = failure(mailctl(*RECEIVE, *LOGIN, "-o", "json"))
+    assert step["next"] == "mailctl server edit hq --incoming-security starttls"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (LOGIN, "--username ann@example.org --password-from env:PASSWORD"),
+        (
+            ("--username", "ann@example.org", "--password-stdin"),
+            "--username ann@example.org --password-stdin",
+        ),
+    ],
+)
+def test_the_next_command_of_a_refused_login_keeps_what_was_given(
+    mailctl: Mailctl, add: Any, given: tuple[str, ...], kept: str
+) -> None:
+    with ScriptedServer(SmtpServer(security="none", verdict=b"535 5.7.8 no\r\n").script) as server:
+        add("smtp", server.port, "none")
+        result = mailctl(*SEND, "--to", "bob@example.net", *given, "-o", "json", stdin=b"wrong")
+    assert result.code == 12
+    assert failure(result)["next"] == f"mailctl test send hq {kept} --depth auth --transcript"
+
+
+def test_the_next_command_of_a_refused_message_keeps_whom_it_was_for(mailctl: Mailctl, add: Any) -> None:
+    too_large: Part = (Say(b"354 go\r\n"), ReadMessage(), b"552 5.3.4 too big\r\n")
+    with ScriptedServer(SmtpServer(security="none", data=too_large).script) as server:
+        add("smtp", server.port, "none")
+        step = failure(mailctl(*SEND, "--to", "bob@example.net", *LOGIN, "-o", "json"))
+    login = "--username ann@example.org --password-from env:PASSWORD"
+    assert step["next"] == f"mailctl test send hq {login} --to bob@example.net --depth envelope"
+
+
+def test_what_may_have_been_sent_is_not_to_be_tried_again(mailctl: Mailctl, add: Any) -> None:
+    lost: Part = (Say(b"354 go\r\n"), ReadMessage(), Close())
+    with ScriptedServer(SmtpServer(security="none", data=lost).script) as server:
+        add("smtp", server.port, "none")
+        result = mailctl(*SEND, "--to", "bob@example.net", *LOGIN, "-o", "json")
+    step = failure(result)
+    assert (result.code, step["next"]) == (17, None)
+    assert "Message-ID" in step["remedy"]
+    assert "try again" not in step["remedy"]
+
+
+@pytest.mark.parametrize("reference", ["file:/nowhere/password", "command:sh -c 'exit 3'"])
+def test_a_secret_that_cannot_be_had_has_a_remedy(mailctl: Mailctl, add: Any, reference: str) -> None:
+    add("smtp", 587, "starttls")
+    result = mailctl(*SEND, "--depth", "auth", "--username", "ann", "--password-from", reference, "-o", "json")
+    step = failure(result)
+    assert (result.code, step["name"], step["status"]) == (6, "secret", "error")
+    assert step["remedy"]
+
+
+# On a terminal
+
+
+def test_steps_that_were_not_run_share_a_line(mailctl: Mailctl, add: Any) -> None:
+    add("smtp", 1, "starttls", host="127.0.0.1")
+    out = mailctl(*SEND, "--to", "bob@example.net", *LOGIN).out
+    skipped = "  skip  greeting, tls, certificate, capabilities, auth, message: not run, because tcp failed"
+    assert out.splitlines().count(skipped) == 1
+    assert out.count("the connection was refused") == 1
+
+
+def test_a_verdict_with_warnings_says_why_the_exit_code_is_16(
+    mailctl: Mailctl, add: Any, ca: CertificateAuthority
+) -> None:
+    with ScriptedServer(SmtpServer().script, tls=context(ca.good)) as server:
+        add("smtp", server.port, "starttls")
+        result = mailctl(*SEND, "--depth", "tls", "--fail-on", "warn", "--min-cert-days", "999999")
+    assert result.code == 16
+    assert "which --fail-on warn turns into exit code 16" in result.out
+
+
+def test_the_transcript_is_shown_although_quiet(mailctl: Mailctl, add: Any) -> None:
+    with ScriptedServer(SmtpServer(security="none").script) as server:
+        add("smtp", server.port, "none")
+        result = mailctl("--quiet", *SEND, "--depth", "connect", "--transcript")
+    assert "220 mail.example ESMTP ready" in result.err
