@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import reduce
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +12,6 @@ import typer
 from mailctl.cli.account_filter import app as filter_app
 from mailctl.cli.account_folders import app as folders_app
 from mailctl.cli.account_options import (
-    SECRET_FIELDS,
     AccountLoginOptions,
     AccountServerOptions,
     AccountSmtpOptions,
@@ -20,10 +19,11 @@ from mailctl.cli.account_options import (
     PersonOptions,
     SieveOptions,
     choice_of,
-    read_given_secrets,
+    read_account_secrets,
 )
 from mailctl.cli.account_signature import app as signature_app
 from mailctl.cli.changes import Outcome, apply_change, plain
+from mailctl.cli.logins import change_login, show_secrets, tell_login
 from mailctl.cli.params import (
     DryRun,
     IncomingOptions,
@@ -35,14 +35,12 @@ from mailctl.cli.params import (
     complete_owner,
     expand_options,
     missing_input,
-    option_name,
 )
-from mailctl.cli.senders import tell_login
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import ExclusiveSettingsError, InvalidValueError, MissingInputError, Problem
 
 if TYPE_CHECKING:
-    from mailctl.model.secret import Secret, SecretRef
+    from mailctl.model.secret import Secret
     from mailctl.model.settings import Settings
     from mailctl.services.account_fields import Choice
     from mailctl.services.account_state import AccountState
@@ -100,7 +98,7 @@ def add(
     if session.terminal.interactive:
         _ask_identity(session, fields)
         choice = _ask_servers(session, fields, choice)
-    stored = read_given_secrets(login, tls)
+    stored = read_account_secrets(login, tls)
 
     def edit_with(given: Mapping[str, Any]) -> Edit:
         return add_account(given, choice, if_not_exists=if_not_exists)
@@ -151,13 +149,14 @@ def edit(
       mailctl account edit taro@example.org --server branch --clear display-name
     """
     from mailctl.services.accounts import address_of, edit_account
+    from mailctl.store.ledger import move_ledgers
 
     session = get_session(context)
     fields = _given(person, servers, login, incoming, smtp, tls, sieve)
     if new_address is not None:
         fields["address"] = new_address
     choice = choice_of(servers, login)
-    stored = read_given_secrets(login, tls)
+    stored = read_account_secrets(login, tls)
     present = session.settings_file.load().get_account(address)
     if not (fields or clear or stored or any(choice)):
         hint = f"such as `mailctl account edit {address} --display-name NAME`; --help shows them all"
@@ -169,6 +168,8 @@ def edit(
     with _naming_options():
         found = (address_of({"address": new_address}) if new_address else None) or present.address
     change = _change(session, edit_with, fields, found, stored, dry_run=dry_run)
+    if not dry_run:
+        move_ledgers(session.settings_file.path, present.address, found)
     _tell(session, change, found, f"changed {found}", output)
 
 
@@ -230,6 +231,7 @@ def delete(
     """Delete an account and the secrets that were stored for it; its mail stays where it is."""
     from mailctl.model.account import find_main
     from mailctl.services.accounts import delete_account
+    from mailctl.store.ledger import delete_ledgers
 
     session = get_session(context)
     account = session.settings_file.load().get_account(address)
@@ -238,6 +240,8 @@ def delete(
         session.terminal.say("nothing was deleted")
         raise typer.Exit(1)
     change = apply_change(session, plain(delete_account(account.address)), dry_run=dry_run)
+    if not dry_run:
+        delete_ledgers(session.settings_file.path, account.address)
     before, after = (find_main(settings.accounts, account.owner) for settings in (change.before, change.after))
     if output is OutputFormat.JSON:
         main = after.address if after else None
@@ -332,47 +336,25 @@ def _change(
     """
     from mailctl.services.fields import merge_fields
 
-    prefix = f"account:{address}/"
-    new = {prefix + end: secret for end, secret in stored.items()}
-
-    def edit_of(references: Mapping[str, SecretRef]) -> Edit:
-        placed = (_placed(name.removeprefix(prefix), str(reference)) for name, reference in references.items())
-        return edit_with(merge_fields(fields, *placed))
-
-    present = session.settings_file.load()
-    with _naming_options():
-        draft = edit_of({name: session.secrets.reference(name) for name in new})(present)
-        new |= _ask_missing(session, present, draft, address)
-        return apply_change(
-            session, lambda settings, references: edit_of(references)(settings), new=new, dry_run=dry_run
-        )
+    return change_login(
+        session,
+        f"account:{address}",
+        lambda references: edit_with(merge_fields(fields, references)),
+        stored,
+        partial(_find_missing, address),
+        dry_run=dry_run,
+    )
 
 
-def _ask_missing(session: Session, before: Settings, after: Settings, address: str) -> dict[str, Secret]:
-    """Ask for the passwords that an account newly needs; raises MissingInputError where nobody can be asked."""
+def _find_missing(address: str, before: Settings, after: Settings) -> dict[str, str]:
     from mailctl.services.accounts import list_newly_missing
 
-    missing = list_newly_missing(before, after, address)
-    if missing and not session.terminal.interactive:
-        raise missing_input([option_name(field) for field in missing])
-    if missing:
-        session.secrets.open_store().check()
-    ends = {".".join(path): end for end, path in SECRET_FIELDS.items()}
     account = after.get_account(address)
     questions = {
         "password": f"Password of {account.login} (not shown)",
         "smtp_password": f"Password of {account.smtp_username or account.login} for sending (not shown)",
     }
-    return {f"account:{address}/{ends[field]}": session.terminal.ask_secret(questions[field]) for field in missing}
-
-
-def _placed(end: str, value: object) -> dict[str, Any]:
-    """Return a value at the field that holds a secret's reference."""
-    *sections, field = SECRET_FIELDS[end]
-    placed: dict[str, Any] = {field: value}
-    for section in sections:
-        placed = {section: placed}
-    return placed
+    return {field: questions[field] for field in list_newly_missing(before, after, address)}
 
 
 def _tell(session: Session, change: Outcome, address: str, done: str, output: OutputFormat) -> None:
@@ -394,8 +376,4 @@ def _as_json(state: AccountState) -> dict[str, Any]:
 
     fields = account_fields(state.account, kind=state.kind, is_main=state.is_main)
     fields["grant"] = msgspec.to_builtins(state.login.grant)
-    for secret in state.login.secrets:
-        *sections, field = SECRET_FIELDS[secret.name.rpartition("/")[2]]
-        table = reduce(dict.__getitem__, sections, fields)
-        table[field] = {"reference": secret.reference, "present": secret.present}
-    return fields
+    return show_secrets(fields, state.login.secrets)

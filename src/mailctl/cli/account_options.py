@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mailctl.cli.logins import read_given_secrets
 from mailctl.cli.params import (
     OUTGOING_PANEL,
     SECURITIES,
@@ -19,8 +20,6 @@ from mailctl.cli.params import (
     complete_server_code,
     given_fields,
     given_reference,
-    read_stdin_secret,
-    require_one_stdin,
     text_option,
 )
 from mailctl.errors import InvalidValueError, Problem, UsageError
@@ -225,15 +224,7 @@ def choice_of(servers: AccountServerOptions, login: AccountLoginOptions) -> Choi
     return Choice(servers.preset, servers.smtp_preset, Login(login.auth) if login.auth else None)
 
 
-SECRET_FIELDS = {
-    "password": ("password",),
-    "smtp-password": ("smtp_password",),
-    "client-key-passphrase": ("tls", "client_key_passphrase"),
-}
-"""The secrets of an account: the end of the slot's name, and the field that holds the reference."""
-
-
-def read_given_secrets(login: AccountLoginOptions, tls: TlsOptionGroup) -> dict[str, Secret]:
+def read_account_secrets(login: AccountLoginOptions, tls: TlsOptionGroup) -> dict[str, Secret]:
     """Return the secret that standard input gives, if any, under the end of its slot's name.
 
     Raises UsageError for two of them, and for a secret that is to come from two places.
@@ -243,8 +234,4 @@ def read_given_secrets(login: AccountLoginOptions, tls: TlsOptionGroup) -> dict[
         "smtp-password": (login.smtp_password_stdin, login.smtp_password_from),
         "client-key-passphrase": (tls.client_key_passphrase_stdin, tls.client_key_passphrase_from),
     }
-    require_one_stdin({f"--{name}-stdin": stdin for name, (stdin, _) in wanted.items()})
-    for name, (stdin, reference) in wanted.items():
-        if stdin and reference is not None:
-            raise UsageError(f"--{name}-stdin and --{name}-from exclude each other")
-    return {name: read_stdin_secret(f"--{name}") for name, (stdin, _) in wanted.items() if stdin}
+    return read_given_secrets(wanted)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mailctl.cli.logins import read_given_secrets
 from mailctl.cli.params import (
     SECURITIES,
     TlsOptionGroup,
@@ -20,8 +21,6 @@ from mailctl.cli.params import (
     existing_file,
     given_fields,
     given_reference,
-    read_stdin_secret,
-    require_one_stdin,
     text_option,
 )
 from mailctl.errors import MissingInputError, UsageError
@@ -196,14 +195,6 @@ class PopBeforeSmtpOptions:
         return {"pop_before_smtp": details} if self.pop_before_smtp or details else {}
 
 
-SECRET_FIELDS = {
-    "password": ("password",),
-    "pop-password": ("pop_before_smtp", "password"),
-    "client-key-passphrase": ("tls", "client_key_passphrase"),
-}
-"""The secrets of who sends: the end of the slot's name, and the field that holds the reference."""
-
-
 def read_given_secret(login: SendingLoginOptions, pop: PopBeforeSmtpOptions, tls: TlsOptionGroup) -> dict[str, Secret]:
     """Return the secret that standard input gives, if any, under the end of its slot's name.
 
@@ -214,8 +205,4 @@ def read_given_secret(login: SendingLoginOptions, pop: PopBeforeSmtpOptions, tls
         "pop-password": (pop.pop_password_stdin, pop.pop_password_from),
         "client-key-passphrase": (tls.client_key_passphrase_stdin, tls.client_key_passphrase_from),
     }
-    require_one_stdin({f"--{name}-stdin": stdin for name, (stdin, _) in wanted.items()})
-    for name, (stdin, reference) in wanted.items():
-        if stdin and reference is not None:
-            raise UsageError(f"--{name}-stdin and --{name}-from exclude each other")
-    return {name: read_stdin_secret(f"--{name}") for name, (stdin, _) in wanted.items() if stdin}
+    return read_given_secrets(wanted)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailctl.cli.changes import Outcome, apply_change, plain
+from mailctl.cli.logins import tell_login
 from mailctl.cli.params import DryRun, Output, OutputFormat, SmtpOptions, TlsOptionGroup, Yes, expand_options
-from mailctl.cli.senders import change_sender, gather_fields, sender_as_json, tell_login
+from mailctl.cli.senders import change_sender, gather_fields, sender_as_json
 from mailctl.cli.sending_options import (
     PopBeforeSmtpOptions,
     SenderOptions,
