@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from io import TextIOWrapper
 
 import typer
@@ -37,7 +38,13 @@ def _dispatch(arguments: Sequence[str]) -> int:
 
     command = root()
     if "_MAILCTL_COMPLETE" in os.environ:  # set by the shells' completion scripts
-        command.main(list(arguments), prog_name="mailctl")
+        complete = partial(command.main, list(arguments), prog_name="mailctl")
+        if os.environ["_MAILCTL_COMPLETE"] == "complete_bash":
+            from mailctl.cli.bash_completion import complete_in_bash
+
+            complete_in_bash(complete)
+        else:
+            complete()
     # Otherwise not by `main`, which makes silent exits of its own of interruptions and broken pipes.
     try:
         with command.make_context("mailctl", list(arguments)) as context:

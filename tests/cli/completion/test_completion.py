@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -142,25 +143,45 @@ def test_the_script_is_shown_for_the_shell_that_runs_mailctl(shell: str, mark: s
     assert "_MAILCTL_COMPLETE=complete_" in finished.stdout
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs bash")
-def test_bash_completes_a_code_by_the_script(catalogue: Mailctl, tmp_path: Path) -> None:
-    """The script that is installed, run by the shell it is for."""
-    (tmp_path / "mailctl").write_text(f'#!/bin/sh\nexec {sys.executable} -m mailctl "$@"\n')
-    (tmp_path / "mailctl").chmod(0o755)
+def completed_by_bash(folder: Path, *words: str) -> str:
+    """Return what the script that is installed offers for the last word, run by the shell it is for."""
+    (folder / "mailctl").write_text(f'#!/bin/sh\nexec {sys.executable} -m mailctl "$@"\n')
+    (folder / "mailctl").chmod(0o755)
+    environment = os.environ | {"PATH": f"{folder}:{os.environ['PATH']}"}
     script = subprocess.run(
-        ["bash", "-c", "mailctl --show-completion; true"],
-        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+        ["bash", "-c", "mailctl --show-completion; true"], env=environment, capture_output=True, text=True, check=True
+    ).stdout
     program = f"""{script}
-    COMP_WORDS=(mailctl server show 本) COMP_CWORD=3
+    COMP_WORDS=({shlex.join(("mailctl", *words))}) COMP_CWORD={len(words)}
     _mailctl_completion mailctl
     printf '%s\\n' "${{COMPREPLY[@]}}"
     """
-    answered = subprocess.run(
-        ["bash", "-c", program],
-        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert answered.stdout == "本社\n"
+    answered = subprocess.run(["bash", "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert answered.stderr == ""
+    return answered.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs bash")
+def test_bash_completes_a_code_by_the_script(catalogue: Mailctl, tmp_path: Path) -> None:
+    assert completed_by_bash(tmp_path, "server", "show", "本") == "本社\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs bash")
+@pytest.mark.parametrize(
+    ("words", "offered_there"),
+    [
+        (("ten",), "tenant:acme\ntenant:globex\n"),
+        (("tenant", ":"), "acme\nglobex\n"),
+        (("tenant", ":", "ac"), "acme\n"),
+        (("tenant", ":", "x"), "\n"),
+    ],
+)
+def test_bash_completes_a_target_which_it_takes_apart_at_the_colon(
+    catalogue: Mailctl, tmp_path: Path, words: tuple[str, ...], offered_there: str
+) -> None:
+    for code in ("acme", "globex"):
+        catalogue.must("tenant", "add", code, "--name", code)
+    assert completed_by_bash(tmp_path, "test", "send", *words) == offered_there
 
 
 @pytest.mark.parametrize(
