@@ -11,7 +11,7 @@ import typer
 
 from mailctl.cli.session import Session
 from mailctl.cli.testing_options import LoginOptions, TestOptions
-from mailctl.errors import MailctlError, MissingInputError, ReportWriteError
+from mailctl.errors import MissingInputError, ReportWriteError
 from mailctl.exits import Exit
 from mailctl.render.report_format import ReportFormat
 

@@ -21,6 +21,7 @@ from mailctl.services.steps import StepRecorder
 from mailctl.transport.limits import Deadline
 
 if TYPE_CHECKING:
+    from mailctl.services.grant_state import GrantState
     from mailctl.services.tokens import Tokens
 
 
@@ -64,7 +65,13 @@ def read_login(check: Check, read_secret: ReadSecret, recorder: StepRecorder, de
         )
         raise SecretUnavailableError from error
     evidence |= {"present": True, **_token_evidence(login)}
-    recorder.add(Stage.SECRET, wanted.protocol, evidence=evidence, duration_seconds=time.monotonic() - began)
+    warnings: tuple[str, ...] = ()
+    if isinstance(login, TokenLogin) and (state := _find_grant_state(check, login)):
+        warnings = state.warnings
+        if state.ends_at is not None:
+            evidence |= {"grant_ends_at": _iso(state.ends_at), "grant_ends_because": state.ends_because}
+    seconds = time.monotonic() - began
+    recorder.add(Stage.SECRET, wanted.protocol, evidence=evidence, warnings=warnings, duration_seconds=seconds)
     return None if check.opens_gate else login
 
 
@@ -80,12 +87,26 @@ def _token_evidence(login: Login | None) -> dict[str, Any]:
     if not isinstance(login, TokenLogin):
         return {}
     token = login.token
-    ends = None if token.expires_at is None else dt.datetime.fromtimestamp(token.expires_at, dt.UTC)
     return {
-        "token_expires_at": ends and ends.isoformat(timespec="seconds"),
+        "token_expires_at": None if token.expires_at is None else _iso(token.expires_at),
         "token_renewed": token.renewed,
         "scopes": list(token.scopes),
     }
+
+
+def _find_grant_state(check: Check, login: TokenLogin) -> GrantState | None:
+    """Return what is known of the grant that the token is from: when it ends is to be seen long before it does."""
+    from mailctl.services.grant_state import describe_grant
+
+    tokens = check.options.open_tokens()
+    try:
+        return describe_grant(tokens.file.load(), tokens.secrets, login.token.grant)
+    except MailctlError:
+        return None
+
+
+def _iso(at: float) -> str:
+    return dt.datetime.fromtimestamp(at, dt.UTC).isoformat(timespec="seconds")
 
 
 def _find_login(check: Check, read_secret: ReadSecret, open_tokens: OpenTokens) -> _StoredLogin | None:

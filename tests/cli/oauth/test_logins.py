@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import time
 from collections.abc import Callable
@@ -68,6 +69,33 @@ def test_the_secret_step_tells_of_the_token_and_never_shows_it(mail_site: Site) 
         "scopes": [MAIL, "offline_access"],
     }
     assert mail_site.kept()["access_token"] not in json.dumps(secret)
+
+
+def test_the_end_of_a_grant_is_in_the_evidence_the_metrics_and_warned_of(
+    mail_site: Site, use_client: Callable[..., None]
+) -> None:
+    day = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=10)
+    use_client("desktop", mail_site.server.clients.desktop, "--client-secret-expires", str(day))
+    mail_site.authorise()
+    secret = steps(mail_site.mailctl("test", "send", "--depth", "auth", "-o", "json"))["secret"]
+    assert secret["evidence"]["grant_ends_at"] == f"{day}T23:59:59+00:00"
+    assert secret["status"] == "warn"
+    assert f"ends on {day}" in secret["cause"]
+    metrics = mail_site.mailctl("test", "send", "--depth", "auth", "-o", "prometheus").out
+    labels = '{target="sysmail",test="send",protocol="smtp"}'
+    end = dt.datetime.combine(day, dt.time(23, 59, 59), dt.UTC).timestamp()
+    assert f"mailctl_grant_expiry_timestamp_seconds{labels} {end:.0f}\n" in metrics
+
+
+def test_everything_is_tested_with_the_grants_that_there_are(mail_site: Site) -> None:
+    mail_site.authorise()
+    mail_site.authorise("office", "--username", BOB.address, user=BOB.address)
+    result = mail_site.mailctl("test", "all", "-o", "json")
+    assert result.code == 0, result
+    for target in result.json["targets"]:
+        passed = {(step["protocol"], step["name"]) for step in target["steps"] if step["status"] == "pass"}
+        assert {("smtp", "auth"), ("imap", "auth"), ("imap", "mailbox")} <= passed
+    assert [target["target"] for target in result.json["targets"]] == ["office", "sysmail"]
 
 
 def test_a_mailbox_of_a_server_is_tested_by_its_own_grant(mail_site: Site) -> None:
