@@ -451,6 +451,31 @@ def test_tenants_and_requests_for_support(world: World, ca: CertificateAuthority
     world.assert_clean(*runs, Run(0, said, ""))
 
 
+@pytest.mark.parametrize("case", ["the login refused", "not there in time"])
+@pytest.mark.parametrize("protocol", ["imap", "pop3"])
+def test_a_round_trip(world: World, ca: CertificateAuthority, protocol: str, case: str) -> None:
+    raw = world.secret.encode()
+    verdict = refusal(protocol, b"wrong: " + raw) if case == "the login refused" else None
+    reading = server_of(protocol, verdict, greeting={"imap": b"* OK ", "pop3": b"+OK "}[protocol] + raw + b"\r\n")
+    with (
+        ScriptedServer(server_of("smtp").script, tls=context_of(ca.good)) as out,
+        ScriptedServer(reading.script, tls=context_of(ca.good)) as into,
+    ):
+        added = world.mailctl(
+            "server", "add", "x", "--name", "X", "--smtp-host", "localhost", "--smtp-port", str(out.port),
+            "--smtp-security", "tls", "--smtp-auth", "plain", "--incoming-protocol", protocol, "--incoming-host",
+            "localhost", "--incoming-port", str(into.port), "--incoming-security", "tls", "--incoming-auth", "plain",
+            "--ca-file", str(ca.ca_file),
+        )  # fmt: skip
+        assert added.code == 0, added
+        words = ("test", "roundtrip", "x", "--username", USER, "--password-from", "env:CANARY", "--within", "0.2",
+                 "--incoming-username", USER, "--incoming-password-stdin")  # fmt: skip
+        trace = ("--transcript", "--trace", str(world.folder / "trace"))
+        runs = [world.mailctl(*words, *trace, "-o", form, stdin=raw) for form in ("table", "json")]
+    assert {done.code for done in runs} == {12 if verdict else 15}, runs
+    world.assert_clean(*runs)
+
+
 @pytest.mark.parametrize("fault", ["expired", "wrong_host", "starttls refused", "handshake broken off", "no server"])
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_no_session_comes_about(world: World, ca: CertificateAuthority, protocol: str, fault: str) -> None:

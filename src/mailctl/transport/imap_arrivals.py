@@ -12,10 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
-from imapclient import imap_utf7  # type: ignore[import-untyped]  # it has no types
-from imapclient.response_parser import parse_fetch_response, parse_response  # type: ignore[import-untyped]
+from imapclient.response_parser import (  # type: ignore[import-untyped]  # it has no types
+    parse_fetch_response,
+    parse_response,
+)
 
 from mailctl.errors import MailError, ProtocolError, RefusedError
+from mailctl.model.folders import INBOX, FolderRole
+from mailctl.protocol.folder_names import encode_name, find_by_name
 from mailctl.protocol.header_block import parse_header_block
 from mailctl.protocol.reasons import Reason
 from mailctl.transport.arrivals import Arrival, Arrivals, CleanUp, IsLeftover
@@ -23,14 +27,6 @@ from mailctl.transport.faults import translated
 from mailctl.transport.imap_mailbox import Folder, ImapSession, parsing
 from mailctl.transport.imap_transport import Completion
 from mailctl.transport.watch import Watch
-
-_INBOX = "INBOX"
-_JUNK_NAMES = (
-    "junk", "junk e-mail", "junk email", "junk mail", "junkmail", "spam", "bulk mail", "bulk",
-    "spamverdacht", "unerwünscht", "courrier indésirable", "indésirables", "correo no deseado", "posta indesiderata",
-    "ongewenste e-mail", "lixo eletrônico", "lixo eletrónico", "спам", "迷惑メール", "垃圾邮件", "垃圾郵件", "스팸",
-)  # fmt: skip
-"""What junk folders are called where the server does not tell which one it is (RFC 6154)."""
 
 _FIELDS_OCTETS_MAX = 8192
 _UIDS_AT_ONCE = 100
@@ -61,7 +57,7 @@ class ImapArrivals(Arrivals[ImapSession]):
 
     @property
     def folders(self) -> tuple[str, ...]:
-        return (_INBOX, self._junk) if self._junk else (_INBOX,)
+        return (INBOX, self._junk) if self._junk else (INBOX,)
 
     @property
     def junk_folder(self) -> str | None:
@@ -228,21 +224,15 @@ class ImapArrivals(Arrivals[ImapSession]):
 
 def _find_junk(folders: Sequence[Folder]) -> str | None:
     """Return the name of the junk folder: the one that the server names so, else one that is usually called so."""
-    usable = [folder for folder in folders if folder.selectable and folder.name.upper() != _INBOX]
-    for folder in usable:
-        if folder.role == "junk":
-            return folder.name
-    for folder in usable:
-        last = folder.name.rpartition(folder.separator)[2] if folder.separator else folder.name
-        if last.casefold() in _JUNK_NAMES:
-            return folder.name
-    return None
+    usable = [folder for folder in folders if folder.selectable and folder.name.upper() != INBOX]
+    told = next((folder.name for folder in usable if folder.role == "junk"), None)
+    separator = next((folder.separator for folder in folders if folder.separator), None)
+    return told or find_by_name(FolderRole.SPAM, [folder.name for folder in usable], prefix="", separator=separator)
 
 
 def _written(folder: str) -> str:
-    """Return a folder's name as an argument: modified UTF-7 (RFC 3501, 5.1.3), which is ASCII, in quotes."""
-    encoded: str = imap_utf7.encode(folder).decode("ascii")
-    escaped = encoded.replace("\\", "\\\\").replace('"', '\\"')
+    """Return a folder's name as an argument: modified UTF-7, which is ASCII, in quotes."""
+    escaped = encode_name(folder, utf8=False).decode("ascii").replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
