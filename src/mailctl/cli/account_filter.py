@@ -9,12 +9,14 @@ import typer
 
 from mailctl.cli.account_options import Address
 from mailctl.cli.changes import Outcome, apply_change, plain
-from mailctl.cli.mailbox import completing_errors, mailbox_access
+from mailctl.cli.mailbox import completing_errors, mailbox_access, open_mailbox
 from mailctl.cli.params import DryRun, Output, OutputFormat, Yes, account_of, missing_input, words
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import InvalidValueError, Problem
+from mailctl.exits import Exit
 
 if TYPE_CHECKING:
+    from mailctl.services.filter_run import Handled
     from mailctl.services.servers import Edit
     from mailctl.services.sieve_install import Installed
 
@@ -217,6 +219,77 @@ def install(
         )
         return
     _tell_installed(session, installed, f"'{SCRIPT_NAME}' at {endpoint.host}", len(account.filters), dry_run=dry_run)
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    address: Address,
+    folder: Annotated[str, typer.Option("--folder", metavar="FOLDER", help="The folder to look through.")] = "INBOX",
+    again: Annotated[
+        bool, typer.Option("--all", help="Also the messages that were looked at before, as after a change of rules.")
+    ] = False,
+    dry_run: DryRun = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Run the rules from here, over IMAP, where the server runs none itself (Gmail, Microsoft 365).
+
+    Each message is looked at once, however often and by whom this is run, so a timer may do it. A dry run shows what
+    would become of which message.
+
+    Examples:
+
+      mailctl account filter run taro@example.org --dry-run
+
+      mailctl account filter run taro@example.org
+    """
+    from mailctl.cli.progress import show_progress
+    from mailctl.cli.sender_choice import open_account_outbox
+    from mailctl.services.filter_run import LEDGER_NAME, FilterRecord, FilterRun
+    from mailctl.store.ledger import open_ledger
+    from mailctl.transport.imap_filing import ImapFiling
+    from mailctl.transport.imap_folders import ImapFolders
+
+    session = get_session(context)
+    account = session.settings_file.load().get_account(address)
+    ledger_of = open_ledger(session.settings_file.path, account.address, LEDGER_NAME, FilterRecord)
+    with (
+        ledger_of as ledger,
+        open_account_outbox(session, account) as outbox,
+        open_mailbox(session, account) as opened,
+        show_progress(session, "looking at messages") as advance,
+    ):
+        folders = ImapFolders(opened)
+        running = FilterRun(account, folders, ImapFiling(opened, folders), ledger, outbox, folder=folder)
+        handled = list(running.run(again=again, dry_run=dry_run, on_progress=advance))
+    if output is OutputFormat.JSON:
+        rehearsal = {"dry_run": True} if dry_run else {}
+        session.terminal.data(
+            changed=bool(handled) and not dry_run,
+            **rehearsal,
+            account=account.address,
+            looked_at=running.looked_at,
+            messages=handled,
+        )
+    else:
+        _tell_run(session, account.address, running.looked_at, handled, dry_run=dry_run)
+    if any(one.problem for one in handled):
+        raise typer.Exit(Exit.FATE_UNKNOWN if any(one.is_uncertain for one in handled) else Exit.REFUSED)
+
+
+def _tell_run(session: Session, address: str, looked_at: int, handled: list[Handled], *, dry_run: bool) -> None:
+    from mailctl.render.filters import HANDLED_HEADERS, handled_rows
+
+    if handled:
+        session.terminal.table(HANDLED_HEADERS, handled_rows(handled))
+    for one in handled:
+        if one.problem:
+            session.terminal.warn(f"'{one.subject}' from {one.sender} stays where it is: {one.problem}")
+    looked = "1 message" if looked_at == 1 else f"{looked_at} messages"
+    rules = "rules apply to none of them" if not handled else f"rules apply to {len(handled)}"
+    rehearsal = "; dry run, nothing was done" if dry_run else ""
+    found = f"looked at {looked} of {address}: {rules}{rehearsal}"
+    session.terminal.say(found if looked_at else f"no message of {address} is new to the rules")
 
 
 def _tell_installed(session: Session, installed: Installed, where: str, count: int, *, dry_run: bool) -> None:

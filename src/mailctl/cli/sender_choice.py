@@ -98,12 +98,13 @@ def open_way_out(session: Session, choice: SenderChoice) -> Iterator[Outbox]:
     else:
         yield open_outbox(session, choice.tenant)
         return
-    with _open_account(session, account) as outbox:
+    with open_account_outbox(session, account) as outbox:
         yield outbox
 
 
 @contextmanager
-def _open_account(session: Session, account: Account) -> Iterator[Outbox]:
+def open_account_outbox(session: Session, account: Account) -> Iterator[Outbox]:
+    """Open a person's way out, with the account's signature and sent folder."""
     from mailctl.cli.mailbox import mailbox_access
     from mailctl.model.resolve_account import resolve_account
     from mailctl.services.sending import Outbox

@@ -127,10 +127,14 @@ class Outbox:
         server may have taken the message. Refused recipients are in the result.
         """
         message = self.prepare(draft)
-        with self._open(self._login(), Watch()) as session:
-            sent = submit(session, message)
+        sent = self.deliver(message)
         self._file(message, sent)
         return sent
+
+    def deliver(self, message: Message) -> Sent:
+        """Send a message as it is, and file no copy of it; raises as `send`."""
+        with self._open(self._login(), Watch()) as session:
+            return submit(session, message)
 
     def _file(self, message: Message, sent: Sent) -> bool:
         """File a copy of a message that somebody gets; tell whether Ctrl-C came meanwhile: it is sent all the same."""

@@ -59,7 +59,7 @@ class ImapFolders:
 
         Raises RefusedError or TemporaryError.
         """
-        argument = self._argument(name)
+        argument = self.argument(name)
         use = _USES.get(role) if role and self._session.capabilities.offers("CREATE-SPECIAL-USE") else None
         completion = self._command("CREATE", argument, *([f"(USE ({use}))"] if use else []))
         if not completion.ok and use:  # one of that role is there, or roles are not for this user
@@ -73,7 +73,7 @@ class ImapFolders:
         transport = self._session.transport
         marks = [f"({' '.join(flags)})"] if flags else []
         has_literal_plus = self._session.capabilities.offers("LITERAL+")
-        tag = transport.issue("APPEND", self._argument(name), *marks, Literal(message), non_sync=has_literal_plus)
+        tag = transport.issue("APPEND", self.argument(name), *marks, Literal(message), non_sync=has_literal_plus)
         completion = transport.complete(tag)
         if not completion.ok:
             raise transport.refusal(completion, f"does not take the message into '{name}'", Reason.MAILBOX_REFUSED)
@@ -81,7 +81,8 @@ class ImapFolders:
     def _command(self, name: str, *arguments: str) -> Completion:
         return self._session.transport.command(name, *arguments)
 
-    def _argument(self, name: str) -> str:
+    def argument(self, name: str) -> str:
+        """Return a folder's name as a command's argument."""
         encoded = encode_name(name, utf8=self._utf8).decode()
         escaped = encoded.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'

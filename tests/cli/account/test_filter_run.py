@@ -1,0 +1,173 @@
+"""`mailctl account filter run`: rules over IMAP on a real Dovecot, each message once, whatever happens in between."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from imapclient import IMAPClient
+from tests.servers.dovecot import Dovecot
+from tests.servers.people import ALICE, Person
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Mailctl
+
+
+def message(subject: str, number: int = 0) -> bytes:
+    return (
+        f"From: Shop <shop@example.test>\r\nTo: me@example.test\r\nSubject: {subject}\r\n"
+        f"Message-ID: <{number}.{subject}@example.test>\r\n\r\nPay {number}.\r\n"
+    ).encode()
+
+
+def add(mailctl: Mailctl, address: str, condition: str, *actions: str) -> None:
+    thens = [word for action in actions for word in ("--then", action)]
+    mailctl.must("account", "filter", "add", address, condition, "--if", condition, *thens)
+
+
+def fill(dovecot: Dovecot, address: str, *subjects: str) -> None:
+    for number, subject in enumerate(subjects):
+        dovecot.deliver(address, message(subject, number))
+
+
+def subjects(dovecot: Dovecot, address: str, folder: str = "INBOX") -> list[str]:
+    found = [line for text in dovecot.messages(address, folder) for line in text.decode().splitlines()]
+    return [line.removeprefix("Subject: ") for line in found if line.startswith("Subject: ")]
+
+
+def test_messages_go_where_the_rules_say_and_stay_unread(
+    mailctl: Mailctl, account: str, dovecot: Dovecot, imap: IMAPClient
+) -> None:
+    add(mailctl, account, "subject contains invoice", "move 請求書", "flag $Work")
+    add(mailctl, account, "subject is keep", "copy Kept")
+    fill(dovecot, account, "invoice 1", "other", "keep", "invoice 2")
+    result = mailctl.must("account", "filter", "run", account)
+    assert "looked at 4 messages" in result.err
+    assert "rules apply to 3" in result.err
+    assert [line.split()[-1] for line in result.out.splitlines()[1:]] == ["($Work)", "INBOX", "($Work)"]
+    assert subjects(dovecot, account) == ["other", "keep"]
+    assert subjects(dovecot, account, "請求書") == ["invoice 1", "invoice 2"]
+    assert subjects(dovecot, account, "Kept") == ["keep"]
+    imap.select_folder("INBOX", readonly=True)
+    assert imap.search("UNSEEN") == [2, 3]
+    imap.select_folder("請求書", readonly=True)
+    assert imap.search(["UNSEEN", "KEYWORD", "$Work"]) == [1, 2]
+
+
+def test_a_dry_run_shows_what_would_move_where_and_does_nothing(
+    mailctl: Mailctl, account: str, dovecot: Dovecot
+) -> None:
+    add(mailctl, account, "subject contains invoice", "move Invoices")
+    fill(dovecot, account, "invoice", "other")
+    shown = mailctl.must("account", "filter", "run", account, "--dry-run", "-o", "json").json
+    assert shown["changed"] is False
+    assert shown["looked_at"] == 2
+    assert shown["messages"] == [
+        {
+            "uid": 1, "sender": "Shop <shop@example.test>", "subject": "invoice",
+            "filters": ["subject contains invoice"], "filings": [{"folder": "Invoices", "flags": []}],
+            "redirects": [], "problem": None, "is_uncertain": False,
+        }
+    ]  # fmt: skip
+    assert subjects(dovecot, account) == ["invoice", "other"]
+    assert mailctl.must("account", "filter", "run", account, "-o", "json").json["changed"] is True
+
+
+def test_a_message_is_looked_at_once_until_all_are_asked_for(mailctl: Mailctl, account: str, dovecot: Dovecot) -> None:
+    add(mailctl, account, "subject is x", "copy Copies")
+    fill(dovecot, account, "x")
+    for _ in range(2):
+        mailctl.must("account", "filter", "run", account)
+    assert subjects(dovecot, account, "Copies") == ["x"]
+    assert "no message" in mailctl.must("account", "filter", "run", account).err
+    add(mailctl, account, "subject contains x", "flag")
+    again = mailctl.must("account", "filter", "run", account, "--all", "-o", "json").json
+    assert again["looked_at"] == 1
+    assert subjects(dovecot, account, "Copies") == ["x"]
+
+
+def test_what_is_deleted_is_in_the_trash_and_others_marks_are_left_alone(
+    mailctl: Mailctl, account: str, dovecot: Dovecot, imap: IMAPClient
+) -> None:
+    mailctl.must("account", "folders", "detect", account, "--save")
+    add(mailctl, account, "size over 1", "delete", "stop")
+    fill(dovecot, account, "old")
+    imap.select_folder("INBOX")
+    imap.delete_messages([1], silent=True)
+    imap.logout()
+    mailctl.must("account", "filter", "run", account)
+    assert subjects(dovecot, account, "Trash") == ["old"]
+
+
+def test_the_body_is_read_only_for_rules_that_ask(mailctl: Mailctl, account: str, dovecot: Dovecot) -> None:
+    add(mailctl, account, "body contains pay 1", "move Second")
+    fill(dovecot, account, "a", "b")
+    mailctl.must("account", "filter", "run", account)
+    assert subjects(dovecot, account, "Second") == ["b"]
+
+
+def test_a_redirected_message_arrives_elsewhere_and_is_kept_in_the_trash(
+    mailctl: Mailctl, sender: str, dovecot: Dovecot
+) -> None:
+    mailctl.must("account", "folders", "detect", sender, "--save")
+    add(mailctl, sender, "subject contains forward-me", f"redirect {ALICE.address}")
+    subject = f"forward-me {sender}"
+    fill(dovecot, sender, subject)
+    mailctl.must("account", "filter", "run", sender)
+    deadline = time.monotonic() + 10
+    while subject not in subjects(dovecot, ALICE.address) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    [arrived] = [text for text in dovecot.messages(ALICE.address) if subject.encode() in text]
+    assert f"Resent-From: {sender}".encode() in arrived
+    assert b"From: Shop <shop@example.test>" in arrived
+    assert subjects(dovecot, sender) == []
+    assert subjects(dovecot, sender, "Trash") == [subject]
+
+
+def test_a_redirect_that_is_refused_leaves_the_message_where_it_is(
+    mailctl: Mailctl, sender: str, dovecot: Dovecot
+) -> None:
+    add(mailctl, sender, "subject is x", "redirect nobody@example.test")
+    fill(dovecot, sender, "x")
+    result = mailctl("account", "filter", "run", sender)
+    assert result.code == 13
+    assert "not redirected to nobody@example.test" in result.err
+    assert subjects(dovecot, sender) == ["x"]
+
+
+@pytest.fixture
+def many(mailctl: Mailctl, account: str, dovecot: Dovecot) -> list[str]:
+    """Messages that one rule copies and moves."""
+    add(mailctl, account, "subject contains n", "copy Copies", "move Moved")
+    names = [f"n{number}" for number in range(60)]
+    fill(dovecot, account, *names)
+    return names
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+def test_a_run_that_is_killed_again_and_again_loses_and_doubles_nothing(
+    mailctl: Mailctl, account: str, dovecot: Dovecot, many: list[str]
+) -> None:
+    command = [sys.executable, "-m", "mailctl", "--config", str(mailctl.config), "account", "filter", "run", account]
+    for wait in (0.35, 0.4, 0.45, 0.5, 0.6, 0.7):
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+            try:
+                running.wait(wait)
+            except subprocess.TimeoutExpired:
+                running.kill()
+    mailctl.must("account", "filter", "run", account)
+    assert subjects(dovecot, account) == []
+    assert sorted(subjects(dovecot, account, "Copies")) == sorted(many)
+    assert sorted(subjects(dovecot, account, "Moved")) == sorted(many)
+
+
+def test_a_removed_account_takes_its_ledger_along(mailctl: Mailctl, account: str, person: Person) -> None:
+    add(mailctl, account, "subject is x", "flag")
+    mailctl.must("account", "filter", "run", account)
+    ledger = mailctl.config.with_suffix(".ledgers") / person.address
+    assert ledger.is_dir()
+    mailctl.must("account", "delete", account, "--yes")
+    assert not ledger.exists()
