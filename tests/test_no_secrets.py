@@ -476,6 +476,33 @@ def test_a_round_trip(world: World, ca: CertificateAuthority, protocol: str, cas
     world.assert_clean(*runs)
 
 
+REPORTS = ("table", "json", "junit", "github", "nagios", "prometheus")
+
+
+@pytest.mark.parametrize("echo", ["raw", "base64", "url"])
+def test_every_report_of_everything(
+    world: World, ca: CertificateAuthority, monkeypatch: pytest.MonkeyPatch, echo: str
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(world.folder / "summary.md"))
+    smtp, imap = (server_of(protocol, dict(echoes(protocol, world.secret))[echo]) for protocol in ("smtp", "imap"))
+    with (
+        ScriptedServer(smtp.script, tls=context_of(ca.good)) as outgoing,
+        ScriptedServer(imap.script, tls=context_of(ca.good)) as incoming,
+    ):
+        added = world.mailctl(
+            "account", "add", "--username", USER, "--incoming-protocol", "imap", "--incoming-host", "localhost",
+            "--incoming-port", str(incoming.port), "--incoming-security", "tls", "--incoming-auth", "plain",
+            "--smtp-host", "localhost", "--smtp-port", str(outgoing.port), "--smtp-security", "tls",
+            "--smtp-auth", "plain", "--ca-file", str(ca.ca_file), *world.password_options("vault")[0],
+        )  # fmt: skip
+        files = [option for form in REPORTS for option in ("--report", f"{form}={world.folder / form}")]
+        runs = [world.mailctl("test", "all", "--transcript", "--trace", str(world.folder / "trace"), *files)]
+        runs += [world.mailctl("-v", "test", "all", "-o", form) for form in REPORTS]
+    assert [run.code for run in (added, *runs)] == [0, 12, 12, 12, 12, 12, 2, 12]
+    assert all((world.folder / name).stat().st_size for name in (*REPORTS, "trace", "summary.md"))
+    world.assert_clean(added, *runs)
+
+
 @pytest.mark.parametrize("fault", ["expired", "wrong_host", "starttls refused", "handshake broken off", "no server"])
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_no_session_comes_about(world: World, ca: CertificateAuthority, protocol: str, fault: str) -> None:
