@@ -83,7 +83,8 @@ def test_the_reply_is_shown_with_its_cause_and_remedy(
     side = "smtp" if protocol == "smtp" else "incoming"
     with ScriptedServer(double.script) as server:
         mailctl.must(
-            "server", "add", "hq", "--name", "HQ", *sides, f"--{side}-port", str(server.port), f"--{side}-security", double.security,
+            "server", "add", "hq", "--name", "HQ", *sides, f"--{side}-port", str(server.port),
+            f"--{side}-security", double.security,
         )  # fmt: skip
         login = ("--username", "ann@example.com", "--password-from", "env:PASSWORD")
         depth = {Stage.GREETING: "tls", Stage.TLS: "tls", Stage.ENVELOPE: "envelope", Stage.MESSAGE: "message"}
