@@ -15,6 +15,8 @@ from mailctl.services.tenants import TenantState
 TENANT_HEADERS = ("CODE", "NAME", "FROM", "SERVER")
 VALUE_HEADERS = ("SETTING", "VALUE", "COMES FROM")
 _INHERITED = "(global)"
+_PLAIN = Style()
+"""Cells are without colour: a table would show the sequences."""
 
 
 def tenant_row(tenant: Tenant) -> Sequence[str]:
@@ -37,18 +39,18 @@ def render_title(state: TenantState, style: Style) -> str:
     return f"{style.bold(state.tenant.code)}  {state.tenant.name}  {paint(sends)}"
 
 
-def value_rows(state: TenantState, style: Style) -> Iterator[Sequence[str]]:
+def value_rows(state: TenantState) -> Iterator[Sequence[str]]:
     """Yield what is in force for a tenant, in the order of VALUE_HEADERS."""
     if state.sending:
-        yield from _sending_rows(state.sending, state, style)
+        yield from _sending_rows(state.sending, state)
     if state.support_address:
         is_own = state.support_address == state.tenant.support_address
-        yield "support address", state.support_address, "tenant" if is_own else "global"
-    for name, fact in state_facts(state.login, style):
+        yield "support", state.support_address, "tenant" if is_own else "global"
+    for name, fact in state_facts(state.login, _PLAIN):
         yield name, fact, ""
 
 
-def _sending_rows(sending: Sending, state: TenantState, style: Style) -> Iterator[Sequence[str]]:
+def _sending_rows(sending: Sending, state: TenantState) -> Iterator[Sequence[str]]:
     from_ = state.origins
     for field in ("address", "sender_name", "reply_to", "envelope_from", "local_recipient"):
         if value := getattr(sending, field):
@@ -62,6 +64,6 @@ def _sending_rows(sending: Sending, state: TenantState, style: Style) -> Iterato
         yield "server", f"'{sending.server}' of the catalogue" if sending.server else "dedicated", from_["server"]
         yield "smtp", f"{address(sending.smtp)}, time-out {sending.smtp.timeout} s", from_["smtp"]
         if sending.smtp.security is not Security.NONE:
-            yield from (("tls", fact, from_["tls"]) for fact in tls_facts(sending.tls, style))
+            yield from (("tls", fact, from_["tls"]) for fact in tls_facts(sending.tls, _PLAIN))
     for name, fact in login_facts(sending):
         yield name, fact, from_["pop_before_smtp" if sending.pop_before_smtp else "username"]
