@@ -83,6 +83,9 @@ def set_(
         dry_run=dry_run,
     )
     _tell(session, change, "set the system mail account", output)
+    for option, side in (("--smtp-security", "smtp"), ("--pop-security", "pop_before_smtp")):
+        if (fields.get(side) or {}).get("security") == "none":
+            session.terminal.warn(f"{option} none: passwords and mail can be read on the way")
     if change.changed and not dry_run and output is OutputFormat.TABLE:
         session.terminal.say("next: `mailctl test send sysmail --to ADDRESS` proves that it works")
 

@@ -298,3 +298,12 @@ def test_a_login_that_is_missing_where_servers_want_one_is_noted(site: Mailctl) 
     assert note not in must(site, "--sender-name", "Office").err
     assert note not in must(site, "--smtp-auth", "plain", *LOGIN).err
     assert note not in must(site, "--smtp-auth", "none", *POP, "--clear", "username").err
+
+
+def test_a_side_without_tls_is_warned_of(site: Mailctl) -> None:
+    said = "warning: --{} none: passwords and mail can be read on the way"
+    both = ("--smtp-host", "r.example.org", "--smtp-security", "none", *POP, "--pop-security", "none")
+    warned = must(site, *ADDRESS, *both).err
+    assert said.format("smtp-security") in warned
+    assert said.format("pop-security") in warned
+    assert "can be read" not in must(site, "--smtp-security", "tls", "--pop-security", "tls").err
