@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 import tomlkit
 from msgspec import Struct
+from tomlkit.items import Item
 
 from mailctl.model.settings import SCHEMA_VERSION
 from mailctl.store.layout import Path
@@ -124,8 +125,16 @@ def _key(key: str) -> str:
 
 @lru_cache(maxsize=1024, typed=True)  # most are ports, time-outs and words
 def _value(value: Any) -> str:
-    text: str = tomlkit.item(value).as_string()
+    text: str = item(value).as_string()
     return text
+
+
+def item(value: Any) -> Item:
+    """Return a value as it is written; a text of several lines is one in the file, too."""
+    if isinstance(value, str) and "\n" in value:
+        return tomlkit.string(value, multiline=True)
+    plain: Item = tomlkit.item(value)
+    return plain
 
 
 @cache

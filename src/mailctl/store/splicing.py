@@ -21,7 +21,7 @@ from typing import Any
 import tomlkit
 from tomlkit.items import InlineTable
 
-from mailctl.store.canonical import Edit, table_text
+from mailctl.store.canonical import Edit, item, table_text
 from mailctl.store.layout import Path, Section, read_places
 
 Splice = tuple[int, int, str]  # from where to where, and what is to stand there
@@ -127,7 +127,7 @@ def _edit(container: Any, keys: Path, edit: Edit, indent: str) -> None:
     elif edit.value is None:
         del container[key]
     elif is_missing or not edit.keeps:
-        value = tomlkit.item(edit.value)
+        value = item(edit.value)
         value.trivia.indent = indent
         container[key] = value
 
