@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
+from tests.doubles.graph import GraphServer
 from tests.doubles.imap import ImapServer
 from tests.doubles.pop3 import Pop3Server
 from tests.doubles.scripted import ScriptedServer
@@ -23,7 +24,9 @@ from mailctl.errors import TLSError
 from mailctl.model.report import Stage
 from mailctl.model.secret import Secret
 from mailctl.model.server import TlsOptions
+from mailctl.protocol.redact import Redactor
 from mailctl.transport.certificate import certificate_evidence, describe, find_finer_reason, find_matching_name
+from mailctl.transport.http import HttpClient
 from mailctl.transport.imap import open_imap
 from mailctl.transport.limits import Deadline
 from mailctl.transport.pop3 import open_pop3
@@ -176,3 +179,19 @@ def test_a_connection_that_is_reset_before_the_handshake_is_closed():
     assert caught.value.reason == "handshake-reset"
     del connected, caught
     gc.collect()  # a socket that was left open is an error of the test run
+
+
+def test_a_token_fetched_over_https_is_no_hindrance_to_mail_over_tls(route_to, ca, server_context):
+    with (
+        GraphServer(token="t", tls=server_context) as graph,
+        HttpClient(
+            protocol="oauth", timeout_seconds=10, deadline=Deadline(10), redactor=Redactor(), ca_file=str(ca.ca_file)
+        ) as client,
+    ):
+        assert client.request("GET", graph.url, headers={}).status == 401
+        with (
+            ScriptedServer(ImapServer(security="tls").script, tls=server_context) as double,
+            open_imap(route_to("imap", double.port, security="tls"), Watch()) as session,
+        ):
+            assert session.capabilities
+        assert client.request("GET", graph.url, headers={}).status == 401

@@ -41,7 +41,7 @@ class TimedSocket(socket.socket):
         super().sendall(data, flags)
 
 
-class TimedTlsSocket(ssl.SSLSocket):
+class TimedTlsSocket(tls.SecuredSocket):
     """A secured connection that keeps the deadline of its clock."""
 
     clock: Clock
@@ -124,8 +124,7 @@ class Connector:
         return secured
 
     def _shake_hands(self, connected: socket.socket, host: str, port: int, *, verify: bool) -> TimedTlsSocket:
-        context = tls.build_context(self._options, verify=verify)
-        context.sslsocket_class = TimedTlsSocket
+        context = tls.build_context(self._options, verify=verify, socket_class=TimedTlsSocket)
         secured = tls.shake_hands(connected, context, host, self._clock.deadline, f"with {host}:{port}")
         assert isinstance(secured, TimedTlsSocket)
         secured.clock = self._clock

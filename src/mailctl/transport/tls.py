@@ -33,7 +33,7 @@ _HANDSHAKE_REASONS: dict[str, Reason] = {
 }
 
 
-class _Secured(ssl.SSLSocket):
+class SecuredSocket(ssl.SSLSocket):
     """A socket that is closed where the connection has gone before the handshake: ssl drops it open (3.11 to 3.13)."""
 
     def getpeername(self) -> Any:
@@ -44,23 +44,32 @@ class _Secured(ssl.SSLSocket):
             raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)) from error
 
 
-def build_context(options: TlsOptions, *, passphrase: Secret | None = None, verify: bool | None = None) -> Context:
+def build_context(
+    options: TlsOptions,
+    *,
+    passphrase: Secret | None = None,
+    verify: bool | None = None,
+    socket_class: type[SecuredSocket] = SecuredSocket,
+) -> Context:
     """Return the context of a connection. `passphrase` opens the client's key; `verify` overrules the options.
 
-    Raises TLSError of reason `ca-file` or `client-certificate` if a file cannot be used.
+    `socket_class`: what a connection becomes by the handshake. The context is shared: nobody changes it. Raises
+    TLSError of reason `ca-file` or `client-certificate` if a file cannot be used.
     """
     verify = options.verify if verify is None else verify
     if options.client_cert and options.client_key:
-        context = _new_context(options.ca_file, verify)
+        context = _new_context(options.ca_file, verify, socket_class)
         _present(context, options.client_cert, options.client_key, passphrase)
         return context
     with _sharing:
-        return _shared_context(options.ca_file, verify, _authorities_now(options.ca_file))
+        authorities = _authorities_now(options.ca_file)
+        # A class can be hashed; mypy looks at how its instances are.
+        return _shared_context(options.ca_file, verify, socket_class, authorities)  # type: ignore[arg-type]
 
 
-def _new_context(ca_file: str | None, verify: bool) -> Context:
+def _new_context(ca_file: str | None, verify: bool, socket_class: type[SecuredSocket]) -> Context:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.sslsocket_class = _Secured
+    context.sslsocket_class = socket_class
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.hostname_checks_common_name = False
     if verify:
@@ -74,9 +83,11 @@ def _new_context(ca_file: str | None, verify: bool) -> Context:
 
 
 @lru_cache(maxsize=8)
-def _shared_context(ca_file: str | None, verify: bool, _authorities: object) -> Context:
+def _shared_context(
+    ca_file: str | None, verify: bool, socket_class: type[SecuredSocket], _authorities: object
+) -> Context:
     """Return a context that connections share: OpenSSL 3 takes up to 60 ms to read the system's authorities."""
-    return _new_context(ca_file, verify)
+    return _new_context(ca_file, verify, socket_class)
 
 
 _sharing = Lock()
