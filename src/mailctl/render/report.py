@@ -233,7 +233,9 @@ def _pop_before_smtp(evidence: Mapping[str, Any]) -> str:
 
 
 def _settings(evidence: Mapping[str, Any]) -> str:
-    return " ".join(str(evidence.get(name, "")) for name in ("protocol", "host", "port", "security"))
+    said = " ".join(str(evidence.get(name, "")) for name in ("protocol", "host", "port", "security"))
+    host, written = evidence.get("host"), evidence.get("host_ascii")
+    return f"{said} ({written})" if written and str(host).isascii() is False else said
 
 
 _SUMMARIES = {

@@ -16,6 +16,7 @@ from mailctl.model.server import (
     Security,
     pairing_warning,
 )
+from mailctl.model.values import ascii_host
 from mailctl.protocol.sasl import Login
 from mailctl.services.check import LOGGED_IN, Check, CheckOptions, Depth, GrantSource, LoginSource
 from mailctl.services.delivery import forgetting_refused, open_delivery
@@ -287,6 +288,7 @@ def _add_settings_step(check: Check, recorder: StepRecorder) -> None:
     evidence: dict[str, Any] = {
         "protocol": check.protocol,
         "host": endpoint.host,
+        "host_ascii": ascii_host(endpoint.host),
         "port": endpoint.port,
         "security": str(endpoint.security),
         "auth": "apop" if isinstance(endpoint, IncomingEndpoint) and endpoint.apop else str(endpoint.auth),
@@ -321,4 +323,14 @@ def _settings_warnings(check: Check) -> Iterator[str]:
         yield f"{endpoint.host} takes the whole address for a user name; '{username}' is not one"
 
 
-_FULL_ADDRESS_HOSTS = ("gmail.com", "office365.com", "outlook.com", "yahoo.com", "mail.me.com", "aruba.it")
+_FULL_ADDRESS_HOSTS = (
+    "gmail.com",
+    "office365.com",
+    "outlook.com",
+    "yahoo.com",
+    "aol.com",
+    "mail.me.com",
+    "fastmail.com",
+    "zoho.com",
+    "aruba.it",
+)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -17,6 +19,7 @@ from mailctl.model.server import (
     DEFAULT_PORTS,
     IncomingEndpoint,
     Protocol,
+    Security,
     SmtpEndpoint,
     TlsOptions,
     pairing_warning,
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 ReachTls = Callable[[Wire], None]
 """Leads a fresh connection, in the clear, to where the TLS handshake begins: greeting, STARTTLS or STLS."""
 
+_CERTIFICATE_READER = "mailctl.transport.certificate"
 _RELAY_PORT = 25
 _SECOND_LOOK_SECONDS = 3.0
 """How long a silent server may take for the handshake with which it is found out whether it waits for TLS."""
@@ -136,6 +140,9 @@ def reaches(until: Stage, stage: Stage) -> bool:
 def connect(route: Route, watch: Watch, trace: Trace | None) -> Wire:
     """Resolve and dial (stages dns and tcp); DNS, TCP and, where it is implicit, TLS share one time-out."""
     route.check()
+    if watch.thorough and route.endpoint.security is not Security.NONE:
+        # What reads certificates is loaded while the connection comes about, not between two of its round trips.
+        Thread(target=import_module, args=(_CERTIFICATE_READER,), daemon=True, name="mailctl-certificate").start()
     return _connect(route, watch, trace, Deadline(route.timeout, within=route.deadline))
 
 
