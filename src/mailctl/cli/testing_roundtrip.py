@@ -134,7 +134,8 @@ def roundtrip(
 
       mailctl test roundtrip --within 600 --keep -o json
     """
-    from mailctl.services.roundtrip import RoundTrip, plan_sides, run_roundtrip
+    from mailctl.services.roundtrip import run_roundtrip
+    from mailctl.services.roundtrip_plan import plan_roundtrip
 
     require_one_stdin(
         {"--password-stdin": login.password_stdin, "--incoming-password-stdin": mailbox.incoming_password_stdin}
@@ -142,17 +143,13 @@ def roundtrip(
     call = TestCall(get_session(context), "roundtrip", options)
     found = call.get_target(target)
     reader = call.get_target(mailbox.read) if mailbox.read else found
-    sending, reading = plan_sides(
+    trip = plan_roundtrip(
         found,
         reader,
         call.check_options(found, login),
         incoming=call.check_options(reader, mailbox.login, stem="incoming-"),
         recipient=mailbox.to,
         sender=sender,
-    )
-    trip = RoundTrip(
-        sending=sending,
-        reading=reading,
         within_seconds=mailbox.within,
         keep=mailbox.keep,
         authserv_id=mailbox.authserv_id,

@@ -6,60 +6,32 @@ first: nothing is sent that could not be looked for, and nothing that comes in i
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple, Self
 
 from msgspec.structs import replace
 
-from mailctl.errors import MissingInputError, UsageError
 from mailctl.model.report import Stage, Step, TargetReport
 from mailctl.model.server import IncomingProtocol
 from mailctl.protocol.sasl import Login
 from mailctl.services.arrived import add_authentication_step, describe_arrival
-from mailctl.services.check import (
-    ROUNDTRIP_SECONDS,
-    Check,
-    CheckOptions,
-    Depth,
-    GrantSource,
-    LoginSource,
-    plan_receive,
-    plan_send,
-)
+from mailctl.services.check import Check
 from mailctl.services.delivery import TokenLogin
-from mailctl.services.login_step import described
 from mailctl.services.observation import Side, deadline_of, open_imap_side, open_pop3_side, open_sending_side
 from mailctl.services.probe import PROBE_HEADER, Probe, is_leftover, make_probe
+from mailctl.services.roundtrip_plan import RoundTrip
 from mailctl.services.steps import OnStep, Planned
-from mailctl.services.targets import Target
-from mailctl.services.waiting import FIELD_NAMES, Expected, wait_for
-from mailctl.transport.arrivals import Arrivals
+from mailctl.services.waiting import FIELD_NAMES, Expected, read_reports, wait_for
+from mailctl.transport.arrivals import Arrival, Arrivals
 from mailctl.transport.imap_arrivals import ImapArrivals
 from mailctl.transport.limits import Deadline
 from mailctl.transport.pop3_arrivals import Pop3Arrivals
-from mailctl.transport.watch import StageRecord
+from mailctl.transport.watch import StageRecord, Watch
 
 _HEADER_OCTETS_MAX = 64 * 1024
-
-
-@dataclass(frozen=True, kw_only=True)
-class RoundTrip:
-    """What is sent by `sending`, and looked for by `reading`.
-
-    `within_seconds`: from the sending server's word that it has the message. `keep`: delete nothing, neither the
-    message nor what earlier tests left. `authserv_id`: the only one whose Authentication-Results count.
-    """
-
-    sending: Check
-    reading: Check
-    within_seconds: float = ROUNDTRIP_SECONDS
-    keep: bool = False
-    authserv_id: str | None = None
 
 
 class _Sent(NamedTuple):
@@ -68,97 +40,6 @@ class _Sent(NamedTuple):
     began: dt.datetime
     accepted: float
     queue_id: str | None
-
-
-def plan_sides(
-    target: Target,
-    reader: Target,
-    options: CheckOptions,
-    *,
-    incoming: CheckOptions,
-    recipient: str | None = None,
-    sender: str | None = None,
-) -> tuple[Check, Check]:
-    """Return the tests of the side that sends and of the side that reads.
-
-    `reader`: whose mailbox is read; `incoming`: its options, with the login where one is given; without one it is the
-    stored one, else the one that sends. The recipient defaults to the mailbox that is read. Raises UsageError where
-    there is none, MissingInputError naming the options that are missing, and what `plan_send` raises.
-    """
-    if reader.receiving is None:
-        raise UsageError(
-            f"'{reader.name}' has no mailbox that could be read: it is for sending alone",
-            hint="`--read TARGET` names the mailbox that the message goes to: a server of the catalogue, say, with "
-            "--incoming-username",
-        )
-    login = incoming.login or _find_reading_login(target, reader, options)
-    mailbox = _find_mailbox_address(reader, login)
-    lacks_login = _lacks_login(target, options)
-    # The login that sends reads the target's own mailbox, too.
-    lacks_reading_login = login is None and not reader.stores_login and not (lacks_login and reader.name == target.name)
-    missing = ["--username"] * lacks_login + ["--incoming-username"] * lacks_reading_login
-    missing += ["--to"] * (not recipient and not mailbox)
-    if missing:
-        raise MissingInputError(
-            f"missing for a round trip: {', '.join(missing)}",
-            hint="\n      ".join(_WHY_MISSING[option] for option in missing),
-            details={"missing": missing},
-        )
-    speaks_for_nobody = not target.sending.address and options.login is None
-    sending = plan_send(
-        target,
-        options,
-        depth=Depth.MESSAGE,
-        recipient=recipient or mailbox,
-        sender=sender or (mailbox if speaks_for_nobody else None),
-    )
-    reading = plan_receive(reader, dataclasses.replace(incoming, login=login), depth=Depth.AUTH)
-    return sending, reading
-
-
-_WHY_MISSING = {
-    "--username": "entries of the catalogue have no login: give one",
-    "--incoming-username": "the mailbox to read wants a login: give one",
-    "--to": "the user name is no address that the message could go to: name one",
-}
-
-
-def _lacks_login(target: Target, options: CheckOptions) -> bool:
-    needs = plan_send(target, options, depth=Depth.TLS).authenticates
-    return needs and options.login is None and not target.stores_login
-
-
-def _find_reading_login(target: Target, reader: Target, options: CheckOptions) -> LoginSource | GrantSource | None:
-    """Return the login that reads where none is given for that; None for the one that the settings hold."""
-    if reader.name == target.name:
-        return options.login
-    if reader.stores_login:
-        return None
-    return options.login or _find_stored_login(target, options)
-
-
-def _find_stored_login(target: Target, options: CheckOptions) -> LoginSource | GrantSource | None:
-    sending = target.sending
-    if sending.username is None:
-        return None
-    if sending.oauth_client is not None:
-        return GrantSource(username=sending.username, grant=sending.origin)
-    password = sending.password
-    if password is None:
-        return None
-    return LoginSource(
-        username=sending.username,
-        source=described(password) or "",
-        read=lambda: options.read_secret(password),
-    )
-
-
-def _find_mailbox_address(reader: Target, login: LoginSource | GrantSource | None) -> str | None:
-    """Return the address of the mailbox that is read, as far as the settings and the login tell."""
-    stored = reader.receiving.username if reader.receiving else None
-    usernames = [login.username] if login else []
-    named = [*usernames, reader.sending.address, stored or ""]
-    return next((name for name in named if "@" in name), None)
 
 
 def run_roundtrip(trip: RoundTrip, on_step: OnStep | None = None) -> TargetReport:
@@ -251,7 +132,8 @@ def _find(
     }
     with _naming(expected, record):
         deadline = Deadline(trip.within_seconds - (time.monotonic() - sent.accepted), within=whole)
-        arrival = wait_for(arrivals, expected, deadline, record.evidence)
+        with _SendersMailbox(trip.bounces, expected, record.evidence, whole) as senders_mailbox:
+            arrival = wait_for(arrivals, expected, deadline, record.evidence, senders_mailbox.look)
     record.evidence["latency_seconds"] = round(time.monotonic() - sent.accepted, 3)
     header = arrivals.read(arrival, _HEADER_OCTETS_MAX)
     describe_arrival(arrival, header, expected, sent.began, record)
@@ -261,6 +143,49 @@ def _find(
         if cleaned.problem:
             record.warn(f"the message stays in {arrival.folder}: {cleaned.problem}")
     return header
+
+
+class _SendersMailbox:
+    """The mailbox that a bounce goes to, where it is not the one that is read; nothing where it cannot be read.
+
+    What happens there is told only if it is a bounce: the test is not about that mailbox.
+    """
+
+    def __init__(self, check: Check | None, expected: Expected, evidence: dict[str, Any], deadline: Deadline) -> None:
+        self._side = Side(check, None, deadline=deadline) if check else None
+        self._expected = expected
+        self._evidence = evidence
+        self._stack = ExitStack()
+        self._arrivals: Arrivals[Any] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def look(self) -> None:
+        """Raise RefusedError where a report has come that the message was given up."""
+        side = self._side
+        if side is None:
+            return
+        self._evidence["bounces_read"] = False
+        newcomers: list[Arrival] = []
+        with side.observed(), side.watch.stage(Stage.MAILBOX, protocol=side.check.protocol):
+            if self._arrivals is None:
+                arrivals = self._stack.enter_context(_make_arrivals(side, side.read_login()))
+                arrivals.begin(Watch(), newest=_NEWEST_BOUNCES)
+                self._arrivals = arrivals
+            newcomers = self._arrivals.look()
+            self._evidence["bounces_read"] = True
+        if self._arrivals is None or not self._evidence["bounces_read"]:
+            self._side = None  # a login is not tried twice
+            return
+        read_reports(self._arrivals, newcomers, self._expected, self._evidence)
+        self._arrivals.close()
+
+
+_NEWEST_BOUNCES = 30
 
 
 @contextmanager

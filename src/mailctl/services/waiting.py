@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from msgspec import Struct
@@ -23,6 +23,7 @@ _NO_JUNK = {
     "pop3": "POP3 shows the inbox alone: a junk folder can be looked at over IMAP",
 }
 _FIRST_PAUSE_SECONDS = 0.1
+_ELSEWHERE_AFTER_SECONDS = 4.0
 _PAUSE_SECONDS_MAX = 5.0
 _PAUSE_GROWTH = 1.5
 
@@ -48,15 +49,24 @@ class Expected(Struct, frozen=True, kw_only=True):
         return header.find("message-id") == self.message_id or header.find(PROBE_HEADER.lower()) == self.token
 
 
-def wait_for(arrivals: Arrivals[Any], expected: Expected, deadline: Deadline, evidence: dict[str, Any]) -> Arrival:
+def wait_for(
+    arrivals: Arrivals[Any],
+    expected: Expected,
+    deadline: Deadline,
+    evidence: dict[str, Any],
+    look_elsewhere: Callable[[], None],
+) -> Arrival:
     """Return the message once it is there; `evidence` is told of the looks.
 
+    `look_elsewhere`: looks for a bounce where else it may have gone, each time that the waiting has lasted twice as
+    long as the last time, and at the end.
     An error of the network, or one that passes, ends a look and not the waiting. Raises RefusedError for a report that
     the message was given up, NotArrivedError when the time is up, and other MailErrors of a look.
     """
     trouble: MailError | None = None
     delay: DeliveryReport | None = None
     evidence |= {"looks": 0, "others": 0}
+    began, elsewhere_after = time.monotonic(), _ELSEWHERE_AFTER_SECONDS
     for pause in _pauses():
         try:
             newcomers = arrivals.look()
@@ -66,15 +76,19 @@ def wait_for(arrivals: Arrivals[Any], expected: Expected, deadline: Deadline, ev
             if found is not None:
                 return found
             evidence["others"] += len(newcomers)
-            delay = _read_reports(arrivals, newcomers, expected, evidence) or delay
+            delay = read_reports(arrivals, newcomers, expected, evidence) or delay
         except (NetworkError, TemporaryError) as error:
             trouble = error
             arrivals.close()
+        if time.monotonic() - began > elsewhere_after:
+            elsewhere_after *= 2
+            look_elsewhere()
         try:
             time.sleep(min(pause, deadline.left_seconds()))
         except TimeoutError:
             break
-    raise _not_arrived(arrivals, expected, trouble, delay)
+    look_elsewhere()
+    raise _not_arrived(arrivals, expected, evidence, trouble, delay)
 
 
 def _pauses() -> Iterator[float]:
@@ -84,7 +98,7 @@ def _pauses() -> Iterator[float]:
         pause = min(pause * _PAUSE_GROWTH, _PAUSE_SECONDS_MAX)
 
 
-def _read_reports(
+def read_reports(
     arrivals: Arrivals[Any], newcomers: Iterable[Arrival], expected: Expected, evidence: dict[str, Any]
 ) -> DeliveryReport | None:
     """Return a report that the message is delayed, if one came in; raise RefusedError for one that it was given up."""
@@ -125,6 +139,7 @@ def _bounced(report: DeliveryReport, expected: Expected) -> RefusedError:
 def _not_arrived(
     arrivals: Arrivals[Any],
     expected: Expected,
+    evidence: dict[str, Any],
     trouble: MailError | None,
     delay: DeliveryReport | None,
 ) -> NotArrivedError:
@@ -139,8 +154,8 @@ def _not_arrived(
         reply = reply or trouble.reply
     known_as = f"as {expected.queue_id}, " * bool(expected.queue_id) + f"Message-ID {expected.message_id}"
     hints = [f"look for it in the queue and the log of {expected.server} ({known_as})"]
-    if expected.bounces_to.lower() != expected.recipient.lower():
-        hints.append(f"a bounce would go to {expected.bounces_to}: look there")
+    if expected.bounces_to.lower() != expected.recipient.lower() and not evidence.get("bounces_read"):
+        hints.append(f"a bounce would go to {expected.bounces_to}, whose mailbox was not read: look there")
     if arrivals.junk_folder is None:
         hints.append(_NO_JUNK[arrivals.protocol])
     hints.append("a system that puts strangers off (greylisting) takes some minutes: `--within 600` waits longer")

@@ -94,8 +94,11 @@ class Arrivals(ABC, Generic[SessionT]):
         """The one among them that spam is filed into; None if none is known, or shown."""
 
     @abstractmethod
-    def begin(self, watch: Watch) -> None:
-        """Open a session, told to a watch, and remember what is there; raises MailError of the stage that fails."""
+    def begin(self, watch: Watch, *, newest: int = 0) -> None:
+        """Open a session, told to a watch, and remember what is there, but for so many of the newest messages.
+
+        Raises MailError of the stage that fails.
+        """
 
     @abstractmethod
     def look(self) -> list[Arrival]:

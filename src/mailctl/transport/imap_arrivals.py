@@ -67,7 +67,7 @@ class ImapArrivals(Arrivals[ImapSession]):
         self._opened = None
         super().close()
 
-    def begin(self, watch: Watch) -> None:
+    def begin(self, watch: Watch, *, newest: int = 0) -> None:
         session = self._open(watch)
         self._junk = _find_junk(session.list_folders())
         try:
@@ -77,6 +77,9 @@ class ImapArrivals(Arrivals[ImapSession]):
                 raise
             self._junk = None  # listed, and not ours to look into
             self._seen = self._ask_moments()
+        self._seen = {
+            folder: moment._replace(uid_next=max(moment.uid_next - newest, 1)) for folder, moment in self._seen.items()
+        }
 
     def look(self) -> list[Arrival]:
         arrivals: list[Arrival] = []
@@ -101,17 +104,17 @@ class ImapArrivals(Arrivals[ImapSession]):
         try:
             for folder in self.folders:
                 messages, uid_validity = self._enter(folder, "SELECT")
-                if uid_validity != self._seen[folder].uid_validity:
-                    return CleanUp(deleted=False, problem=f"the server has numbered {folder} anew meanwhile")
-                uids = set(self._find_leftovers(messages, marked_by, is_leftover)) - {arrival.key}
-                swept += len(uids)
-                if folder == arrival.folder and isinstance(arrival.key, int):
-                    uids.add(arrival.key)
-                if uids:
-                    problem = self._delete(uids) or problem
+                if folder == arrival.folder:
+                    if uid_validity != self._seen[folder].uid_validity:
+                        return CleanUp(deleted=False, problem=f"the server has numbered {folder} anew meanwhile")
+                    problem = self._delete([int(arrival.key)])
+                    messages -= problem is None
+                leftovers = list(self._find_leftovers(messages, marked_by, is_leftover))
+                if leftovers and self._delete(leftovers) is None:
+                    swept += len(leftovers)
         finally:
             self.close()
-        return CleanUp(deleted=problem is None, swept=0 if problem else swept, problem=problem)
+        return CleanUp(deleted=problem is None, swept=swept, problem=problem)
 
     # Commands
 
@@ -203,13 +206,13 @@ class ImapArrivals(Arrivals[ImapSession]):
             if is_leftover(parse_header_block(_body_of(items)), _received_at(items)):
                 yield uid
 
-    def _delete(self, uids: set[int]) -> str | None:
+    def _delete(self, uids: Sequence[int]) -> str | None:
         """Delete messages of the folder that is open; return why they stay, if they do.
 
         A plain EXPUNGE would delete what others have marked, too: without UIDPLUS ours are marked, and that is all.
         """
         capabilities = self._open().capabilities
-        chosen = ",".join(map(str, sorted(uids)))
+        chosen = ",".join(map(str, uids))
         try:
             self._command("UID", "STORE", chosen, "+FLAGS.SILENT", r"(\Deleted)")
             if not (capabilities.offers("UIDPLUS") or capabilities.offers("IMAP4REV2")):

@@ -48,11 +48,13 @@ class Pop3Arrivals(Arrivals[Pop3Session]):
     def junk_folder(self) -> None:
         return None
 
-    def begin(self, watch: Watch) -> None:
+    def begin(self, watch: Watch, *, newest: int = 0) -> None:
         session = self._open(watch)
         _require(session)
-        self._size = session.stat()
-        self._seen = set(session.uidl().values())
+        count, _ = self._size = session.stat()
+        self._seen = {uid for number, uid in session.uidl().items() if number <= count - newest}
+        if newest:
+            self._size = (0, 0)  # so that the next look lists them
         self.close()
 
     def look(self) -> list[Arrival]:

@@ -255,6 +255,51 @@ def test_a_bounce_of_somebody_elses_message_is_none(
     assert subjects(dovecot, person) == ["bounce"]
 
 
+def test_a_bounce_is_looked_for_in_the_senders_own_mailbox_too(
+    mailctl: Mailctl, add_hq: AddHq, person: Person, dovecot: Dovecot
+) -> None:
+    bob = ("--incoming-username", BOB.address, "--incoming-password-from", "env:BOBS_PASSWORD")
+    result = roundtrip(mailctl, add_hq(), person, *bob, "--to", "ghost@example.test", "--within", "1")
+    assert result.code == 13, result
+    assert step(result, "roundtrip")["evidence"]["report"]["status"] == "5.1.1"
+    assert len(dovecot.messages(person.address)) == 1
+
+
+@PROTOCOLS
+def test_a_senders_mailbox_without_a_bounce_is_read_and_left_as_it_is(
+    mailctl: Mailctl, add_hq: AddHq, person: Person, dovecot: Dovecot, protocol: str
+) -> None:
+    dovecot.deliver(person.address, b"From: MAILER-DAEMON@a.example\r\nSubject: old\r\n\r\nx\r\n", sender="")
+    bob = ("--incoming-username", BOB.address, "--incoming-password-from", "env:BOBS_PASSWORD")
+    with held(dovecot) as (out, _):
+        result = roundtrip(mailctl, add_hq(protocol, out=out), person, *bob, "--within", "0.5")
+    assert result.code == 15, result
+    assert step(result, "roundtrip")["evidence"]["bounces_read"] is True
+    assert subjects(dovecot, person) == ["old"]
+
+
+def test_a_senders_mailbox_that_refuses_the_login_is_tried_once_and_named(
+    sysmail: Mailctl, add_hq: AddHq, dovecot: Dovecot, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with held(dovecot) as (out, _):
+        sysmail.must("server", "edit", "hq", "--smtp-port", str(out.submission_port))
+        add_hq("pop3", code="pop")
+        stranger = Person("stranger@example.test", "another password")
+        with Dovecot(ca=dovecot.ca) as elsewhere:  # where the account's own mailbox is said to be
+            elsewhere.add_user(person.address, "not that one")
+            sysmail.must("server", "edit", "hq", "--incoming-port", str(elsewhere.imaps_port))
+            dovecot.add_user(stranger.address, stranger.password)
+            monkeypatch.setenv("STRANGERS", stranger.password)
+            result = sysmail("test", "roundtrip", "--read", "pop", "--incoming-username", stranger.address,
+                             "--incoming-password-from", "env:STRANGERS", "--within", "5", "-o", "json")  # fmt: skip
+            attempts = elsewhere.log().count("auth failed")
+    assert result.code == 15, result
+    found = step(result, "roundtrip")
+    assert found["evidence"]["bounces_read"] is False
+    assert f"a bounce would go to {person.address}" in found["remedy"]
+    assert attempts == 1
+
+
 @PROTOCOLS
 def test_a_message_that_is_held_is_waited_for(
     mailctl: Mailctl, add_hq: AddHq, person: Person, dovecot: Dovecot, protocol: str
@@ -361,7 +406,8 @@ def test_a_mailbox_that_cannot_be_opened_keeps_anything_from_being_sent(
 def test_the_next_command_of_each_side_is_about_that_side(mailctl: Mailctl, add_hq: AddHq, person: Person) -> None:
     add_hq()
     mailctl.must("server", "add", "in", "--name", "In", "--smtp-host", "unused.example.org", "--incoming-protocol",
-                 "imap", "--incoming-host", "localhost", "--incoming-port", "1", "--incoming-security", "tls")  # fmt: skip
+                 "imap", "--incoming-host", "localhost", "--incoming-port", "1",
+                 "--incoming-security", "tls")  # fmt: skip
     result = roundtrip(mailctl, "hq", person, "--read", "in")
     assert result.code == 10, result
     assert "mailctl server edit in --incoming-port PORT" in str(steps(result)["tcp", "imap"]["next"])
