@@ -13,6 +13,7 @@ from mailctl.cli.params import DryRun, Output, OutputFormat, words
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import InvalidValueError, Problem
 from mailctl.model.folders import FolderRole, parse_folder_name
+from mailctl.render.style import visible
 from mailctl.render.wrap import wrap
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ def _print(
     session.terminal.table(ROLE_HEADERS, map(role_row, choices))
     used = {choice.folder for choice in choices}
     if others := [name for name in tree.names if name not in used]:
-        session.terminal.result(wrap(f"\nothers: {', '.join(others)}", session.terminal.width))
+        session.terminal.result(wrap(visible(f"\nothers: {', '.join(others)}", keep="\n"), session.terminal.width))
 
 
 def _tell_created(

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mailctl.errors import MailctlError, NetworkError, SecretError, SecretMissingError
 from mailctl.model.report import Stage
 from mailctl.model.secret import SecretKind, parse_secret_ref
-from mailctl.model.server import IncomingAuth, IncomingEndpoint, Protocol
-from mailctl.model.target_name import edit_command
+from mailctl.model.server import IncomingEndpoint, Protocol
 from mailctl.protocol.reasons import Reason
 from mailctl.protocol.sasl import Login
 from mailctl.services.check import Check, GrantSource
 from mailctl.services.delivery import OpenTokens, ReadSecret, TokenLogin, login_of, pop_login_of, token_login
+from mailctl.services.mailbox import incoming_login
 from mailctl.services.outgoing import GraphEndpoint
 from mailctl.services.steps import StepRecorder
 from mailctl.transport.limits import Deadline
@@ -148,14 +148,7 @@ def _incoming_login(check: Check, read_secret: ReadSecret, open_tokens: OpenToke
             f"{check.target.name} has no login to receive with",
             hint="give one by --username and --password-stdin, or stop at --depth tls",
         )
-    if receiving.oauth_client is not None:
-        return token_login(open_tokens(), check.target.sending.owner, receiving.username)
-    if receiving.password is None and receiving.endpoint.auth is not IncomingAuth.EXTERNAL:
-        raise SecretMissingError(
-            f"{check.target.name} has the user name {receiving.username}, but no password",
-            hint=f"`{edit_command(check.target.sending.owner)} --password-stdin` gives it one",
-        )
-    return Login(receiving.username, read_secret(receiving.password) if receiving.password else None)
+    return incoming_login(check.target.sending.owner, receiving, read_secret, open_tokens)
 
 
 def _grant_of(name: str) -> str:

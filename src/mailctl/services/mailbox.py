@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mailctl.errors import SecretMissingError, UsageError
 from mailctl.model.resolve import Receiving
 from mailctl.model.server import IncomingAuth, IncomingEndpoint, IncomingProtocol
+from mailctl.model.target_name import edit_command
 from mailctl.protocol.sasl import Login
 from mailctl.services.delivery import OpenTokens, ReadSecret, forgetting_refused, token_login
 from mailctl.transport.limits import Deadline
@@ -21,6 +22,26 @@ from mailctl.transport.watch import Watch
 if TYPE_CHECKING:
     from mailctl.model.sieve import SieveEndpoint
     from mailctl.transport.imap_mailbox import ImapSession
+
+
+def incoming_login(name: str, receiving: Receiving, read_secret: ReadSecret, open_tokens: OpenTokens) -> Login:
+    """Return the login that fetches mail for a target, its secret read.
+
+    Raises SecretMissingError where the settings have none, and what `Tokens.get` raises where a token logs in.
+    """
+    edit = edit_command(name)
+    if receiving.username is None:
+        raise SecretMissingError(
+            f"{name} has no login to receive with", hint=f"`{edit} --username USER --password-stdin` gives it one"
+        )
+    if receiving.oauth_client is not None:
+        return token_login(open_tokens(), name, receiving.username)
+    if receiving.password is None and receiving.endpoint.auth is not IncomingAuth.EXTERNAL:
+        raise SecretMissingError(
+            f"{name} has the user name {receiving.username}, but no password",
+            hint=f"`{edit} --password-stdin` gives it one",
+        )
+    return Login(receiving.username, read_secret(receiving.password) if receiving.password else None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,17 +67,8 @@ class MailboxAccess:
             )
 
     def read_login(self) -> Login:
-        """Return the login, its secret read; raises SecretError, and what `Tokens.get` raises."""
-        receiving = self.receiving
-        username = receiving.username or self.address
-        if receiving.oauth_client is not None:
-            return token_login(self.open_tokens(), self.address, username)
-        if receiving.password is None and receiving.endpoint.auth is not IncomingAuth.EXTERNAL:
-            raise SecretMissingError(
-                f"{self.address} has the user name {username}, but no password",
-                hint=f"`mailctl account edit {self.address} --password-stdin` gives it one",
-            )
-        return Login(username, self.read_secret(receiving.password) if receiving.password else None)
+        """Return the login, its secret read; raises as `incoming_login`."""
+        return incoming_login(self.address, self.receiving, self.read_secret, self.open_tokens)
 
     @contextmanager
     def open_imap(
