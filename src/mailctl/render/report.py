@@ -21,6 +21,8 @@ _WORDS = {
 }
 _NAME_WIDTH = max(len(stage) for stage in Stage) - 7  # all but `authentication-results`, which stands last
 _INDENT = "  "
+_SLOW_HOP_SECONDS = 2
+"""From here on a hop's delay is worth a word: clocks that are set to the second differ by one."""
 _FOUND_COLUMN = len(_INDENT) + 5 + 1 + _NAME_WIDTH + 1 + 9 + 2
 _FACT_COLUMN = 15
 _NOT_RUN = (Status.SKIPPED, Status.NOT_APPLICABLE)
@@ -156,6 +158,8 @@ def _certificate(evidence: Mapping[str, Any]) -> str:
         said += f", {evidence['days_left']} days left"
     if evidence.get("issuer"):
         said += f", by {evidence['issuer']}"
+    if evidence.get("pinned"):
+        said += ", pinned"
     return said if evidence.get("verified", True) else f"NOT VERIFIED: {said}"
 
 
@@ -207,11 +211,14 @@ def _message(evidence: Mapping[str, Any]) -> str:
 def _roundtrip(evidence: Mapping[str, Any]) -> str:
     if "folder" not in evidence:
         return ""
-    hops = len(evidence.get("hops") or [])
-    skew = evidence.get("clock_skew_seconds")
+    hops: list[dict[str, Any]] = evidence.get("hops") or []
     said = f"in {evidence['folder']} {evidence['latency_seconds']:.1f} s after it was accepted"
-    said += f", {hops} hop{'' if hops == 1 else 's'}"
-    return said + (f"; clocks on the way differ by {skew} s" if skew else "")
+    said += f", {len(hops)} hop{'' if len(hops) == 1 else 's'}"
+    slowest = max(hops, key=lambda hop: hop["delay_seconds"] or 0, default=None)
+    if slowest and (slowest["delay_seconds"] or 0) >= _SLOW_HOP_SECONDS:
+        said += f", the slowest {slowest['delay_seconds']} s to {slowest['by'] or 'a server without a name'}"
+    skew = evidence.get("clock_skew_seconds")
+    return said + (f"; clocks on the way differ by {skew} s at least" if skew else "")
 
 
 def _authentication_results(evidence: Mapping[str, Any]) -> str:

@@ -263,6 +263,7 @@ def _judge_certificate(
             record.warnings += inspection_warnings(chain)
     try:
         tls.check_pins(route.tls, chain, wire.peer)
+        record.evidence["pinned"] = bool(route.tls.pins)
     except TLSError:
         wire.close()
         raise

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trustme
 from tests.doubles.black_hole import open_black_hole
 from tests.doubles.dns import DnsServer, resolving_by
 from tests.doubles.imap import ImapServer
@@ -286,6 +288,39 @@ def test_a_certificate_that_fails_leaves_tls_its_version_and_shows_the_chain(
     assert step["evidence"]["names"] == ["elsewhere.example.test"]
     assert step["evidence"]["chain"][0]["issuer"] == step["evidence"]["issuer"]
     assert "elsewhere.example.test" in step["cause"]
+
+
+@pytest.fixture
+def proxy(tmp_path: Path) -> tuple[Path, KeyPair]:
+    """An inspecting proxy's authority, and the certificate that it shows for this machine."""
+    authority = trustme.CA(organization_name="Zscaler Inc.")
+    issued = authority.issue_cert("localhost")
+    pair = KeyPair(tmp_path / "proxy.pem", tmp_path / "proxy.key")
+    issued.cert_chain_pems[0].write_to_path(str(pair.certificate))
+    issued.private_key_pem.write_to_path(str(pair.key))
+    authority.cert_pem.write_to_path(str(tmp_path / "proxy-ca.pem"))
+    return tmp_path / "proxy-ca.pem", pair
+
+
+def test_a_proxy_that_looks_into_connections_is_named(mailctl: Mailctl, add: Any, proxy: tuple[Path, KeyPair]) -> None:
+    with ScriptedServer(SmtpServer().script, tls=context(proxy[1])) as server:
+        add("smtp", server.port, "starttls")
+        result = mailctl(*SEND, "--depth", "tls", "-o", "json")
+    step = failure(result)
+    assert (result.code, step["evidence"]["reason"]) == (11, "certificate-intercepted")
+    assert "O=Zscaler Inc." in step["cause"]
+
+
+def test_a_proxy_that_this_machine_was_made_to_trust_is_a_warning(
+    mailctl: Mailctl, add: Any, proxy: tuple[Path, KeyPair]
+) -> None:
+    with ScriptedServer(SmtpServer().script, tls=context(proxy[1])) as server:
+        add("smtp", server.port, "starttls", "--ca-file", str(proxy[0]))
+        result = mailctl(*SEND, "--depth", "tls", "-o", "json")
+    step = found(result, "certificate")
+    assert (result.code, step["status"]) == (0, "warn")
+    assert "O=Zscaler Inc." in step["cause"]
+    assert "looks into this connection" in step["cause"]
 
 
 # Capabilities and login

@@ -255,6 +255,35 @@ _OTHER_ROWS = (
         "at https://account.apple.com, Sign-In and Security",
         "https://support.apple.com/102654",
     ),
+    _app_password(
+        "Fastmail",
+        r"(^|\.)fastmail\.com$",
+        "under Settings, Privacy & Security",
+        "https://www.fastmail.help/hc/en-us/articles/1500000278342",
+    ),
+    Row(
+        hosts=r"(^|\.)aruba\.it$",
+        stages=(Stage.AUTH,),
+        reasons=_LOGIN_REFUSED,
+        remedy=Remedy(
+            cause="Aruba knows no such mailbox by this password; the user name is the mailbox's whole address",
+            remedy="log in to the webmail with both, which also tells whether the mailbox is blocked; certified mail "
+            "(PEC) has hosts of its own, pec.aruba.it",
+            document="https://guide.hosting.aruba.it/email.aspx",
+            next="{test} --depth auth",
+        ),
+    ),
+    Row(
+        hosts=r"(^|\.)legalmail\.it$",
+        stages=(Stage.ENVELOPE, Stage.MESSAGE),
+        reply=r"^4\d\d[ -]",
+        remedy=Remedy(
+            cause="Legalmail takes at most 6 messages a minute",
+            remedy="wait a minute, and send more slowly",
+            document="https://www.infocert.it/supporto/legalmail",
+            next="{test}",
+        ),
+    ),
     _switch_on(
         "Yandex",
         r"(^|\.)yandex\.(com|ru|net|com\.tr|kz|by)$",
