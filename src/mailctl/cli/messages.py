@@ -98,7 +98,7 @@ def open_outbox(session: Session, tenant: str | None) -> Outbox:
 
     settings = session.settings_file.load()
     outbox = Outbox(
-        sending=resolve_sending(settings, settings.get_tenant(tenant) if tenant else None),
+        sending=resolve_sending(settings, None if tenant is None else settings.get_tenant(tenant)),
         read_secret=lambda reference: session.secrets.get(parse_secret_ref(reference)),
         open_tokens=session.open_tokens,
         folder=session.settings_file.path.parent,

@@ -15,6 +15,7 @@ from mailctl.errors import InvalidValueError, MissingInputError
 
 if TYPE_CHECKING:
     from mailctl.model.settings import Settings
+    from mailctl.model.tenant import Tenant
     from mailctl.services.compose import Attachment, Draft
     from mailctl.services.sending import Outbox
 
@@ -149,14 +150,14 @@ def request(
 
     session = get_session(context)
     settings = session.settings_file.load()
-    asking = settings.get_tenant(tenant) if tenant else None
+    asking = None if tenant is None else settings.get_tenant(tenant)
     address = get_support_address(settings, asking)
     if asked.subject is None:
         raise MissingInputError("missing: --subject", details={"missing": ["--subject"]})
     given = {field.name: getattr(asked, field.name) for field in fields(asked)}
     draft = read_draft(session, MessageOptions(to=[address], **given))
     outbox = open_outbox(session, tenant)
-    facts = _facts(session, settings, tenant, wanted=system_info)
+    facts = _facts(session, settings, asking, wanted=system_info)
     if facts:
         draft = replace(draft, attachments=(*draft.attachments, facts))
     if dry_run:
@@ -171,14 +172,14 @@ def request(
     tell_sent(session, outbox, sent, output)
 
 
-def _facts(session: Session, settings: Settings, tenant: str | None, *, wanted: bool | None) -> Attachment | None:
+def _facts(session: Session, settings: Settings, tenant: Tenant | None, *, wanted: bool | None) -> Attachment | None:
     if not (settings.support.attach_system_info if wanted is None else wanted):
         return None
     from mailctl.services.support import write_facts
     from mailctl.store.last_tests import read_results
 
     results = read_results(session.settings_file.path)
-    return write_facts(settings, session.secrets, results, settings.get_tenant(tenant) if tenant else None)
+    return write_facts(settings, session.secrets, results, tenant)
 
 
 def _rehearse(session: Session, outbox: Outbox, draft: Draft, facts: Attachment | None, output: OutputFormat) -> None:

@@ -72,7 +72,7 @@ def submit(options: Options, message: BinaryIO, config: Path | None) -> SendOutc
     if not named:
         raise MissingInputError("no recipients: neither the command line nor To, Cc or Bcc names any")
     path = settings_path(options.config or config, os.environ)
-    tenant = options.tenant or os.environ.get("MAILCTL_TENANT")
+    tenant = os.environ.get("MAILCTL_TENANT") or None if options.tenant is None else options.tenant
     sending, settings_file, secrets = _open(path, tenant, options.sender)
     recipients = _resolved(named, sending)
 
@@ -126,7 +126,7 @@ def _open(path: Path, tenant: str | None, sender: str | None) -> tuple[Sending, 
 
 
 def _find_tenant(settings: Settings, code: str | None, sender: str | None) -> Tenant | None:
-    if code:
+    if code is not None:
         return settings.get_tenant(code)
     named = next(iter(parse_mailboxes(sender)), None) if sender and settings.tenants else None
     return find_tenant_of(settings, named.address) if named else None

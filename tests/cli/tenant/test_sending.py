@@ -130,6 +130,13 @@ def test_sendmail_chooses_a_tenant_by_option_by_environment_and_by_the_envelopes
     assert found[0] == sender
 
 
+def test_an_empty_code_is_nobodys(real_site: Mailctl) -> None:
+    """Such as that of a variable which a script has not set: the global sender is not to stand in."""
+    assert real_site("send", "--tenant", "", "--to", "a@example.org", *NOTE).code == 3
+    assert run_sendmail(["-C", str(real_site.config), "--tenant", "", "a@example.org"], io.BytesIO(b"\n\n")) == 67
+    assert real_site("support", "request", "--tenant", "", "--subject", "x", "--body", "x").code == 3
+
+
 def test_sendmail_takes_no_tenant_where_several_have_the_address(
     real_site: Mailctl, dovecot: Dovecot, person: Person
 ) -> None:
