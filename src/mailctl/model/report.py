@@ -67,9 +67,9 @@ class TargetReport(Struct, frozen=True, kw_only=True):
     warnings: list[str] = []
 
     @property
-    def failure(self) -> Step | None:
-        """The first step that failed or could not be tested."""
-        return next((step for step in self.steps if step.status in (Status.FAIL, Status.ERROR)), None)
+    def failures(self) -> list[Step]:
+        """The steps that failed or could not be tested; each side of a target may have one."""
+        return [step for step in self.steps if step.status in (Status.FAIL, Status.ERROR)]
 
     @property
     def warned(self) -> list[Step]:

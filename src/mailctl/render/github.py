@@ -7,6 +7,7 @@ Workflow commands, their escapes and limits: docs.github.com, "Workflow commands
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from mailctl.model.report import Report, Step, TargetReport
 from mailctl.render.report_text import count_targets, facts, found_in
@@ -22,14 +23,13 @@ def render_report(report: Report, *, fail_on_warnings: bool) -> str:
     """Return workflow commands, one a target: `error` where it fails, `warning` where it warns; then the verdict."""
     lines = []
     for target in report.targets:
-        if target.failure is not None:
-            lines.append(_command("error", _title(target, target.failure), _message(target.failure)))
+        if target.failures:
+            lines.append(_annotation("error", target, target.failures))
         elif not target.ok:
             lines.append(_command("error", target.target, "interrupted"))
         elif target.warned:
             kind = "error" if fail_on_warnings else "warning"
-            said = "\n".join(_message(step) for step in target.warned)
-            lines.append(_command(kind, _title(target, target.warned[0]), said))
+            lines.append(_annotation(kind, target, target.warned))
     if report.interrupted:
         lines.append(_command("error", "mailctl test", "the run was interrupted; what it had not reached is missing"))
     return "\n".join([*lines, count_targets(report)]) + "\n"
@@ -44,13 +44,19 @@ def render_summary(report: Report) -> str:
     parts += [_row(target) for target in targets]
     parts += [
         "\n",
-        *(_details(target, step) for target in targets for step in [target.failure, *target.warned] if step),
+        *(_details(target, step) for target in targets for step in (*target.failures, *target.warned)),
     ]
     for part in parts:
         if len(page) + len(part) > _SUMMARY_CHARACTERS:
             return page + "\nThe rest is left out: GitHub takes no longer summary.\n"
         page += part
     return page + "\n"
+
+
+def _annotation(kind: str, target: TargetReport, steps: Sequence[Step]) -> str:
+    """Return one annotation of a target; the first of its steps is in the title."""
+    said = [_message(step) if step is steps[0] else f"{_title(target, step)}: {_message(step)}" for step in steps]
+    return _command(kind, _title(target, steps[0]), "\n\n".join(said))
 
 
 def _command(kind: str, title: str, message: str) -> str:

@@ -48,7 +48,7 @@ def render_overview(
         start = f"{_GAP}{_word(target, style)} {name} {style.dim(f'{target.duration_ms / 1000:6.1f} s')}{_GAP}"
         yield hang(start, visible(found_in(target)), name_width + _FOUND_AFTER_NAME, width)
     for target in report.targets:
-        opened = [step for step in (target.failure, *target.warned) if step]
+        opened = [*target.failures, *target.warned]
         if opened:
             yield ""
             yield style.bold(names[target.target])
@@ -77,16 +77,19 @@ def count_targets(report: Report) -> str:
 
 def found_in(target: TargetReport) -> str:
     """Return in one line what was found: the failure, else how far each protocol went and what is to be known."""
-    if target.failure is not None:
-        step = target.failure
-        protocol = f"{step.protocol} " if step.protocol else ""
-        return f"{protocol}{step.name}: {step.evidence.get('problem') or step.cause or step.status}"
+    if target.failures:
+        return "; ".join(map(_found_wrong, target.failures))
     if not target.ok:
         return "interrupted"
     reached = [f"{protocol} {_furthest(target, protocol)}" for protocol in target.protocols]
     skipped = dict.fromkeys(step.cause for step in target.steps if step.status is Status.SKIPPED and step.cause)
     warned = dict.fromkeys(step.cause for step in target.warned if step.cause)
     return "; ".join([", ".join(reached), *skipped, *warned])
+
+
+def _found_wrong(step: Step) -> str:
+    protocol = f"{step.protocol} " if step.protocol else ""
+    return f"{protocol}{step.name}: {step.evidence.get('problem') or step.cause or step.status}"
 
 
 def facts(step: Step) -> Iterable[str]:

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import queue
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
-from threading import Thread
+from threading import Event, Thread
 from typing import Protocol
 
 from mailctl.errors import MailctlError
-from mailctl.exits import exit_for
+from mailctl.exits import Exit, exit_for
 from mailctl.model.report import Stage, Status, Step, TargetReport
 from mailctl.model.settings import Settings
 from mailctl.services.check import Check, CheckOptions, Depth, GrantSource
@@ -40,7 +39,7 @@ _GRACE_SECONDS = 1.0
 
 
 class Watcher(Protocol):
-    """Is told how a run goes, in its own thread."""
+    """Is told how a run goes, in the run's own thread."""
 
     def began(self, target: str) -> None: ...
 
@@ -109,14 +108,21 @@ def run_all(plans: Mapping[str, Sequence[Check]], watcher: Watcher, *, jobs: int
     """
     _allow_open_files(min(jobs, len(plans)) * _FILES_A_JOB)
     run = _Run([_Progress(name, list(checks)) for name, checks in plans.items()], watcher, jobs)
+    # In a thread of its own, so that an interruption, which comes to the main one, is never in the midst of it.
+    Thread(target=run.work, daemon=True, name="mailctl test all").start()
     try:
-        run.work()
+        while not run.is_over.wait(_TICK_SECONDS):  # Windows handles a signal only between two waits
+            pass
     except KeyboardInterrupt:
+        run.start_nothing_more()
         with suppress(KeyboardInterrupt):  # whoever is in a hurry does not wait for the rest
-            run.drain(_GRACE_SECONDS)
+            run.is_over.wait(_GRACE_SECONDS)
+    if run.bug is not None:
+        raise run.bug
+    found = [(target.name, target.report) for target in run.targets]
     return Outcome(
-        reports=[target.report for target in run.targets if target.report],
-        unfinished=[target.name for target in run.targets if not target.report],
+        reports=[report for _, report in found if report],
+        unfinished=[name for name, report in found if not report],
         bugs=[bug for target in run.targets for bug in target.bugs],
     )
 
@@ -132,8 +138,15 @@ class _Progress:
     report: TargetReport | None = None
 
     def next_check(self) -> Check:
-        """Return the next check, with the time that those before it have left of the target's."""
+        """Return the next check, with the time that those before it have left of the target's.
+
+        A login that was refused is not tried again over the other protocol.
+        """
         check = self.checks[0]
+        if any(map(_was_refused, self.sides)) and _has_one_login(check.target):
+            check = replace(
+                check, no_login="the login was refused already, and a second refusal could lock the account"
+            )
         limit = check.options.timeout_seconds
         if limit is None:
             return check
@@ -142,10 +155,12 @@ class _Progress:
 
 
 class _Run:
-    """A run under way. Threads only run checks: all else happens in the thread that calls `work`."""
+    """A run under way. Threads of their own only run checks: all else happens in the one that calls `work`."""
 
     def __init__(self, targets: list[_Progress], watcher: Watcher, jobs: int) -> None:
         self.targets = targets
+        self.is_over = Event()
+        self.bug: Exception | None = None
         self._watcher = watcher
         self._jobs = jobs
         self._waiting = list(targets)
@@ -155,18 +170,23 @@ class _Run:
 
     def work(self) -> None:
         """Run all checks."""
-        while self._waiting or self._running:
-            self._start_what_can_be()
-            self._take_an_end(_TICK_SECONDS)
-            self._watcher.tick()
+        try:
+            while self._waiting or self._running:
+                self._start_what_can_be()
+                self._take_an_end()
+                self._watcher.tick()
+        except Exception as error:  # noqa: BLE001 - it is raised again in the thread that waits
+            self.bug = error
+        finally:
+            self.is_over.set()
 
-    def drain(self, seconds: float) -> None:
-        """Wait for what is running, and start nothing more."""
-        end = time.monotonic() + seconds
-        while self._running and time.monotonic() < end:
-            self._take_an_end(_TICK_SECONDS)
+    def start_nothing_more(self) -> None:
+        """Let the run be over once what is running has ended."""
+        self._jobs = 0
 
     def _start_what_can_be(self) -> None:
+        if not self._jobs:
+            self._waiting = []
         started = []
         for target in self._waiting:
             if self._running >= self._jobs:
@@ -194,9 +214,9 @@ class _Run:
 
         Thread(target=run, daemon=True, name=f"mailctl test {target.name}").start()
 
-    def _take_an_end(self, seconds: float) -> None:
+    def _take_an_end(self) -> None:
         try:
-            target, end = self._ends.get(timeout=seconds)
+            target, end = self._ends.get(timeout=_TICK_SECONDS)
         except queue.Empty:
             return
         self._running -= 1
@@ -213,6 +233,19 @@ class _Run:
             return
         target.report = join_sides(target.sides)
         self._watcher.ended(target.report)
+
+
+def _was_refused(side: TargetReport) -> bool:
+    refused = any(step.name is Stage.AUTH and step.status is Status.FAIL for step in side.steps)
+    return refused and side.exit_code == Exit.AUTHENTICATION
+
+
+def _has_one_login(target: Target) -> bool:
+    """Tell whether a target receives with the login that it sends with."""
+    sending, receiving = target.sending, target.receiving
+    if receiving is None:
+        return False
+    return (sending.username, sending.password) == (receiving.username, receiving.password)
 
 
 def hosts_of(check: Check) -> frozenset[str]:

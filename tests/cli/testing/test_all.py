@@ -163,6 +163,24 @@ def test_a_failure_keeps_no_other_target_from_being_tested(mailctl: Mailctl, ser
     assert result.code == result.json["targets"][0]["exit_code"] == 13
 
 
+def test_a_login_that_was_refused_is_not_tried_over_the_other_protocol(
+    mailctl: Mailctl, servers: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PW", "x")
+    smtp = SmtpServer(security="none", verdict=b"535 5.7.8 no\r\n")
+    imap = ImapServer(security="none")
+    outgoing, incoming = (servers.enter_context(ScriptedServer(server.script)) for server in (smtp, imap))
+    add(mailctl, "hq", "127.0.0.1", outgoing, incoming)
+    mailctl.must("server", "edit", "hq", "--smtp-auth", "plain", "--incoming-auth", "plain")
+    mailctl.must("server", "edit", "hq", "--smtp-credentials", "incoming")
+    mailctl.must("account", "add", "a@example.org", "--username", "a", "--server", "hq", "--password-from", "env:PW")
+    report = mailctl("test", "all", "-o", "json").json["targets"][1]
+    found = statuses(report)
+    assert (found["smtp", "auth"], found["imap", "capabilities"], found["imap", "auth"]) == ("fail", "pass", "skipped")
+    assert b"AUTHENTICATE" not in incoming.received
+    assert report["exit_code"] == 12
+
+
 def test_hosts_are_tested_in_parallel(mailctl: Mailctl, servers: ExitStack) -> None:
     meeting = Meeting(wanted=3)
     for number in range(3):
