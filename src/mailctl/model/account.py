@@ -6,7 +6,7 @@ password or, where an OAuth client is set, by token.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -21,6 +21,7 @@ from mailctl.model.sending import MailAddress
 from mailctl.model.server import IncomingEndpoint, SmtpAuth, SmtpEndpoint, TlsOptions
 from mailctl.model.sieve import SieveEndpoint
 from mailctl.model.signature import Signature
+from mailctl.model.vacation import Vacation
 from mailctl.model.values import Code, Host, Name, Reference, Username, parse_name, shown
 
 Owner = Annotated[str, Meta(description="the person, by any identifier", extra={"parse": parse_name}, min_length=1)]
@@ -69,6 +70,7 @@ class Account(Struct, frozen=True, kw_only=True):
     signature: Signature | None = None
     filters: tuple[Filter, ...] = ()
     sieve: SieveEndpoint | None = None
+    vacation: Vacation | None = None
     detached_from: Code | None = None
 
     @classmethod
@@ -147,7 +149,15 @@ def mailbox_key(address: str) -> str:
         return address.casefold()
 
 
-def find_main(accounts: Sequence[Account], owner: str) -> Account | None:
-    """Return the account that an owner sends from: the marked one, else the first; None for who has none."""
-    owned = [account for account in accounts if account.owner == owner]
-    return next((account for account in owned if account.main), owned[0] if owned else None)
+def main_accounts(accounts: Iterable[Account]) -> dict[str, Account]:
+    """Return the account that each owner sends from: the marked one, else the first."""
+    mains: dict[str, Account] = {}
+    for account in accounts:
+        if account.owner not in mains or (account.main and not mains[account.owner].main):
+            mains[account.owner] = account
+    return mains
+
+
+def find_main(accounts: Iterable[Account], owner: str) -> Account | None:
+    """Return the account that an owner sends from; None for who has none."""
+    return main_accounts(account for account in accounts if account.owner == owner).get(owner)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mailctl.model.account import Account, find_main
+from mailctl.model.account import Account, main_accounts
 from mailctl.model.server import Security, SmtpAuth
 from mailctl.model.settings import Settings
 from mailctl.model.signature import SignatureUse
@@ -18,10 +18,8 @@ ACCOUNT_HEADERS = ("ADDRESS", "OWNER", "SERVERS", "LOGIN", "NOTES")
 
 def account_rows(settings: Settings, accounts: Sequence[Account]) -> Iterator[Sequence[str]]:
     """Yield the cells of accounts in a listing, in the order of ACCOUNT_HEADERS."""
-    mains: dict[str, Account | None] = {}
+    mains = main_accounts(settings.accounts)
     for account in accounts:
-        if account.owner not in mains:
-            mains[account.owner] = find_main(settings.accounts, account.owner)
         notes = {
             "main": mains[account.owner] is account,
             "shared": account.share_sender,

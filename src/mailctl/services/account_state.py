@@ -10,7 +10,7 @@ import msgspec
 
 from mailctl.credentials import Secrets
 from mailctl.errors import SecretError
-from mailctl.model.account import Account, find_main
+from mailctl.model.account import Account, find_main, main_accounts
 from mailctl.model.preset import CUSTOM, find_preset
 from mailctl.model.resolve import Receiving, Sending
 from mailctl.model.resolve_account import resolve_account, resolve_account_receiving, resolve_servers
@@ -96,7 +96,8 @@ def account_fields(account: Account, *, kind: str, is_main: bool) -> dict[str, A
 
 def list_accounts(settings: Settings, accounts: Iterable[Account]) -> list[dict[str, Any]]:
     """Return accounts as plain values, as `account_fields` does; secrets are references, and not looked at."""
-    mains = {id(find_main(settings.accounts, owner)) for owner in {account.owner for account in settings.accounts}}
+    mains = main_accounts(settings.accounts)
     return [
-        account_fields(account, kind=kind_of(settings, account), is_main=id(account) in mains) for account in accounts
+        account_fields(account, kind=kind_of(settings, account), is_main=mains[account.owner] is account)
+        for account in accounts
     ]
