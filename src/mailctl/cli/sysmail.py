@@ -158,6 +158,8 @@ def _tell(session: Session, change: Outcome, done: str, output: OutputFormat) ->
     for remark in login_remarks(change.before, change.after):
         session.terminal.say(f"note: {remark}")
     tell_login(session, state.login)
+    if change.after.tenants and not (state.account and state.account.active):
+        session.terminal.say("note: nothing is sent for tenants either")
 
 
 def _as_json(state: SystemMailState) -> dict[str, Any]:

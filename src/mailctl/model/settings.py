@@ -15,7 +15,7 @@ from mailctl.errors import NotFoundError, Problem
 from mailctl.model.account import Account, find_main, mailbox_key
 from mailctl.model.oauth import OAuthClient
 from mailctl.model.sending import Sender, SystemMail
-from mailctl.model.server import Server, SmtpAuth
+from mailctl.model.server import Server, SmtpAuth, connection_warnings
 from mailctl.model.signature import SignatureTemplate
 from mailctl.model.support import SupportOptions
 from mailctl.model.target_name import SYSTEM_MAIL, tenant_target
@@ -83,6 +83,18 @@ class Settings(Struct, frozen=True, kw_only=True):
             from mailctl.model.account_rules import account_problems
 
             yield from account_problems(self.accounts, servers, self.find_oauth_client)
+
+    def oddities(self) -> Iterator[Problem]:
+        """Yield what is valid, and still should be said to who looks at the whole."""
+        for index, server in enumerate(self.servers):
+            yield from (Problem(f"servers[{index}]", warning) for warning in server.warnings)
+        for where, sender in self._placed_senders():
+            sides = [sender.smtp] if sender.smtp else []
+            yield from (Problem(where, warning) for warning in connection_warnings(sides, sender.tls))
+        for index, tenant in enumerate(self.tenants):
+            if tenant.support_address and not self.support.tenant_addresses:
+                message = "is not used: tenants may have none of their own (support.tenant_addresses)"
+                yield Problem(f"tenants[{index}].support_address", message)
 
     def _placed_senders(self) -> Iterator[tuple[str, Sender]]:
         if self.sysmail:

@@ -95,12 +95,7 @@ class SettingsFile:
 
     def validate(self) -> list[Problem]:
         """Read the file and return all that is odd in it, what its servers warn of included, with lines."""
-        self.load()
-        odd = [
-            Problem(f"servers[{index}]", warning)
-            for index, server in enumerate(self.loaded.settings.servers)
-            for warning in server.warnings
-        ]
+        odd = list(self.load().oddities())
         return [*self.loaded.warnings, *with_lines(odd, parse_text(self.loaded.content or b"", self.path))]
 
     def read_bytes(self) -> bytes | None:

@@ -204,6 +204,24 @@ def test_the_first_own_login_is_a_secret_of_its_own(site: Mailctl) -> None:
     assert site("secret", "set", "tenant:acme/pop-password", "--stdin", stdin=b"x").code == 3
 
 
+def test_validate_tells_what_is_odd_of_a_tenant(site: Mailctl) -> None:
+    site.must("support", "set", "--tenant-addresses")
+    site.must(*ACME, "--support-address", "help@acme.example", "--smtp-host", "h", "--smtp-port", "465",
+              "--smtp-security", "none")  # fmt: skip
+    site.must("support", "set", "--no-tenant-addresses")
+    warnings = site.must("config", "validate", "-o", "json").json["warnings"]
+    assert [(warning["where"], warning["message"].partition(":")[0]) for warning in warnings] == [
+        ("tenants[0]", "port 465 of SMTP usually goes with security tls, not none; none usually has port 25"),
+        ("tenants[0].support_address", "is not used"),
+    ]
+
+
+def test_switching_the_global_sender_off_tells_that_tenants_are_concerned(site: Mailctl) -> None:
+    site.must(*ACME)
+    assert "nothing is sent for tenants either" in site.must("sysmail", "deactivate").err
+    assert "tenants" not in site.must("sysmail", "activate").err
+
+
 def test_problems_of_a_file_edited_by_hand_are_named_at_their_lines(site: Mailctl) -> None:
     site.config.write_text(
         site.settings() + '\n[[tenants]]\ncode = "a"\nname = "A"\nserver = "gone"\n\n[[tenants]]\ncode = "a"\n'
