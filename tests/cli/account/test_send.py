@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import email
 import secrets
+import signal
+import subprocess
+import sys
+import threading
 from email.policy import default
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from imapclient import IMAPClient
+from tests.doubles.imap import ImapServer
+from tests.doubles.scripted import ScriptedServer
+from tests.doubles.smtp import SmtpServer
+from tests.doubles.steps import Announce, Stall
 from tests.servers.dovecot import Dovecot
 from tests.servers.people import ALICE, Person
 from tests.servers.postfix import Postfix
+
+from mailctl.model.resolve_account import resolve_account, resolve_account_receiving
+from mailctl.model.secret import Secret
+from mailctl.services.delivery import no_tokens
+from mailctl.services.mailbox import MailboxAccess
+from mailctl.services.sent_folder import sent_folder_of
+from mailctl.store import SettingsFile
 
 if TYPE_CHECKING:
     from tests.cli.account.conftest import AddPerson
@@ -171,3 +186,58 @@ def test_a_dry_run_shows_the_signature_and_contacts_nobody(site: Mailctl, tmp_pa
     shown = site.must("send", "--account", "a@example.org", *MESSAGE, "--dry-run").out
     assert "as          a@example.org, through server 'hq'" in shown
     assert "Tar=C5=8D" in shown
+
+
+def test_a_mailbox_behind_pop3_has_no_sent_folder(mailctl: Mailctl, sender: str, dovecot: Dovecot) -> None:
+    mailctl.must("account", "edit", sender, "--incoming-protocol", "pop3", "--incoming-port", str(dovecot.pop3_port))
+    result = mailctl.must("send", "--account", sender, *MESSAGE, "-o", "json")
+    assert (result.json["filed"], result.err) == ({"by": "nobody", "folder": None}, "")
+    assert filed_in(dovecot, sender) == []
+
+
+@pytest.mark.parametrize(
+    ("preset", "filed_by"),
+    [("gmail", "provider"), ("microsoft365", "provider"), ("outlook.com", "provider"), ("yahoo", "mailctl")],
+)
+def test_a_provider_that_files_what_is_sent_is_left_to_it(site: Mailctl, preset: str, filed_by: str) -> None:
+    site.must("account", "add", "--username", "a@example.org", "--preset", preset, "--password-from", "env:PASSWORD")
+    settings = SettingsFile(site.config).load()
+    account = settings.get_account("a@example.org")
+    access = MailboxAccess(
+        address=account.address,
+        receiving=resolve_account_receiving(settings, account),
+        read_secret=Secret,
+        open_tokens=no_tokens,
+        folder=site.config.parent,
+    )
+    with sent_folder_of(account, resolve_account(settings, account), access) as folder:
+        assert folder.filed_by == filed_by
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+def test_ctrl_c_while_a_message_is_filed_does_not_make_it_unsent(
+    mailctl: Mailctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PASSWORD", "secret")
+    reached = threading.Event()
+    listed = b'* LIST () "/" INBOX\r\n* LIST () "/" Sent\r\n<tag> OK listed\r\n'
+    imap = ImapServer(security="none", list=listed, append=(Announce(reached), Stall()))
+    with (
+        ScriptedServer(imap.script) as incoming,
+        ScriptedServer(SmtpServer(security="none").script) as outgoing,
+    ):
+        mailctl.must(
+            "account", "add", "--username", "ann@example.org", "--password-from", "env:PASSWORD", "--smtp-auth", "none",
+            "--incoming-protocol", "imap", "--incoming-host", "127.0.0.1", "--incoming-port", str(incoming.port),
+            "--incoming-security", "none", "--incoming-auth", "cram-md5", "--smtp-host", "127.0.0.1", "--smtp-port",
+            str(outgoing.port), "--smtp-security", "none",
+        )  # fmt: skip
+        command = [sys.executable, "-m", "mailctl", "--config", str(mailctl.config), "send"]
+        command += ["--account", "ann@example.org", *MESSAGE]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+            assert reached.wait(30)
+            running.send_signal(signal.SIGINT)
+            out, err = running.communicate(timeout=30)
+    assert (running.returncode, out.startswith("sent ")) == (0, True)
+    assert "sent, but not filed in the sent folder: interrupted" in err
+    assert len(outgoing.messages) == 1
