@@ -14,6 +14,8 @@ from mailctl.model.oauth import OAuthClient
 from mailctl.model.sending import SystemMail
 from mailctl.model.server import IncomingAuth, Security, Server, SmtpAuth, TlsOptions
 from mailctl.model.settings import SecretOptions
+from mailctl.model.support import SupportOptions
+from mailctl.model.tenant import Tenant
 from mailctl.store.editing import edit_content
 from mailctl.store.reading import parse_settings
 
@@ -108,6 +110,18 @@ edits = st.one_of(
             },
         ),
     ),
+    st.tuples(
+        st.just("tenants"),
+        st.lists(codes, max_size=3, unique=True),
+        st.fixed_dictionaries(
+            {"name": texts},
+            optional={
+                "address": st.just("山@b.c"),
+                "smtp": st.builds(lambda port: {"host": "h", "port": port, "security": "tls"}, st.integers(1, 99)),
+            },
+        ),
+    ),
+    st.tuples(st.just("support"), st.none() | st.just("a@b.c"), st.booleans()),
     st.tuples(st.just("secrets"), st.dictionaries(texts, st.just("env:X"), max_size=2), st.none() | st.just("n")),
 )
 
@@ -121,6 +135,11 @@ def edited(before, edit, origins):  # noqa: C901 (one branch for each kind of ed
     if kind == "account":
         given = values[0] is not None and {"address": "a@b.c", "smtp": {"host": "h"}} | values[0]
         return replace(before, sysmail=decode_or_raise(SystemMail, given) if given else None)
+    if kind == "tenants":
+        tenants = ({"code": code, **values[1]} for code in values[0] if not code.startswith("-"))
+        return replace(before, tenants=tuple(decode_or_raise(Tenant, tenant) for tenant in tenants))
+    if kind == "support":
+        return replace(before, support=SupportOptions(address=values[0], tenant_addresses=values[1]))
     if kind == "clients":
         url = f"https://login.example.org/{values[1]}"
         clients = ({"name": name, "provider": "custom", "client_id": "id", "token_url": url} for name in values[0])
