@@ -22,6 +22,7 @@ from mailctl.cli.account_options import (
     read_account_secrets,
 )
 from mailctl.cli.account_signature import app as signature_app
+from mailctl.cli.account_vacation import app as vacation_app
 from mailctl.cli.changes import Outcome, apply_change, plain
 from mailctl.cli.logins import change_login, show_secrets, tell_login
 from mailctl.cli.params import (
@@ -50,6 +51,7 @@ app = typer.Typer(help="The mail accounts of people: servers, logins, folders, s
 app.add_typer(folders_app, name="folders")
 app.add_typer(signature_app, name="signature")
 app.add_typer(filter_app, name="filter")
+app.add_typer(vacation_app, name="vacation")
 
 
 @app.command()

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailctl.cli.account_options import Address
+from mailctl.cli.account_sieve import Replace, install_rules_of
 from mailctl.cli.changes import Outcome, apply_change, plain
-from mailctl.cli.mailbox import completing_errors, mailbox_access, open_mailbox
+from mailctl.cli.mailbox import open_mailbox
 from mailctl.cli.params import DryRun, Output, OutputFormat, Yes, account_of, missing_input, words
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import InvalidValueError, Problem
@@ -18,7 +19,6 @@ from mailctl.exits import Exit
 if TYPE_CHECKING:
     from mailctl.services.filter_run import Handled
     from mailctl.services.servers import Edit
-    from mailctl.services.sieve_install import Installed
 
 app = typer.Typer(
     help="Rules that move, copy, mark or redirect an account's new mail, by itself at the server or here."
@@ -184,9 +184,7 @@ def delete(
 def install(
     context: typer.Context,
     address: Address,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Put another active script aside; it stays stored at the server.")
-    ] = False,
+    replace: Replace = False,
     dry_run: DryRun = False,
     output: Output = OutputFormat.TABLE,
 ) -> None:
@@ -198,27 +196,7 @@ def install(
 
       mailctl account filter install taro@example.org
     """
-    from mailctl.services.sieve_install import SCRIPT_NAME, install_rules, open_sieve, sieve_endpoint
-
-    session = get_session(context)
-    account = session.settings_file.load().get_account(address)
-    access = mailbox_access(session, account)
-    endpoint = sieve_endpoint(account, access)
-    with completing_errors(access), open_sieve(account, access) as opened:
-        installed = install_rules(account, opened, replace=replace, dry_run=dry_run)
-    if output is OutputFormat.JSON:
-        rehearsal = {"dry_run": True, "script": installed.script} if dry_run else {}
-        session.terminal.data(
-            changed=installed.changed,
-            **rehearsal,
-            account=account.address,
-            server=f"{endpoint.host}:{endpoint.port}",
-            filters=[rule.name for rule in account.filters],
-            replaced=installed.replaced,
-            warnings=installed.warnings,
-        )
-        return
-    _tell_installed(session, installed, f"'{SCRIPT_NAME}' at {endpoint.host}", len(account.filters), dry_run=dry_run)
+    install_rules_of(get_session(context), address, replace=replace, dry_run=dry_run, output=output)
 
 
 @app.command()
@@ -290,23 +268,6 @@ def _tell_run(session: Session, address: str, looked_at: int, handled: list[Hand
     rehearsal = "; dry run, nothing was done" if dry_run else ""
     found = f"looked at {looked} of {address}: {rules}{rehearsal}"
     session.terminal.say(found if looked_at else f"no message of {address} is new to the rules")
-
-
-def _tell_installed(session: Session, installed: Installed, where: str, count: int, *, dry_run: bool) -> None:
-    terminal = session.terminal
-    if installed.warnings:
-        terminal.warn(f"the server says of the script: {installed.warnings}")
-    rules = "1 filter" if count == 1 else f"{count} filters"
-    if not installed.changed:
-        terminal.say(f"nothing to change: the script {where} says the same already, and is active")
-    elif dry_run:
-        terminal.result(installed.script.replace("\r\n", "\n").rstrip("\n"))
-        terminal.say(f"dry run, nothing was stored; without --dry-run: {rules} as the active script {where}")
-    else:
-        terminal.say(f"installed {rules} as the active script {where}: new mail goes through them on delivery")
-    if installed.replaced and installed.changed:
-        aside = "would be" if dry_run else "was"
-        terminal.say(f"note: the script '{installed.replaced}' {aside} put aside; it is stored there still")
 
 
 def _given(conditions: list[str] | None, match: str | None, actions: list[str] | None, *, stop: bool) -> dict[str, Any]:

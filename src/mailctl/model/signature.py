@@ -12,7 +12,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from mailctl.errors import Problem
-from mailctl.model.values import shown
+from mailctl.model.values import parse_lines
 
 TEXT_CHARACTERS_MAX = 20_000
 HTML_CHARACTERS_MAX = 100_000
@@ -30,26 +30,14 @@ class SignatureUse(StrEnum):
         return {"organization": "organisation"}
 
 
-def _parse_text(text: str, most: int) -> str:
-    text = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
-    if not text.strip():
-        raise ValueError("a signature must not be blank")
-    if len(text) > most:
-        raise ValueError(f"a signature has at most {most} characters, and this one has {len(text)}")
-    for character in text:
-        if not character.isprintable() and character not in "\n\t":
-            raise ValueError(f"{shown(character)} is a character that a signature must not contain")
-    return text
-
-
 def parse_signature_text(text: str) -> str:
     """Parse a signature's plain text: lines in any script, at most 20,000 characters, line ends made LF."""
-    return _parse_text(text, TEXT_CHARACTERS_MAX)
+    return parse_lines(text, "a signature", TEXT_CHARACTERS_MAX)
 
 
 def parse_signature_html(text: str) -> str:
     """Parse a signature's HTML, at most 100,000 characters, line ends made LF."""
-    return _parse_text(text, HTML_CHARACTERS_MAX)
+    return parse_lines(text, "a signature", HTML_CHARACTERS_MAX)
 
 
 SignatureText = Annotated[

@@ -74,6 +74,22 @@ def parse_name(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
+def parse_lines(text: str, what: str, most: int) -> str:
+    """Parse lines of text in any script, line ends made LF; `what` they are begins the refusals: "a signature".
+
+    Not blank, at most so many characters, and without control characters but tabs.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
+    if not text.strip():
+        raise ValueError(f"{what} must not be blank")
+    if len(text) > most:
+        raise ValueError(f"{what} has at most {most} characters, and this one has {len(text)}")
+    for character in text:
+        if not character.isprintable() and character not in "\n\t":
+            raise ValueError(f"{shown(character)} is a character that {what} must not contain")
+    return text
+
+
 def parse_host(text: str) -> str:
     """Parse a host: a name (IDN too), an IPv4 or an IPv6 address (brackets are dropped). RFC 1123, RFC 5891.
 

@@ -1,4 +1,8 @@
-"""An account's rules as a Sieve script. RFC 5228; 3894 (copy), 5173 (body), 5232 (imap4flags), 5490 (mailbox)."""
+"""An account's rules and its out-of-office answer as a Sieve script.
+
+RFC 5228; 3894 (copy), 5173 (body), 5230 (vacation), 5232 (imap4flags),
+5260 (date), 5490 (mailbox).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from mailctl.errors import CapabilityError
 from mailctl.model.address import parse_address
 from mailctl.model.filters import Action, ActionKind, Condition, Filter, Match, Place
+from mailctl.model.vacation import Vacation
 from mailctl.protocol.reasons import Reason
 
 _HEAD = "# Written by mailctl, which writes it anew whenever rules are installed: what is changed here is lost."
@@ -30,14 +35,24 @@ def in_order(actions: Iterable[Action]) -> list[Action]:
     return sorted(actions, key=lambda action: _ORDER.index(action.kind))
 
 
-def compile_sieve(filters: Sequence[Filter], *, trash: str | None, extensions: Collection[str]) -> str:
-    """Return the script that does what the filters say, lines ended by CRLF.
+def compile_sieve(
+    filters: Sequence[Filter],
+    *,
+    trash: str | None,
+    extensions: Collection[str],
+    vacation: Vacation | None = None,
+    own: Sequence[str] = (),
+) -> str:
+    """Return the script that does what the filters say, and answers for a vacation, lines ended by CRLF.
 
     `trash`: the folder that `delete` moves to, needed where a rule deletes. `extensions`: those of the server.
+    `own`: the addresses to which a message must be for it to be answered.
     Raises CapabilityError, which names rules and extensions, if it lacks some that are needed.
     """
     writer = _Writer(trash, creates="mailbox" in extensions)
-    body = [line for rule in filters for line in writer.rule(rule)]
+    # The answer comes first, so that no rule which stops keeps anybody from getting it.
+    answer = writer.vacation(vacation, own) if vacation and vacation.active else ()
+    body = [*answer, *(line for rule in filters for line in writer.rule(rule))]
     lacking = {name: rules for name, rules in writer.needed.items() if name not in extensions}
     if lacking:
         told = "; ".join(f"{name} (needed by {', '.join(rules)})" for name, rules in lacking.items())
@@ -45,7 +60,7 @@ def compile_sieve(filters: Sequence[Filter], *, trash: str | None, extensions: C
             f"the server's Sieve lacks {told}",
             reason=Reason.NOT_OFFERED,
             details={"lacking": sorted(lacking), "offered": sorted(extensions)},
-            hint="leave those rules out, or run them over IMAP: `mailctl account filter run`",
+            hint="leave that out, or run it over IMAP: `mailctl account filter run`, `mailctl account vacation run`",
         )
     head = [_HEAD, *([f"require {_string_list(sorted(writer.needed))};"] if writer.needed else [])]
     return "\r\n".join([*head, *body, ""])
@@ -77,6 +92,23 @@ class _Writer:
         yield f"if {_JOINED[rule.match]} ({tests})"
         yield "{"
         yield from (f"  {self._command(action)}" for action in in_order(rule.parsed_actions))
+        yield "}"
+
+    def vacation(self, vacation: Vacation, own: Sequence[str]) -> Iterator[str]:
+        self._rule = "out of office"
+        self._need("vacation")
+        days = [("ge", vacation.from_date), ("le", vacation.until)]
+        tests = [f'currentdate :value "{relation}" "date" "{day}"' for relation, day in days if day]
+        if tests:
+            self._need("date")
+            self._need("relational")
+        yield ""
+        yield "# Out of office"
+        yield f"if allof ({', '.join(tests) or 'true'})"
+        yield "{"
+        yield f"  vacation :days {vacation.every_days} :addresses {_string_list(own)}"
+        yield f"    :subject {quoted(vacation.subject)}"
+        yield f"    {quoted(vacation.text.replace(chr(10), chr(13) + chr(10)))};"
         yield "}"
 
     def _test(self, condition: Condition) -> str:

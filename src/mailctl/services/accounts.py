@@ -17,7 +17,7 @@ from mailctl.services.account_fields import Choice, build_account
 from mailctl.services.fields import changed_fields
 from mailctl.services.servers import Edit
 
-_SET_BY_OTHER_COMMANDS = ("folders", "signature", "filters")
+_SET_BY_OTHER_COMMANDS = ("folders", "signature", "filters", "vacation")
 """The fields that neither `add` nor `edit` sets."""
 
 

@@ -1,4 +1,4 @@
-"""An account's rules at its own server: one Sieve script, written as a whole, over ManageSieve.
+"""An account's rules and its out-of-office answer at its own server: one Sieve script, stored over ManageSieve.
 
 The script bears the name `mailctl`. Only one script can be active at a server: one of the person's own, made in a
 webmail say, is kept as it is, and is put aside only where that was asked for.
@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from mailctl.errors import ConflictError, NetworkError
 from mailctl.model.account import Account
+from mailctl.model.address import parse_address
 from mailctl.model.server import Security
 from mailctl.model.sieve import SieveEndpoint
 from mailctl.protocol.sieve import compile_sieve
@@ -81,7 +82,13 @@ def install_rules(
     in any case; what it refuses leaves everything as it was.
     Raises ConflictError for another active script, CapabilityError for what the server's Sieve lacks, RefusedError.
     """
-    script = compile_sieve(account.filters, trash=find_trash(account), extensions=session.capabilities.extensions)
+    script = compile_sieve(
+        account.filters,
+        trash=find_trash(account),
+        extensions=session.capabilities.extensions,
+        vacation=account.vacation,
+        own=[parse_address(account.address).with_ascii_domain],
+    )
     scripts = session.list_scripts()
     active = next((script.name for script in scripts if script.is_active), None)
     if active not in (None, SCRIPT_NAME) and not replace:

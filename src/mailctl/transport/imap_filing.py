@@ -59,19 +59,19 @@ class ImapFiling:
 
     def open(self, folder: str) -> FolderState:
         """Open a folder to change it; raises RefusedError or TemporaryError."""
-        state = self._state(folder)
-        self._command(f"does not open '{folder}'", "SELECT", self._folders.argument(folder))
-        self._transport.state = "SELECTED"
-        self._transport.is_readonly = False
-        return state
+        return self._enter(folder, "SELECT")
+
+    def examine(self, folder: str) -> FolderState:
+        """Open a folder to look into it; raises RefusedError or TemporaryError."""
+        return self._enter(folder, "EXAMINE")
 
     def uid_next(self, folder: str) -> int:
         """Return UIDNEXT of a folder that is not open."""
         return self._state(folder).uid_next
 
-    def list_uids(self, first: int) -> list[int]:
-        """Return the UIDs of the open folder from one on, in their order."""
-        return [uid for uid in self._search("UID", f"{first}:*") if uid >= first]
+    def list_uids(self, first: int, *criteria: str) -> list[int]:
+        """Return the UIDs of the open folder from one on, in their order; of what fits further search keys."""
+        return [uid for uid in self._search("UID", f"{first}:*", *criteria) if uid >= first]
 
     def fetch(self, uids: Sequence[int], fields: Iterable[str], *, body_octets: int = 0) -> Iterator[Found]:
         """Yield messages of the open folder; those that have gone meanwhile are left out.
@@ -129,12 +129,19 @@ class ImapFiling:
 
         It is known by its Message-ID; one that has none by its size.
         """
-        self._command(f"does not open '{folder}'", "EXAMINE", self._folders.argument(folder))
+        self.examine(folder)
         if message_id and message_id.isascii():
             known: tuple[str, ...] = ("HEADER", "MESSAGE-ID", str(quoted(message_id)))
         else:
             known = ("LARGER", str(size - 1), "SMALLER", str(size + 1))
         return any(uid >= first for uid in self._search("UID", f"{first}:*", *known))
+
+    def _enter(self, folder: str, command: str) -> FolderState:
+        state = self._state(folder)
+        self._command(f"does not open '{folder}'", command, self._folders.argument(folder))
+        self._transport.state = "SELECTED"
+        self._transport.is_readonly = command == "EXAMINE"
+        return state
 
     def _state(self, folder: str) -> FolderState:
         self._transport.forget()

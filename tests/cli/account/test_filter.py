@@ -126,7 +126,7 @@ def test_installing_again_changes_nothing_until_the_rules_do(mailctl: Mailctl, r
     mailctl.must("account", "filter", "delete", ruled, "x", "--yes")
     assert mailctl.must(*install).json == {
         "schema_version": 1, "changed": True, "account": ruled, "server": f"localhost:{dovecot.sieve_port}",
-        "filters": [], "replaced": None, "warnings": None,
+        "filters": [], "vacation": False, "replaced": None, "warnings": None,
     }  # fmt: skip
     dovecot.deliver(ruled, OTHER)
     assert len(dovecot.messages(ruled)) == 1

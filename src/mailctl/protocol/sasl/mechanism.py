@@ -131,8 +131,8 @@ def open_mechanism(
 ) -> Mechanism:
     """Return the mechanism that a setting names (`plain`, `scram-sha-256`, …), ready for one exchange.
 
-    `host`, `port`, `service` ("smtp", "imap", "pop", "sieve") go into DIGEST-MD5 and OAUTHBEARER. `channel_binding` makes
-    a SCRAM mechanism its PLUS form, bound to that TLS channel.
+    `host`, `port`, `service` ("smtp", "imap", "pop", "sieve") go into DIGEST-MD5 and OAUTHBEARER. `channel_binding`
+    makes a SCRAM mechanism its PLUS form, bound to that TLS channel.
     Raises InvalidValueError if user name or secret hold CR, LF or NUL, or the mechanism needs a secret and has none.
     """
     if method not in _MECHANISMS:

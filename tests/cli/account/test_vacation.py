@@ -1,0 +1,201 @@
+"""`mailctl account vacation`: set, answered by Pigeonhole on delivery, and answered from here on the real servers."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.doubles.scripted import ScriptedServer
+from tests.doubles.smtp import SmtpServer
+from tests.servers.certificates import CertificateAuthority
+from tests.servers.dovecot import Dovecot
+from tests.servers.people import ALICE, BOB, Person
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.account.conftest import AddPerson
+    from tests.cli.conftest import Mailctl
+
+TODAY = dt.date.today()  # noqa: DTZ011 - the day where the person is
+TEXT = "I am away.\n\n不在です。\n"
+
+
+@pytest.fixture
+def away(mailctl: Mailctl, tmp_path: Path) -> list[object]:
+    """The words that set an answer."""
+    body = tmp_path / "away.txt"
+    body.write_text(TEXT, encoding="utf-8")
+    return ["--subject", "不在 Away", "--body-file", body]
+
+
+def message(to: str, *, sender: str = ALICE.address, subject: str = "Hello", more: str = "") -> bytes:
+    return (
+        f"From: {sender}\r\nTo: {to}\r\nSubject: {subject}\r\nMessage-ID: <{subject}@example.test>\r\n{more}"
+        f"\r\nAre you there?\r\n"
+    ).encode()
+
+
+def answers_to(dovecot: Dovecot, person: Person, about: str) -> list[bytes]:
+    """Return the answers that somebody got to messages of a subject, by their Message-ID."""
+    marked = f"In-Reply-To: <{about}@example.test>".encode()
+    return [text for text in dovecot.messages(person.address) if marked in text]
+
+
+def wait_for_answer(dovecot: Dovecot, person: Person, about: str) -> bytes:
+    deadline = time.monotonic() + 10
+    while not (found := answers_to(dovecot, person, about)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    [answer] = found
+    return answer
+
+
+def test_an_answer_is_set_shown_changed_and_switched_off(mailctl: Mailctl, account: str, away: list[object]) -> None:
+    end = TODAY + dt.timedelta(days=5)
+    result = mailctl.must("account", "vacation", "set", account, *away, "--until", end, "-o", "json").json
+    assert result["vacation"] == {
+        "active": True, "subject": "不在 Away", "text": TEXT.strip(), "from_date": str(TODAY), "until": str(end),
+        "every_days": 7,
+    }  # fmt: skip
+    mailctl.must("account", "vacation", "set", account, "--every", "3")
+    shown = mailctl.must("account", "vacation", "show", account)
+    assert "yes, today" in shown.out
+    assert f"{TODAY} to {end}, each sender once in 3 days" in shown.out
+    assert "不在です。" in shown.out
+    mailctl.must("account", "vacation", "off", account)
+    assert mailctl.must("account", "vacation", "show", account, "-o", "json").json["answers_today"] is False
+    assert mailctl.must("account", "vacation", "off", account, "-o", "json").json["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("set", "{}"), 2, "missing: --subject, --body-file"),
+        (("set", "{}", "--subject", "x", "--body-file", "/no/such"), 2, "/no/such cannot be read"),
+        (("set", "{}", "AWAY", "--until", "31.12.2026"), 2, "--until"),
+        (("set", "{}", "AWAY", "--every", "0"), 2, "--every"),
+        (("set", "{}", "AWAY", "--until", "2001-01-01"), 4, "before the first day"),
+        (("show", "{}"), 3, "has no out-of-office answer"),
+        (("off", "{}"), 3, "has no out-of-office answer"),
+        (("run", "{}"), 3, "has no out-of-office answer"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_changes_nothing(
+    mailctl: Mailctl, account: str, away: list[object], words: tuple[str, ...], code: int, said: str
+) -> None:
+    before = mailctl.settings()
+    filled = [part for word in words for part in (away if word == "AWAY" else [word.replace("{}", account)])]
+    result = mailctl("account", "vacation", *filled)
+    assert result.code == code
+    assert said in result.err
+    assert mailctl.settings() == before
+
+
+def test_new_mail_is_answered_once_and_a_second_message_is_not(
+    mailctl: Mailctl, sender: str, dovecot: Dovecot, away: list[object]
+) -> None:
+    mailctl.must("account", "vacation", "set", sender, *away)
+    name = sender.partition("@")[0]
+    first, second = f"first-{name}", f"second-{name}"
+    dovecot.deliver(sender, message(sender, subject=first), sender=ALICE.address)
+    result = mailctl.must("account", "vacation", "run", sender)
+    assert "answered: 1" in result.err
+    answer = wait_for_answer(dovecot, ALICE, first)
+    assert b"Auto-Submitted: auto-replied" in answer
+    assert b"Return-Path: <>" in answer
+    assert f"References: <{first}@example.test>".encode() in answer
+    dovecot.deliver(sender, message(sender, subject=second), sender=ALICE.address)
+    again = mailctl.must("account", "vacation", "run", sender, "-o", "json").json
+    assert [(one["subject"], one["why_not"]) for one in again["messages"]] == [
+        (second, f"{ALICE.address} has been answered on {TODAY}")
+    ]
+    assert answers_to(dovecot, ALICE, second) == []
+
+
+def test_a_dry_run_tells_who_would_be_answered_and_why_others_are_not(
+    mailctl: Mailctl, sender: str, dovecot: Dovecot, away: list[object]
+) -> None:
+    mailctl.must("account", "vacation", "set", sender, *away)
+    dovecot.deliver(sender, message(sender, sender=BOB.address, subject="one"), sender=BOB.address)
+    dovecot.deliver(sender, message(sender, sender=BOB.address, subject="two"), sender=BOB.address)
+    dovecot.deliver(sender, message(sender, subject="list", more="List-Id: <x.y>\r\n"), sender=ALICE.address)
+    dovecot.deliver(sender, message("others@example.test", subject="others"), sender=ALICE.address)
+    for _ in range(2):
+        result = mailctl.must("account", "vacation", "run", sender, "--dry-run", "-o", "json").json
+        assert [one["why_not"] for one in result["messages"]] == [
+            None,
+            f"{BOB.address} would have an answer already",
+            "it is from a mailing list (List-Id)",
+            "it does not name the account in To or Cc",
+        ]
+        assert result["changed"] is False
+
+
+def test_nothing_is_answered_outside_its_days(mailctl: Mailctl, sender: str, away: list[object]) -> None:
+    begin = TODAY + dt.timedelta(days=3)
+    mailctl.must("account", "vacation", "set", sender, *away, "--from-date", begin)
+    result = mailctl.must("account", "vacation", "run", sender)
+    assert f"nothing is answered for {sender}: it begins on {begin}" in result.err
+
+
+def test_an_answer_that_is_refused_is_told_and_not_counted_as_given(
+    mailctl: Mailctl, sender: str, dovecot: Dovecot, away: list[object]
+) -> None:
+    mailctl.must("account", "vacation", "set", sender, *away)
+    gone = "nobody@example.test"
+    dovecot.deliver(sender, message(sender, sender=gone, subject="x"), sender=gone)
+    result = mailctl("account", "vacation", "run", sender)
+    assert result.code == 13
+    assert "User unknown" in result.out
+    dovecot.deliver(sender, message(sender, sender=gone, subject="y"), sender=gone)
+    assert "User unknown" in mailctl("account", "vacation", "run", sender).out
+
+
+@pytest.fixture(scope="module")
+def submission() -> Iterator[ScriptedServer]:
+    """What a Dovecot sends its own answers through."""
+    with ScriptedServer(SmtpServer(security="none").script) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def answering_dovecot(ca: CertificateAuthority, submission: ScriptedServer) -> Iterator[Dovecot]:
+    extra = f"submission_host = 127.0.0.1:{submission.port}\n"
+    with Dovecot(ca=ca, sieve=True, extra=extra) as server:
+        yield server
+
+
+@pytest.mark.real("dovecot")
+def test_an_installed_answer_is_given_by_the_server_and_once(
+    mailctl: Mailctl,
+    add_person: AddPerson,
+    answering_dovecot: Dovecot,
+    submission: ScriptedServer,
+    away: list[object],
+) -> None:
+    person = Person("out@example.test", "secret")
+    answering_dovecot.add_user(person.address, person.password)
+    add_person(
+        person, "--sieve-host", "localhost", "--sieve-port", str(answering_dovecot.sieve_port), imap=answering_dovecot
+    )
+    mailctl.must("account", "vacation", "set", person.address, *away, "--until", TODAY + dt.timedelta(days=1))
+    mailctl.must(
+        "account", "filter", "add", person.address, "r", "--if", "subject is one", "--then", "move Read", "--stop"
+    )
+    result = mailctl.must("account", "vacation", "install", person.address)
+    assert "installed 1 filter and the out-of-office answer" in result.err
+    for subject in ("one", "two"):
+        answering_dovecot.deliver(person.address, message(person.address, subject=subject), sender=ALICE.address)
+    assert len(answering_dovecot.messages(person.address, "Read")) == 1
+    [answer] = submission.messages
+    assert b"Auto-Submitted: auto-replied" in answer
+    assert b"Subject: =?utf-8?" in answer.lower().replace(b"subject", b"Subject")
+    mailctl.must("account", "vacation", "off", person.address)
+    mailctl.must("account", "vacation", "install", person.address)
+    answering_dovecot.deliver(
+        person.address, message(person.address, sender=BOB.address, subject="three"), sender=BOB.address
+    )
+    assert len(submission.messages) == 1
