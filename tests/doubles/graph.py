@@ -125,6 +125,8 @@ class GraphServer:
         self._scripts: dict[tuple[str, str], deque[object]] = defaultdict(deque)
         self._ended = threading.Event()
         self._server = _Server(("127.0.0.1", 0), self)
+        # What is not read stays with the client, and is not handed over.
+        self._server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
         self.port = self._server.server_port
         self.url = f"{'https' if tls else 'http'}://localhost:{self.port}/v1.0"
         if tls:

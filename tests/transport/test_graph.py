@@ -451,7 +451,7 @@ def test_a_message_of_unknown_fate_is_never_sent_again(opening, server, answer):
 def test_a_message_that_was_not_handed_over_has_no_unknown_fate(opening, server):
     server.script("POST", "/sendMail", Closed())
     with pytest.raises(NetworkError) as caught:
-        send(opening, server, message=MESSAGE + b"x" * 2_000_000)
+        send(opening, server, message=MESSAGE + b"x" * 2_800_000)
     assert caught.value.reason in ("closed", "reset")
     assert server.sent == []
 
