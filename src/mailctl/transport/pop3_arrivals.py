@@ -88,11 +88,22 @@ class Pop3Arrivals(Arrivals[Pop3Session]):
 
     def clean_up(self, arrival: Arrival, *, marked_by: str, is_leftover: IsLeftover) -> CleanUp:
         session = self._open()
-        number = self._numbers[str(arrival.key)]
-        leftovers = list(self._find_leftovers(session, number, marked_by, is_leftover))
+        uid = str(arrival.key)
         try:
-            for chosen in (number, *leftovers):
-                session.delete(chosen)
+            try:
+                leftovers = list(self._find_leftovers(session, uid, marked_by, is_leftover))
+            except ProtocolError as error:
+                if error.reason != Reason.REPLY_TOO_LONG:
+                    raise
+                # Somebody else's header without an end: this time nothing is swept.
+                leftovers = []
+                self.close()
+                session = self._open()
+                self._numbers = {uid: number for number, uid in session.uidl().items()}
+            if uid not in self._numbers:
+                return CleanUp(deleted=False, problem="somebody else has deleted it meanwhile")
+            for number in (self._numbers[uid], *leftovers):
+                session.delete(number)
             session.quit()
         except RefusedError as error:
             said = f": {error.reply.decode('utf-8', 'replace')}" if error.reply else ""
@@ -105,8 +116,8 @@ class Pop3Arrivals(Arrivals[Pop3Session]):
         header = parse_header_block(session.top(self._numbers[uid]))
         return Arrival(folder=_FOLDER, is_junk=False, key=uid, header=header)
 
-    def _find_leftovers(self, session: Pop3Session, but: int, marked_by: str, is_leftover: IsLeftover) -> Iterator[int]:
-        newest = sorted(set(self._numbers.values()) - {but}, reverse=True)[:_NEWEST]
+    def _find_leftovers(self, session: Pop3Session, but: str, marked_by: str, is_leftover: IsLeftover) -> Iterator[int]:
+        newest = sorted((number for uid, number in self._numbers.items() if uid != but), reverse=True)[:_NEWEST]
         for number in newest:
             header = parse_header_block(session.top(number))
             if header.find(marked_by.lower()) is not None and is_leftover(header, None):

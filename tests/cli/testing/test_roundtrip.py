@@ -694,3 +694,57 @@ def test_ctrl_c_while_waiting_says_what_was_sent(
     assert cut_off["status"] == "error"
     assert cut_off["evidence"]["message_id"] in cut_off["cause"]
     assert f"accepted for {person.address}" in cut_off["cause"]
+
+
+# Mailboxes with what nobody should have sent
+
+
+@PROTOCOLS
+def test_hostile_messages_that_come_in_between_do_not_end_the_waiting(
+    mailctl: Mailctl, add_hq: AddHq, person: Person, dovecot: Dovecot, protocol: str
+) -> None:
+    nested = b"".join(
+        b"--b%d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n" % (depth, depth + 1) for depth in range(5000)
+    )
+    hostile = [
+        b"From: MAILER-DAEMON\r\nContent-Type: multipart/report; boundary=b0\r\n\r\n" + nested,
+        b"From: MAILER-DAEMON\r\nContent-Type: multipart/report" + b"(" * 4000 + b"\r\n\r\nx\r\n",
+        b"From: MAILER-DAEMON\r\nSubject: " + b"=?utf-8?q?=41?= " * 16_000 + b"\r\n\r\nx\r\n",
+        b"Subject: a header of 5 MB\r\n" + (b"X-Filler: " + b"x" * 900 + b"\r\n") * 5600 + b"\r\nx\r\n",
+        b"Subject: \xff\x00\x1b[31m\r\nMessage-ID: <x@y>\r\nX-Mailctl-Probe:\r\n\r\nx\r\n",
+    ]
+    with held(dovecot) as (out, release):
+
+        def come() -> None:
+            wait_for(lambda: any((out.folder / "queue/hold").iterdir()), "nothing is held")
+            for message in hostile:
+                dovecot.deliver(person.address, message, sender="")
+            release()
+
+        with meanwhile(come):
+            result = roundtrip(mailctl, add_hq(protocol, out=out), person)
+    assert result.code == 0, result
+    assert step(result, "roundtrip")["evidence"]["deleted"] is True
+    assert len(dovecot.messages(person.address)) == len(hostile)
+
+
+@PROTOCOLS
+def test_what_others_delete_meanwhile_is_no_matter(
+    mailctl: Mailctl, add_hq: AddHq, person: Person, dovecot: Dovecot, protocol: str
+) -> None:
+    for number in range(3):
+        dovecot.deliver(person.address, b"Subject: %d\r\n\r\nx\r\n" % number)
+    with held(dovecot) as (out, release):
+
+        def delete() -> None:
+            wait_for(lambda: any((out.folder / "queue/hold").iterdir()), "nothing is held")
+            with logged_in(dovecot, person) as imap:
+                imap.select("INBOX")
+                imap.store("1:2", "+FLAGS", "(\\Deleted)")
+                imap.expunge()
+            release()
+
+        with meanwhile(delete):
+            result = roundtrip(mailctl, add_hq(protocol, out=out), person)
+    assert result.code == 0, result
+    assert subjects(dovecot, person) == ["2"]
