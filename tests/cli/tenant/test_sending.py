@@ -278,3 +278,11 @@ def test_receiving_is_that_of_the_tenants_catalogue_server(
     tested = real_site.must("test", "receive", "tenant:own", "-o", "json")
     assert steps(tested)["mailbox"] == "pass"
     assert real_site("test", "receive", "tenant:nope").code == 3
+
+
+def test_all_tests_include_tenants_with_a_server_of_their_own(real_site: Mailctl) -> None:
+    tested = real_site.must("test", "all", "-o", "json").json
+    assert [(target["target"], target["ok"]) for target in tested["targets"]] == [
+        ("sysmail", True),
+        ("tenant:own", True),
+    ]
