@@ -44,9 +44,13 @@ def render_overview(
     name_width = min(max((cell_len(name) for name in names.values()), default=0), _WIDEST_NAME)
     for target in report.targets:
         name = names[target.target]
-        name += " " * max(name_width - cell_len(name), 0)
-        start = f"{_GAP}{_word(target, style)} {name} {style.dim(f'{target.duration_ms / 1000:6.1f} s')}{_GAP}"
-        yield hang(start, visible(found_in(target)), name_width + _FOUND_AFTER_NAME, width)
+        spare, indent = name_width - cell_len(name), name_width + _FOUND_AFTER_NAME
+        seconds = style.dim(f"{target.duration_ms / 1000:6.1f} s")
+        start = f"{_GAP}{_word(target, style)} {name}{' ' * spare} {seconds}{_GAP}"
+        if spare < 0 and width is not None:
+            yield start.rstrip()
+            start = " " * indent
+        yield hang(start, visible(found_in(target)), indent, width)
     for target in report.targets:
         opened = [*target.failures, *target.warned]
         if opened:
