@@ -59,6 +59,8 @@ class _Text(HTMLParser):
             self._unseen += 1
         elif tag in _BLOCKS:
             self.lines.append("")
+        elif tag in ("td", "th"):
+            self.lines[-1] += " "
         elif tag == "a":
             self._links.append((given.get("href") or "", len(self.lines[-1])))
         elif tag == "img":
