@@ -34,6 +34,10 @@ def choose_side(system_mail: SystemMail | None, tenant: Tenant | None) -> Side |
     """
     if system_mail is None or not system_mail.active:
         return None
+    return _side_of(tenant)
+
+
+def _side_of(tenant: Tenant | None) -> Side:
     return Side.TENANT if tenant and tenant.has_server else Side.GLOBAL
 
 
@@ -115,18 +119,17 @@ def resolve_tenant(settings: Settings, tenant: Tenant) -> Sending:
     about the sender is the tenant's own. Raises SendingDisabledError where neither the tenant nor the organisation has
     a server.
     """
-    lender = None if tenant.has_server else settings.sysmail
-    if lender is None and not tenant.has_server:
+    lender = _lender_of(settings, tenant)
+    if lender is None:
         raise SendingDisabledError(
             f"the tenant '{tenant.code}' has no server of its own, and {NEVER_SET}", hint=SET_SYSTEM_MAIL
         )
-    return _resolve(settings, tenant, lender or tenant, origin=tenant_target(tenant.code), fallback=settings.sysmail)
+    return _resolve(settings, tenant, lender, origin=tenant_target(tenant.code), fallback=settings.sysmail)
 
 
 def resolve_origins(settings: Settings, tenant: Tenant) -> dict[str, str]:
     """Return where each value of `resolve_tenant` comes from, by its field: `tenant`, `global` or `server CODE`."""
-    lender = tenant if tenant.has_server else settings.sysmail
-    side = str(Side.TENANT if tenant.has_server else Side.GLOBAL)
+    lender, side = _lender_of(settings, tenant), str(_side_of(tenant))
     connection = f"server {lender.server}" if lender and lender.server else side
     address, sender_name = (
         str(Side.GLOBAL if getattr(tenant, name) is None else Side.TENANT) for name in ("address", "sender_name")
@@ -227,6 +230,11 @@ def resolve_receiving(settings: Settings, sending: Sending) -> Receiving | None:
         password=sending.password,
         oauth_client=sending.oauth_client,
     )
+
+
+def _lender_of(settings: Settings, tenant: Tenant) -> Sender | None:
+    """Return whose server and login send for a tenant; None where the organisation has none to lend."""
+    return tenant if _side_of(tenant) is Side.TENANT else settings.sysmail
 
 
 def _resolve(

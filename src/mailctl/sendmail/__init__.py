@@ -8,7 +8,7 @@
     -f, -r A    the envelope sender, where bounces go; one without a domain (root) stands for the account's
     -F NAME     the sender's name, where the message does not say From
     -C FILE     the settings file; else that of MAILCTL_CONFIG, the user's, or the machine's
-    --tenant C  send for a tenant (also MAILCTL_TENANT); else -f means the one tenant whose own address it is
+    --tenant C  send for a tenant (also MAILCTL_TENANT); without it, for the one whose own address -f names
     -bm -B -N -O -R -V -X -h -o* -v and the like are taken, and change nothing
 
 Nothing is asked, nothing is queued: when it ends with 0, the server has taken the message for every recipient. What
