@@ -227,8 +227,6 @@ def secure(wire: Wire, route: Route, watch: Watch, *, mode: str, reach: ReachTls
         try:
             secured = wire.start_tls(context, route.host)
         except TLSError as error:
-            if error.reason == Reason.WRONG_VERSION:
-                error.hint = route.mode_hint
             if not error.reason.startswith("certificate-"):
                 raise
             failure = error
