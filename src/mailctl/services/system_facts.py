@@ -55,16 +55,14 @@ def _settings(settings: Settings) -> dict[str, Any]:
 
 
 def _settings_of_tenant(settings: Settings, tenant: Tenant) -> dict[str, Any]:
-    """Return a tenant's own settings, and what it uses of those that it shares."""
-    lender = tenant if tenant.has_server else settings.sysmail
-    client = resolve_tenant(settings, tenant).oauth_client if lender else None
-    server = settings.find_server(lender.server) if lender and lender.server else None
+    """Return a tenant's own settings, and what it uses of those that it shares; nothing of the global sender's."""
+    client = resolve_tenant(settings, tenant).oauth_client if tenant.has_server else None
     return {
         "schema_version": settings.schema_version,
         "tenant": without_secrets(tenant),
         "sends_through": "a server of its own" if tenant.has_server else "the global server",
-        "server": without_secrets(server) if server and tenant.has_server else None,
-        "oauth_client": without_secrets(client) if client and tenant.has_server else None,
+        "server": without_secrets(settings.get_server(tenant.server)) if tenant.server else None,
+        "oauth_client": without_secrets(client) if client else None,
     }
 
 
