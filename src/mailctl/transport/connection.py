@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -12,11 +13,15 @@ from mailctl.model.report import Stage
 from mailctl.protocol.reasons import Reason
 from mailctl.transport import dial
 from mailctl.transport.limits import Deadline
-from mailctl.transport.name_lookup import PATIENCE_SECONDS, NameLookup, find_mail_domain, is_in_dns
 from mailctl.transport.watch import StageRecord, Watch
+
+if TYPE_CHECKING:
+    from mailctl.transport.name_lookup import NameLookup
 
 _RELAY_PORT = 25
 _SUBMISSION_PORTS = (465, 587)
+_PATIENCE_SECONDS = 0.5
+"""How long the name servers' answers are waited for where the connection stands already."""
 _OTHER_PORTS_SECONDS = 1.5
 """How long the ports for submission are tried where port 25 does not answer."""
 
@@ -82,6 +87,8 @@ def _resolve(
 
 
 def _begin_lookup(destination: Destination, watch: Watch) -> NameLookup | None:
+    from mailctl.transport.name_lookup import NameLookup, find_mail_domain, is_in_dns
+
     if not is_in_dns(destination.host):
         return None
     domain = find_mail_domain(destination.host, destination.username) if watch.thorough else None
@@ -89,7 +96,7 @@ def _begin_lookup(destination: Destination, watch: Watch) -> NameLookup | None:
 
 
 def _complete_dns(record: StageRecord, lookup: NameLookup, addresses: Sequence[str], deadline: Deadline) -> None:
-    lookup.wait(0 if deadline.has_passed else PATIENCE_SECONDS)
+    lookup.wait(0 if deadline.has_passed else _PATIENCE_SECONDS)
     record.evidence |= lookup.evidence()
     record.warnings += lookup.warnings(addresses)
 

@@ -23,9 +23,7 @@ from mailctl.transport.resolver import NameServers, Records
 
 LOOKUP_SECONDS = 3.0
 """How long the name servers may take over a question."""
-
-PATIENCE_SECONDS = 0.5
-"""How long their answers are waited for where the connection stands already."""
+_MARGIN_SECONDS = 0.5
 
 _SRV_SERVICES: Mapping[str, tuple[str, ...]] = {
     Protocol.SMTP: ("_submissions", "_submission"),
@@ -88,7 +86,7 @@ class NameLookup:
     def explain(self, error: NetworkError, deadline: Deadline) -> None:
         """Complete the error of a name that the system could not resolve: which kind of failure it is."""
         try:
-            self.wait(min(LOOKUP_SECONDS + PATIENCE_SECONDS, deadline.left_seconds()))
+            self.wait(min(LOOKUP_SECONDS + _MARGIN_SECONDS, deadline.left_seconds()))
         except TimeoutError:
             self.wait(0)
         if self.addresses:
