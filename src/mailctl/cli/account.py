@@ -105,6 +105,7 @@ def add(
     def edit_with(given: Mapping[str, Any]) -> Edit:
         return add_account(given, choice, if_not_exists=if_not_exists)
 
+    _tell_presets(session, choice, fields)
     with _naming_options():
         found = address_of(fields)
     if found is None and "username" in fields:
@@ -163,6 +164,8 @@ def edit(
     if not (fields or clear or stored or any(choice)):
         hint = f"such as `mailctl account edit {address} --display-name NAME`; --help shows them all"
         raise MissingInputError("name an option: what is to change", hint=hint)
+
+    _tell_presets(session, choice, fields)
 
     def edit_with(given: Mapping[str, Any]) -> Edit:
         return edit_account(present.address, given, choice, clear=clear or ())
@@ -321,6 +324,19 @@ def _ask_servers(session: Session, fields: dict[str, Any], choice: Choice) -> Ch
         fields["server"] = answer
         return choice
     return choice._replace(preset=answer)
+
+
+def _tell_presets(session: Session, choice: Choice, fields: Mapping[str, Any]) -> None:
+    """Say what should be said of presets that are used; raises NotFoundError where there is none of that name."""
+    from mailctl.model.preset import get_preset, preset_remarks
+    from mailctl.services.servers import protocol_of
+
+    for name in dict.fromkeys(name for name in (choice.preset, choice.smtp_preset) if name):
+        preset = get_preset(name)
+        with _naming_options():
+            remarks = preset_remarks(preset, protocol_of(fields)) if preset else []
+        for remark in remarks:
+            session.terminal.say(f"note: {remark}")
 
 
 def _change(

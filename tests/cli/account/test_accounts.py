@@ -367,3 +367,12 @@ def test_the_list_of_one_owner(site: Mailctl) -> None:
 @pytest.mark.parametrize("field", ["address=x", "display_name=x", "a b=x", "1st=x", "title", "=x"])
 def test_what_is_no_further_field_is_refused(site: Mailctl, field: str) -> None:
     assert add(site, "--username", "a@example.org", "--server", "hq", *PASSWORD, "--field", field).code == 2
+
+
+def test_what_is_to_be_known_of_a_preset_is_said(site: Mailctl) -> None:
+    said = must(site, "--username", "a@example.org", "--preset", "pec-legalmail", *PASSWORD).err
+    assert "at most 6 messages a minute" in said
+    assert "sendm.cert.legalmail.it:465 is unconfirmed" in said
+    assert add(site, "--username", "b@example.org", "--preset", "gmial", *PASSWORD).code == 3
+    pop3 = add(site, "--username", "b@icloud.com", "--preset", "icloud", "--incoming-protocol", "pop3", *PASSWORD)
+    assert (pop3.code, "--incoming-protocol: iCloud Mail offers no POP3" in pop3.err) == (2, True)
