@@ -29,7 +29,7 @@ from tests.doubles.pop3 import Pop3Server, capa_reply
 from tests.doubles.scram import ScramChallenge
 from tests.doubles.scripted import ScriptedServer
 from tests.doubles.smtp import KEYWORDS, TAKE_MESSAGE, SmtpServer, ehlo_reply
-from tests.doubles.steps import Announce, Close, Expect, Part, Reset, Stall
+from tests.doubles.steps import HANDSHAKE, Announce, Answer, Close, Expect, Part, Reset, Serve, Stall
 from tests.hostile.secrecy import forms_of
 
 from mailctl.cli.boundary import run
@@ -413,6 +413,44 @@ def test_a_persons_account(world: World, ca: CertificateAuthority, case: str) ->
             world.mailctl("send", "--account", USER, "--to", "bob@example.org", "--body", "x", "-o", "json"),
         ]  # fmt: skip
     assert [run.code for run in (*runs[:3], *runs[-2:])] == [0] * 5, runs
+    world.assert_clean(*runs)
+
+
+RULES = {
+    "the login refused": {"verdict": b'NO "not %s"\r\n'},
+    "a script of that name": {"scripts": b'"%s" ACTIVE\r\nOK "%s"\r\n'},
+    "the script refused": {"put": b'NO "line 1: %s"\r\n'},
+    "a warning": {"put": b'OK (WARNINGS) "line 1: %s"\r\n'},
+    "a goodbye": {"put": (b'BYE "%s"\r\n', Close())},
+}
+"""Where a ManageSieve server tells what it was sent; never in a quoted string that the secret would end."""
+
+
+@pytest.mark.parametrize("case", RULES)
+def test_rules_at_their_server(world: World, ca: CertificateAuthority, case: str) -> None:
+    told = world.secret.replace("\\", "\\\\").replace('"', '\\"')
+    points = {name: telling(part, told) for name, part in RULES[case].items()}
+    answers = (
+        Answer(rb"AUTHENTICATE", points.get("verdict", b"OK\r\n")),
+        Answer(rb"LISTSCRIPTS", points.get("scripts", b"OK\r\n")),
+        Answer(rb"SETACTIVE", b"OK\r\n"),
+        Answer(rb"\}\r\n", points.get("put", b"OK\r\n")),  # the end of the script
+        Answer(rb"", ()),
+    )
+    script = (HANDSHAKE, b'"SASL" "PLAIN"\r\n"SIEVE" "fileinto"\r\nOK\r\n', Serve(answers))
+    with ScriptedServer(script, tls=context_of(ca.good)) as server:
+        runs = [
+            world.mailctl(
+                "account", "add", "--username", USER, "--incoming-protocol", "imap", "--incoming-host", "localhost",
+                "--incoming-security", "tls", "--smtp-host", "localhost", "--password-from", "env:CANARY",
+                "--sieve-host", "localhost", "--sieve-port", str(server.port), "--sieve-security", "tls",
+                "--ca-file", str(ca.ca_file),
+            ),
+            world.mailctl("account", "filter", "add", USER, "r", "--if", "subject is x", "--then", "move A"),
+            world.mailctl("account", "filter", "install", USER),
+        ]  # fmt: skip
+    codes = {"the login refused": 12, "a script of that name": 4, "the script refused": 13, "a goodbye": 10}
+    assert [done.code for done in runs] == [0, 0, codes.get(case, 0)], runs
     world.assert_clean(*runs)
 
 

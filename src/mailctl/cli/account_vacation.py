@@ -87,7 +87,7 @@ def set_(
     if change.changed and not dry_run and output is OutputFormat.TABLE:
         session.terminal.say(
             f"next: `mailctl account vacation install {account.address}` where the server speaks ManageSieve, "
-            f"else `mailctl account vacation run {account.address}`, again and again"
+            f"else `mailctl account vacation run {account.address}` by a timer"
         )
 
 

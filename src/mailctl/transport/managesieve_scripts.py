@@ -31,7 +31,7 @@ class SieveSession:
     def list_scripts(self) -> list[Script]:
         answer = self._ask(b"LISTSCRIPTS", "does not list the scripts")
         return [
-            Script(line[0].decode("utf-8", "replace"), b"ACTIVE" in (word.upper() for word in line[1:]))
+            Script(self._text(line[0]), b"ACTIVE" in (word.upper() for word in line[1:]))
             for line in answer.lines
             if line
         ]
@@ -43,14 +43,14 @@ class SieveSession:
 
     def check_script(self, text: str) -> str | None:
         """Have the server check a script; return what it warns of. Raises RefusedError with its words on an error."""
-        return _warnings(self._ask(b"CHECKSCRIPT " + sieve_string(text), "refuses the script"))
+        return self._warnings(self._ask(b"CHECKSCRIPT " + sieve_string(text), "refuses the script"))
 
     def put_script(self, name: str, text: str) -> str | None:
         """Store a script, in the place of one of that name; return what the server warns of.
 
         Raises RefusedError with the server's words: a script that is wrong leaves the old one as it was.
         """
-        return _warnings(
+        return self._warnings(
             self._ask(b"PUTSCRIPT %b %b" % (sieve_string(name), sieve_string(text)), "does not store the script")
         )
 
@@ -68,6 +68,8 @@ class SieveSession:
             raise self._transport.refusal(answer, refused, Reason.SCRIPT_REFUSED)
         return answer
 
+    def _warnings(self, answer: Answer) -> str | None:
+        return self._text(answer.status.text) if answer.status.code == "WARNINGS" else None
 
-def _warnings(answer: Answer) -> str | None:
-    return answer.status.text.decode("utf-8", "replace") if answer.status.code == "WARNINGS" else None
+    def _text(self, said: bytes) -> str:
+        return self._transport.wire.redacted(said).decode("utf-8", "replace")
