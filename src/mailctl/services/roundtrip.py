@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Self
 
 from msgspec.structs import replace
 
+from mailctl.errors import MailError
 from mailctl.model.report import Stage, Step, TargetReport
 from mailctl.model.server import IncomingProtocol
 from mailctl.protocol.sasl import Login
@@ -25,7 +26,7 @@ from mailctl.services.probe import PROBE_HEADER, Probe, is_leftover, make_probe
 from mailctl.services.roundtrip_plan import RoundTrip
 from mailctl.services.steps import OnStep, Planned
 from mailctl.services.waiting import FIELD_NAMES, Expected, read_reports, wait_for
-from mailctl.transport.arrivals import Arrival, Arrivals
+from mailctl.transport.arrivals import Arrival, Arrivals, CleanUp
 from mailctl.transport.imap_arrivals import ImapArrivals
 from mailctl.transport.limits import Deadline
 from mailctl.transport.pop3_arrivals import Pop3Arrivals
@@ -129,6 +130,7 @@ def _find(
         "recipient": expected.recipient,
         "within_seconds": trip.within_seconds,
         "folders": list(arrivals.folders),
+        "bounces_read": trip.reads_bounces,
     }
     with _naming(expected, record):
         deadline = Deadline(trip.within_seconds - (time.monotonic() - sent.accepted), within=whole)
@@ -138,11 +140,19 @@ def _find(
     header = arrivals.read(arrival, _HEADER_OCTETS_MAX)
     describe_arrival(arrival, header, expected, sent.began, record)
     if not trip.keep:
-        cleaned = arrivals.clean_up(arrival, marked_by=PROBE_HEADER, is_leftover=is_leftover(trip.sending.sender))
-        record.evidence |= {"deleted": cleaned.deleted, "swept": cleaned.swept}
-        if cleaned.problem:
-            record.warn(f"the message stays in {arrival.folder}: {cleaned.problem}")
+        _clean_up(arrivals, arrival, trip.sending.sender, record)
     return header
+
+
+def _clean_up(arrivals: Arrivals[Any], arrival: Arrival, sender: str, record: StageRecord) -> None:
+    """Delete the message and what earlier tests left; that it stays is a warning, for it has arrived."""
+    try:
+        cleaned = arrivals.clean_up(arrival, marked_by=PROBE_HEADER, is_leftover=is_leftover(sender))
+    except MailError as error:
+        cleaned = CleanUp(deleted=False, problem=error.message)
+    record.evidence |= {"deleted": cleaned.deleted, "swept": cleaned.swept}
+    if cleaned.problem:
+        record.warn(f"the message stays in {arrival.folder}: {cleaned.problem}")
 
 
 class _SendersMailbox:
@@ -169,18 +179,17 @@ class _SendersMailbox:
         side = self._side
         if side is None:
             return
-        self._evidence["bounces_read"] = False
-        newcomers: list[Arrival] = []
+        newcomers: list[Arrival] | None = None
         with side.observed(), side.watch.stage(Stage.MAILBOX, protocol=side.check.protocol):
             if self._arrivals is None:
                 arrivals = self._stack.enter_context(_make_arrivals(side, side.read_login()))
                 arrivals.begin(Watch(), newest=_NEWEST_BOUNCES)
                 self._arrivals = arrivals
             newcomers = self._arrivals.look()
-            self._evidence["bounces_read"] = True
-        if self._arrivals is None or not self._evidence["bounces_read"]:
-            self._side = None  # a login is not tried twice
+        if newcomers is None or self._arrivals is None:
+            self._side = None  # what fails is not tried again: it may be the login
             return
+        self._evidence["bounces_read"] = True
         read_reports(self._arrivals, newcomers, self._expected, self._evidence)
         self._arrivals.close()
 

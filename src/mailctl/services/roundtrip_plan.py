@@ -24,13 +24,15 @@ from mailctl.services.targets import Target
 class RoundTrip:
     """What is sent by `sending`, and looked for by `reading`.
 
-    `bounces`: how the sender's own mailbox is read, where that is another one and its login is known.
+    `reads_bounces`: whether a bounce goes to the mailbox that is read. `bounces`: how the sender's own is read, where
+    that is another one and its login is known.
     `within_seconds`: from the sending server's word that it has the message. `keep`: delete nothing, neither the
     message nor what earlier tests left. `authserv_id`: the only one whose Authentication-Results count.
     """
 
     sending: Check
     reading: Check
+    reads_bounces: bool
     bounces: Check | None = None
     within_seconds: float = ROUNDTRIP_SECONDS
     keep: bool = False
@@ -83,10 +85,12 @@ def plan_roundtrip(
         sender=sender or (mailbox if speaks_for_nobody else None),
     )
     reading = plan_receive(reader, dataclasses.replace(incoming, login=login), depth=Depth.AUTH)
+    reads_bounces = _are_same(mailbox, sending.envelope_from)
     return RoundTrip(
         sending=sending,
         reading=reading,
-        bounces=_plan_bounces(target, options, reading),
+        reads_bounces=reads_bounces,
+        bounces=None if reads_bounces else _plan_bounces(sending),
         within_seconds=within_seconds,
         keep=keep,
         authserv_id=authserv_id,
@@ -138,9 +142,15 @@ def _find_mailbox_address(reader: Target, login: LoginSource | GrantSource | Non
     return next((name for name in named if "@" in name), None)
 
 
-def _plan_bounces(target: Target, options: CheckOptions, reading: Check) -> Check | None:
-    """Return how the sender's own mailbox is read for bounces; None where `reading` does, or nobody can."""
-    login = options.login
-    can_read = target.receiving is not None and (target.stores_login or login is not None)
-    reads_it = reading.target.name == target.name and reading.options.login == login
-    return plan_receive(target, options, depth=Depth.AUTH) if can_read and not reads_it else None
+def _plan_bounces(sending: Check) -> Check | None:
+    """Return how the sender's own mailbox is read; None where nobody can, or bounces go elsewhere."""
+    target, login = sending.target, sending.options.login
+    if target.receiving is None or not (target.stores_login or login):
+        return None
+    if not _are_same(_find_mailbox_address(target, login), sending.envelope_from):
+        return None
+    return plan_receive(target, sending.options, depth=Depth.AUTH)
+
+
+def _are_same(address: str | None, other: str) -> bool:
+    return address is not None and address.casefold() == other.casefold()

@@ -154,7 +154,7 @@ def _not_arrived(
         reply = reply or trouble.reply
     known_as = f"as {expected.queue_id}, " * bool(expected.queue_id) + f"Message-ID {expected.message_id}"
     hints = [f"look for it in the queue and the log of {expected.server} ({known_as})"]
-    if expected.bounces_to.lower() != expected.recipient.lower() and not evidence.get("bounces_read"):
+    if not evidence["bounces_read"]:
         hints.append(f"a bounce would go to {expected.bounces_to}, whose mailbox was not read: look there")
     if arrivals.junk_folder is None:
         hints.append(_NO_JUNK[arrivals.protocol])

@@ -326,6 +326,7 @@ def test_what_is_not_there_in_time_is_exit_15_and_what_was_looked_at(
     assert queue_id in found["remedy"]
     assert found["evidence"]["message_id"] in found["remedy"]
     assert "--within 600" in found["remedy"]
+    assert "a bounce would go to" not in found["remedy"]  # it would come here
     assert ("POP3 shows the inbox alone" in found["remedy"]) is (protocol == "pop3")
 
 
