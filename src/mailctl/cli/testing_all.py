@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mailctl.model.report import TargetReport
     from mailctl.services.check_all import Watcher
 
-_SLOW_SECONDS = 1.0
+_SLOW_SECONDS = 3.0
 
 
 @expand_options
