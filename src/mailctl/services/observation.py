@@ -26,6 +26,7 @@ from mailctl.services.next_command import TestCommand
 from mailctl.services.outgoing import GraphEndpoint
 from mailctl.services.steps import OnStep, Planned, StepRecorder, Subject
 from mailctl.transport.limits import Deadline
+from mailctl.transport.name_lookup import find_mail_domain
 from mailctl.transport.route import Route
 from mailctl.transport.submission import SmtpSession
 from mailctl.transport.watch import Watch
@@ -208,8 +209,15 @@ def _subject(check: Check) -> Subject:
         edit_command=check.target.edit_command,
         hosts=hosts,
         sides=check.target.sides,
+        mail_domain=_mail_domain(check),
         refresh_command=_refresh_command(check),
     )
+
+
+def _mail_domain(check: Check) -> str | None:
+    login = check.options.login
+    username = login.username if login else check.target.sending.username
+    return find_mail_domain(check.endpoint.host, username)
 
 
 def _test_command(check: Check) -> TestCommand:

@@ -43,7 +43,8 @@ class Subject:
 
     `target`: as the command line names it. `test_command`: what runs this test. `edit_command`: what changes the
     settings, None for what is not saved yet; `sides`: by protocol, the prefix of that command's options. `hosts`: the
-    servers, by protocol. `refresh_command`: where a token logs in, what tells whether its grant still holds.
+    servers, by protocol. `mail_domain`: that they belong to, None where none is known. `refresh_command`: where a
+    token logs in, what tells whether its grant still holds.
     """
 
     target: str
@@ -51,6 +52,7 @@ class Subject:
     edit_command: str | None
     hosts: Mapping[str, str]
     sides: Mapping[str, str | None]
+    mail_domain: str | None = None
     refresh_command: str | None = None
 
 
@@ -210,7 +212,9 @@ class StepRecorder:
         if subject.edit_command is None:
             return None
         test = subject.test_command
-        command = remedy.command(test=test.line, edit=subject.edit_command, side=subject.sides[protocol])
+        command = remedy.command(
+            test=test.line, edit=subject.edit_command, side=subject.sides[protocol], domain=subject.mail_domain
+        )
         return test.complete(command) if command else None
 
     def _certificate_warning(self, record: StageRecord) -> Iterable[str]:

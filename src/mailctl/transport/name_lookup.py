@@ -201,9 +201,9 @@ def find_mail_domain(host: str, username: str | None) -> str | None:
     domain = (username or "").rpartition("@")[2] if "@" in (username or "") else ""
     if domain.isascii() and "." in domain:
         return domain
-    labels = host.split(".")
-    if len(labels) < 2:
+    if not is_in_dns(host):
         return None
+    labels = host.split(".")
     return host if len(labels) == 2 else host.partition(".")[2]
 
 

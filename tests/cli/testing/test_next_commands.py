@@ -29,7 +29,9 @@ def commands() -> Iterator[str | None]:
         *((remedy, set(), {stage}) for stage, remedy in STAGE_REMEDIES.items()),
     ):
         if not protocols or protocols & {"smtp", "graph"}:
-            yield remedy.command(test="mailctl test send office", edit="mailctl server edit office", side="smtp")
+            yield remedy.command(
+                test="mailctl test send office", edit="mailctl server edit office", side="smtp", domain="example.org"
+            )
             yield remedy.command(test="mailctl test send sysmail", edit="mailctl sysmail set", side="smtp")
         if not protocols or "pop3" in protocols:
             yield remedy.command(test="mailctl test send sysmail", edit="mailctl sysmail set", side="pop")

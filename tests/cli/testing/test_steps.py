@@ -97,6 +97,8 @@ def test_kinds_of_dns_failure_are_told_apart(
     assert (result.code, step["name"], step["evidence"]["reason"]) == (10, "dns", reason)
     assert said in step["cause"]
     assert step["evidence"]["resolvers"] == [dns.place]
+    if reason in ("nxdomain", "no-address"):
+        assert step["next"] == "mailctl server discover example.org"
 
 
 def test_a_domain_without_a_server_is_told_its_own_servers(

@@ -31,13 +31,13 @@ _NETWORK_ROWS = (
         Reason.NXDOMAIN,
         None,
         "check its spelling; a name of the own network is known to its DNS servers alone",
-        next="{edit} --{side}-host HOST",
+        next="mailctl server discover {domain}",
     ),
     _row(
         Reason.NO_ADDRESS,
         "it may be a mail domain, not a server",
         "ask for the server's own name, which the domain's MX or SRV records and its provider tell",
-        next="{edit} --{side}-host HOST",
+        next="mailctl server discover {domain}",
     ),
     _row(
         Reason.SERVFAIL,

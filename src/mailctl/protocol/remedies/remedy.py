@@ -19,7 +19,7 @@ class Remedy:
     `next`: the next command, in which `{test}` stands for the test's command line with its target (`mailctl test send
     office`), `{edit}` for the one that edits what was tested (`mailctl server edit office`), `{side}` for the
     prefix of the options that concern the side (`smtp`, `incoming`, `pop`), `{tls}` for that of the side's options
-    for TLS (`pop-`, else none); see `command`.
+    for TLS (`pop-`, else none), `{domain}` for the mail domain that the server belongs to; see `command`.
     """
 
     remedy: str
@@ -27,16 +27,16 @@ class Remedy:
     document: str | None = None
     next: str | None = None
 
-    def command(self, *, test: str, edit: str, side: str | None) -> str | None:
+    def command(self, *, test: str, edit: str, side: str | None, domain: str | None = None) -> str | None:
         """Return the next command with its placeholders filled in; None where the side has no such option.
 
-        `side`: None for one without any, as Graph.
+        `side`: None for one without any, as Graph. `domain`: None where none is known.
         """
         if self.next is None or (side == "pop" and "{side}-auth" in self.next):
             return None
-        if side is None and "{side}" in self.next:
+        if (side is None and "{side}" in self.next) or (domain is None and "{domain}" in self.next):
             return None
-        return self.next.format(test=test, edit=edit, side=side, tls="pop-" if side == "pop" else "")
+        return self.next.format(test=test, edit=edit, side=side, tls="pop-" if side == "pop" else "", domain=domain)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
