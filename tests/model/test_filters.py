@@ -6,7 +6,8 @@ import pytest
 
 from mailctl.errors import InvalidValueError
 from mailctl.model.decode import decode_or_raise
-from mailctl.model.filters import Filter, parse_action, parse_condition
+from mailctl.model.filters import Filter
+from mailctl.model.rule_text import parse_action, parse_condition
 
 
 @pytest.mark.parametrize(

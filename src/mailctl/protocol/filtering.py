@@ -11,8 +11,9 @@ from email.utils import getaddresses
 
 from msgspec import Struct
 
-from mailctl.model.filters import Action, ActionKind, Comparison, Condition, Filter, Match, Place
+from mailctl.model.filters import Filter, Match
 from mailctl.model.folders import INBOX
+from mailctl.model.rule_text import Action, ActionKind, Comparison, Condition, Place
 from mailctl.protocol.encoded_words import decode_words
 from mailctl.protocol.header_block import HeaderBlock
 from mailctl.protocol.sieve import in_order

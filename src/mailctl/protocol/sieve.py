@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from mailctl.errors import CapabilityError
 from mailctl.model.address import parse_address
-from mailctl.model.filters import Action, ActionKind, Condition, Filter, Match, Place
+from mailctl.model.filters import Filter, Match
+from mailctl.model.rule_text import Action, ActionKind, Condition, Place
 from mailctl.model.vacation import Vacation
 from mailctl.protocol.reasons import Reason
 

@@ -17,8 +17,8 @@ from msgspec import Struct
 from mailctl.errors import FateUnknownError, MailctlError
 from mailctl.model.account import Account
 from mailctl.model.address import parse_address
-from mailctl.model.filters import Action, ActionKind
 from mailctl.model.folders import INBOX, FolderRole
+from mailctl.model.rule_text import Action, ActionKind
 from mailctl.protocol.encoded_words import decode_words
 from mailctl.protocol.filtering import Filing, Mail, Outcome, decide, find_needs
 from mailctl.protocol.text_parts import read_text_parts

@@ -10,8 +10,9 @@ from typing import Any
 from mailctl.errors import AlreadyExistsError, MissingInputError, NotFoundError, UsageError
 from mailctl.model.account import Account
 from mailctl.model.decode import decode_or_raise
-from mailctl.model.filters import ActionKind, Filter
+from mailctl.model.filters import Filter
 from mailctl.model.folders import FolderRole
+from mailctl.model.rule_text import ActionKind
 from mailctl.model.settings import Settings
 from mailctl.services.accounts import change_account
 from mailctl.services.fields import merge_fields, to_fields
