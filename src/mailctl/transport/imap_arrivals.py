@@ -17,7 +17,7 @@ from imapclient.response_parser import (  # type: ignore[import-untyped]  # it h
     parse_response,
 )
 
-from mailctl.errors import MailError, ProtocolError, RefusedError
+from mailctl.errors import ProtocolError, RefusedError
 from mailctl.model.folders import INBOX, FolderRole
 from mailctl.protocol.folder_names import encode_name, find_by_name
 from mailctl.protocol.header_block import parse_header_block
@@ -31,7 +31,7 @@ from mailctl.transport.watch import Watch
 _FIELDS_OCTETS_MAX = 8192
 _UIDS_AT_ONCE = 100
 _NEWEST = 1000
-"""Among so many of a folder's messages leftovers are looked for: a search of all would cost what the mailbox costs."""
+"""Among so many of a folder's UIDs leftovers are looked for: a search of all would cost what the mailbox costs."""
 _SWEPT_MAX = 50
 
 
@@ -95,21 +95,22 @@ class ImapArrivals(Arrivals[ImapSession]):
         return arrivals
 
     def read(self, arrival: Arrival, octets_max: int) -> bytes:
-        self._examine(arrival.folder)
-        found = self._fetch(str(arrival.key), f"UID BODY.PEEK[]<0.{octets_max}>")
+        found = self._fetch(arrival.folder, str(arrival.key), f"UID BODY.PEEK[]<0.{octets_max}>")
         return next((_body_of(items) for uid, items in found.items() if uid == arrival.key), b"")
 
     def clean_up(self, arrival: Arrival, *, marked_by: str, is_leftover: IsLeftover) -> CleanUp:
         problem, swept = None, 0
         try:
             for folder in self.folders:
-                messages, uid_validity = self._enter(folder, "SELECT")
+                uid_validity, found = self._select(folder, marked_by)
+                if uid_validity != self._seen[folder].uid_validity:
+                    problem = problem or f"the server has numbered {folder} anew meanwhile"
+                    continue
                 if folder == arrival.folder:
-                    if uid_validity != self._seen[folder].uid_validity:
-                        return CleanUp(deleted=False, problem=f"the server has numbered {folder} anew meanwhile")
                     problem = self._delete([int(arrival.key)])
-                    messages -= problem is None
-                leftovers = list(self._find_leftovers(messages, marked_by, is_leftover))
+                leftovers = list(
+                    self._find_leftovers(folder, [uid for uid in found if uid != arrival.key], is_leftover)
+                )
                 if leftovers and self._delete(leftovers) is None:
                     swept += len(leftovers)
         finally:
@@ -118,91 +119,87 @@ class ImapArrivals(Arrivals[ImapSession]):
 
     # Commands
 
-    def _command(self, *words: str) -> Completion:
-        session = self._open()
-        completion = session.transport.command(*words)
+    def _run(self, *commands: tuple[str, ...]) -> list[Completion]:
+        """Send commands at once, forget what was said before, and return how they ended."""
+        transport = self._open().transport
+        transport.forget()
+        completions = []
+        for tag in transport.issue_all(commands):
+            completions.append(transport.complete(tag))
+            transport.wire.begin_reply()
+        return completions
+
+    def _require(self, completion: Completion, what: str) -> None:
+        """Raise RefusedError or TemporaryError unless a command succeeded."""
         if not completion.ok:
-            raise session.transport.refusal(completion, f"refuses {' '.join(words[:2])}", Reason.MAILBOX_REFUSED)
-        return completion
+            raise self._open().transport.refusal(completion, f"refuses {what}", Reason.MAILBOX_REFUSED)
 
     def _ask_moments(self) -> dict[str, _Moment]:
         """Return how far each folder has come, in one round trip."""
-        session = self._open()
-        transport = session.transport
-        commands: list[tuple[str, ...]] = [
-            ("STATUS", _written(folder), "(UIDNEXT UIDVALIDITY)") for folder in self.folders
-        ]
-        if self._opened is not None:
-            commands.insert(0, ("CLOSE",))  # opened by EXAMINE, so that nothing is expunged
-            self._opened = None
-            transport.state = "AUTH"
+        transport = self._open().transport
+        transport.forget()
+        # What is open was opened by EXAMINE, so that CLOSE expunges nothing.
+        opening = [("CLOSE",)] if self._opened is not None else []
+        asking = [("STATUS", _written(folder), "(UIDNEXT UIDVALIDITY)") for folder in self.folders]
+        tags = transport.issue_all([*opening, *asking])
+        for tag in tags[: len(opening)]:
+            transport.complete(tag)
+        self._opened = None
         moments: dict[str, _Moment] = {}
-        tags = transport.issue_all(commands)
-        for (name, *arguments), tag in zip(commands, tags, strict=True):
+        for folder, tag in zip(self.folders, tags[len(opening) :], strict=True):
             completion = transport.complete(tag)
             transport.wire.begin_reply()
-            if name == "CLOSE":
-                continue
-            folder = self.folders[len(moments)]
-            if not completion.ok:
-                raise transport.refusal(completion, f"refuses STATUS {arguments[0]}", Reason.MAILBOX_REFUSED)
+            self._require(completion, f"STATUS {folder}")
             with translated(transport.wire.peer), parsing():
                 moments[folder] = _read_moment(transport.take("STATUS"), completion, transport.said)
-        transport.forget()
         return moments
 
-    def _examine(self, folder: str) -> None:
-        """Open a folder to look into it, unless it is open."""
-        if self._opened != folder:
-            self._enter(folder, "EXAMINE")
+    def _select(self, folder: str, marked_by: str) -> tuple[int, list[int]]:
+        """Open a folder to delete in it; return its UIDVALIDITY (0: untold), and what bears a mark among the newest.
 
-    def _enter(self, folder: str, command: str) -> tuple[int, int]:
-        """Open a folder by EXAMINE or SELECT; return how many messages are in it, and its UIDVALIDITY (0: untold)."""
+        A server may search loosely, or not know the search at all.
+        """
         transport = self._open().transport
-        transport.forget()
-        self._command(command, _written(folder))
-        transport.state = "SELECTED"
-        transport.is_readonly = command == "EXAMINE"
+        oldest = max(self._seen[folder].uid_next - _NEWEST, 1)
+        select, search = self._run(
+            ("SELECT", _written(folder)), ("UID", "SEARCH", "UID", f"{oldest}:*", "HEADER", marked_by, '""')
+        )
+        self._require(select, f"SELECT {folder}")
         self._opened = folder
-        exists, validity = transport.take("EXISTS"), transport.take("UIDVALIDITY")
-        return int(exists[-1]) if exists else 0, int(validity[-1]) if validity else 0
+        validity = transport.take("UIDVALIDITY")
+        with parsing():
+            lines = transport.take("SEARCH") if search.ok else []
+            uids = sorted({int(word) for line in lines if line for word in line.split() if word.isdigit()})
+            return int(validity[-1]) if validity else 0, uids
 
-    def _fetch(self, uids: str, items: str) -> dict[int, dict[bytes, Any]]:
+    def _fetch(self, folder: str, uids: str, items: str) -> dict[int, dict[bytes, Any]]:
+        """Fetch of a folder, opened to look unless it is open: in one round trip in either case."""
         transport = self._open().transport
-        transport.forget()
-        self._command("UID", "FETCH", uids, f"({items})")
+        opening = [("EXAMINE", _written(folder))] if self._opened != folder else []
+        *opened, fetched = self._run(*opening, ("UID", "FETCH", uids, f"({items})"))
+        for completion in opened:
+            self._require(completion, f"EXAMINE {folder}")
+        self._opened = folder
+        self._require(fetched, "UID FETCH")
         with translated(transport.wire.peer), parsing():
             found: dict[int, dict[bytes, Any]] = parse_fetch_response(transport.take("FETCH"), normalise_times=False)
         # What others do meanwhile is told in between, without a text.
         return {uid: items for uid, items in found.items() if _has_body(items)}
 
     def _fetch_fields(self, folder: str, first: int, last: int) -> Iterator[Arrival]:
-        self._examine(folder)
-        found = self._fetch(f"{first}:{last}", f"UID {_fields_item(self._field_names)}")
+        found = self._fetch(folder, f"{first}:{last}", f"UID {_fields_item(self._field_names)}")
         for uid in sorted(found):
             if first <= uid <= last:
                 header = parse_header_block(_body_of(found[uid]))
                 yield Arrival(folder=folder, is_junk=folder == self._junk, key=uid, header=header)
 
-    def _find_leftovers(self, messages: int, marked_by: str, is_leftover: IsLeftover) -> Iterator[int]:
-        """Yield the UIDs of leftovers among the newest messages of the folder that is open.
-
-        A server may search loosely, or not know the search at all: each one that is found is looked at.
-        """
-        if not messages:
-            return
-        transport = self._open().transport
-        window = f"{max(messages - _NEWEST + 1, 1)}:*"
-        completion = transport.command("UID", "SEARCH", window, "HEADER", marked_by, '""')
-        lines = transport.take("SEARCH")
-        if not completion.ok:
-            return
-        with parsing():
-            uids = sorted({int(word) for line in lines if line for word in line.split() if word.isdigit()})
+    def _find_leftovers(self, folder: str, uids: Sequence[int], is_leftover: IsLeftover) -> Iterator[int]:
+        """Yield which of these messages are leftovers, by a look at each."""
         if not uids:
             return
         wanted = ",".join(map(str, uids[:_SWEPT_MAX]))
-        for uid, items in self._fetch(wanted, f"UID INTERNALDATE {_fields_item((marked_by, 'From'))}").items():
+        names = (*self._field_names, "Date")
+        for uid, items in self._fetch(folder, wanted, f"UID INTERNALDATE {_fields_item(names)}").items():
             if is_leftover(parse_header_block(_body_of(items)), _received_at(items)):
                 yield uid
 
@@ -213,15 +210,17 @@ class ImapArrivals(Arrivals[ImapSession]):
         """
         capabilities = self._open().capabilities
         chosen = ",".join(map(str, uids))
-        try:
-            self._command("UID", "STORE", chosen, "+FLAGS.SILENT", r"(\Deleted)")
-            if not (capabilities.offers("UIDPLUS") or capabilities.offers("IMAP4REV2")):
-                return "marked as deleted, and left at that: the server cannot expunge single messages (UIDPLUS)"
-            self._command("UID", "EXPUNGE", chosen)
-        except MailError as error:
-            if not error.reply:
-                raise
-            return f"{error.message}: {error.reply.decode('utf-8', 'replace')}"
+        commands: list[tuple[str, ...]] = [("UID", "STORE", chosen, "+FLAGS.SILENT", r"(\Deleted)")]
+        expunges = capabilities.offers("UIDPLUS") or capabilities.offers("IMAP4REV2")
+        if expunges:
+            commands.append(("UID", "EXPUNGE", chosen))
+        transport = self._open().transport
+        for (_, name, *_), completion in zip(commands, self._run(*commands), strict=True):
+            if not completion.ok:
+                said = transport.said(completion).decode("utf-8", "replace")
+                return f"the server refuses {name}: {said}"
+        if not expunges:
+            return "marked as deleted, and left at that: the server cannot expunge single messages (UIDPLUS)"
         return None
 
 
