@@ -7,10 +7,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import redirect_stdout
 from enum import StrEnum
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
+from mailctl.cli.params import existing_file
 from mailctl.cli.session import Session
 from mailctl.errors import MailctlError
 from mailctl.exits import Exit
@@ -48,6 +50,7 @@ class _Wizard:
         self._settings = session.settings_file.load()
         self._client: OAuthClient | None = None
         self._username = ""
+        self._tls_failed = False
 
     def run(self, code: str | None) -> dict[str, Any]:
         self._say(
@@ -138,9 +141,17 @@ class _Wizard:
         """Ask anew for what is not fixed."""
         protocol = self._ask_protocol(None, fields)
         if self._client is None or not self._client.fixes_hosts:
-            return self._ask_endpoints(protocol, fields)
+            return {**self._ask_endpoints(protocol, fields), **self._ask_ca_file()}
         preset = find_client_preset(self._client, fields["smtp"]["host"])
         return {"incoming": incoming_fields({"protocol": protocol}, preset)}
+
+    def _ask_ca_file(self) -> dict[str, Any]:
+        """Ask for the authority of the server's certificate where a certificate, or TLS at all, has failed."""
+        if not self._tls_failed:
+            return {}
+        question = f"CA file of the organisation's own authority (PEM), or {_NO_CA_FILE}"
+        path = self._ask(question, _parse_ca_file, default=_NO_CA_FILE)
+        return {"tls": {"ca_file": path}} if path else {}
 
     def _ask_free_sides(self) -> dict[str, Any]:
         """Ask for a preset, the incoming protocol, and where no preset is taken, for both endpoints."""
@@ -231,6 +242,7 @@ class _Wizard:
                 return _Step.CHANGE
         self._say("")
         codes = {report.exit_code for report in reports if not report.ok}
+        self._tls_failed = Exit.TLS in codes
         if codes == {Exit.AUTHENTICATION}:
             return _Step.TRY  # with another login: the server itself is right
         return _Step.CHANGE if codes else _Step.SAVE
@@ -261,6 +273,7 @@ class _Wizard:
 
 
 _NO_CLIENT = "none"
+_NO_CA_FILE = "none"
 
 
 class _Step(StrEnum):
@@ -277,6 +290,10 @@ def _parse_step(text: str) -> _Step:
         if step.startswith(text.lower()):
             return step
     raise ValueError(f"'{text}' is none of: {', '.join(_Step)}")
+
+
+def _parse_ca_file(text: str) -> str | None:
+    return None if text == _NO_CA_FILE else str(existing_file(Path(text).expanduser(), "the CA file"))
 
 
 def _parse_preset(text: str) -> Preset | None:

@@ -285,6 +285,29 @@ def test_a_try_that_fails_tells_why_and_lets_the_fields_be_changed(
     assert shown(mailctl, "hq")["smtp"]["port"] == postfix.smtps_port
 
 
+def test_after_a_certificate_that_fails_a_ca_file_may_be_named(
+    mailctl: Mailctl, wizard: Wizard, dovecot: Dovecot, postfix: Postfix
+) -> None:
+    child = wizard("hq")
+    ports = (str(postfix.smtps_port), str(dovecot.imaps_port))
+    answer(
+        child, (r"Name", ""), (r"\[custom\]: ", ""), (r"\[imap\]: ", ""), (r"SMTP host", "localhost"),
+        (r"SMTP security", ""), (r"SMTP port", ports[0]), (r"login", ""), (r"IMAP host", ""),
+        (r"IMAP security", ""), (r"IMAP port", ports[1]), (NEXT.format("try"), ""), (r"User name", ""),
+    )  # fmt: skip
+    child.expect("failed: sending through hq at certificate")
+    assert "server edit" not in str(child.before)
+    answer(
+        child, (NEXT.format("change"), ""), (r"\[imap\]: ", ""), (r"SMTP host", ""), (r"security", ""), (r"port", ""),
+        (r"\[Y/n\]: ", ""), (r"IMAP host", ""), (r"security", ""), (r"port", ""),
+        (r"CA file.*\[none\]: ", "/nowhere/ca.pem"), (r"CA file.*\[none\]: ", str(postfix.ca_file)),
+        (NEXT.format("try"), ""), (r"User name", ""),
+        (r"passed: sending.*passed: receiving.*" + NEXT.format("save"), ""),
+    )  # fmt: skip
+    assert finish(child)[0] == 0
+    assert shown(mailctl, "hq")["tls"]["ca_file"] == str(postfix.ca_file)
+
+
 def test_a_login_that_is_refused_may_be_tried_again_or_the_server_saved_anyway(
     mailctl: Mailctl, described: pexpect.spawn[str]
 ) -> None:
