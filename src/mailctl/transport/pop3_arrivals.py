@@ -24,7 +24,7 @@ _FOLDER = "INBOX"
 _LINE_OCTETS = 76
 _SOON_LISTED = 1000
 _NEWEST = 20
-"""Among so many messages leftovers are looked for: each costs a round trip."""
+"""Among so many messages leftovers are looked for: POP3 cannot search, so that each has to be looked at."""
 
 
 class Pop3Arrivals(Arrivals[Pop3Session]):
@@ -117,9 +117,10 @@ class Pop3Arrivals(Arrivals[Pop3Session]):
         return Arrival(folder=_FOLDER, is_junk=False, key=uid, header=header)
 
     def _find_leftovers(self, session: Pop3Session, but: str, marked_by: str, is_leftover: IsLeftover) -> Iterator[int]:
+        """Yield the numbers of leftovers among the newest messages."""
         newest = sorted((number for uid, number in self._numbers.items() if uid != but), reverse=True)[:_NEWEST]
-        for number in newest:
-            header = parse_header_block(session.top(number))
+        for number, octets in zip(newest, session.headers(newest), strict=True):
+            header = parse_header_block(octets or b"")
             if header.find(marked_by.lower()) is not None and is_leftover(header, None):
                 yield number
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from mailctl.errors import ProtocolError
 from mailctl.model.report import Stage
@@ -39,6 +40,17 @@ class Pop3Session:
     def top(self, number: int, lines: int = 0) -> bytes:
         """Return a message's header, and so many lines of its body."""
         return self._read_top(self._transport.command(f"TOP {number} {lines}"))
+
+    def headers(self, numbers: Sequence[int]) -> list[bytes | None]:
+        """Return the headers of messages, asked for at once where the server takes that; None for a refused one."""
+        at_once = bool(numbers) and self.capabilities.offers("PIPELINING")
+        if at_once:
+            self._transport.wire.send("".join(f"TOP {number} 0\r\n" for number in numbers).encode())
+        found: list[bytes | None] = []
+        for number in numbers:
+            answer = self._transport.read_answer() if at_once else self._transport.command(f"TOP {number} 0")
+            found.append(None if answer.reply and not answer.ok else self._read_top(answer))
+        return found
 
     def retrieve(self, number: int) -> bytes:
         """Return a message."""
