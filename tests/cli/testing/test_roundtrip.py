@@ -645,6 +645,22 @@ def test_a_system_that_wrote_nothing_is_no_fault(mailctl: Mailctl, add_hq: AddHq
     assert found["cause"] == "the receiving system wrote no Authentication-Results"
 
 
+def test_a_clock_that_is_wrong_shows_in_the_hops(
+    mailctl: Mailctl, add_hq: AddHq, person: Person, dovecot: Dovecot
+) -> None:
+    with prepending(dovecot, "Received: by fast.example with ESMTP; Fri, 01 Jan 2100 00:00:00 +0000") as out:
+        code = add_hq(out=out)
+        evidence = step(roundtrip(mailctl, code, person), "roundtrip")["evidence"]
+        login = ("--username", person.address, "--password-from", "env:PASSWORD")
+        shown = mailctl.must("test", "roundtrip", code, *login).out
+    first, fast, last = evidence["hops"]
+    assert (first["by"], fast["by"], fast["at"]) == ("mail.example.test", "fast.example", "2100-01-01T00:00:00+00:00")
+    assert 0 <= first["delay_seconds"] < 60 < fast["delay_seconds"]
+    assert last["delay_seconds"] == -evidence["clock_skew_seconds"] < -60
+    assert "clocks on the way differ by" in shown
+    assert "to fast.example" in shown
+
+
 # Cost and Ctrl-C
 
 
