@@ -13,7 +13,7 @@ packages="
   postfix
   curl libauthen-sasl-perl libnet-ssleay-perl msmtp swaks
   bsd-mailx cron git-email libmailtools-perl php-cli
-  tmux
+  tmux zsh
   $*
 "
 # Node.js may come from elsewhere, with an npm of its own, which Debian's package conflicts with.
