@@ -28,6 +28,9 @@ _ENTRIES = {
     ),
     "oauth": Entry("Authorise mailboxes at Google, Microsoft or elsewhere.", group_of("mailctl.cli.oauth", "oauth")),
     "test": Entry("Prove that sending and receiving work, step by step.", group_of("mailctl.cli.testing", "test")),
+    "doctor": Entry(
+        "Look at this machine: what mail needs of it.", command_of("mailctl.cli.doctor", "doctor", "doctor")
+    ),
     "tenant": Entry("Tenants, each with a name or a server of its own.", group_of("mailctl.cli.tenant", "tenant")),
     "support": Entry("Whom to ask for help, and the asking.", group_of("mailctl.cli.support", "support")),
     "account": Entry("The mail accounts of people.", group_of("mailctl.cli.account", "account")),

@@ -44,7 +44,7 @@ def ask_sources(
             answers.append(replace(answer, duration_ms=duration_ms))
             on_answer(answers[-1])
     order = list(Source)
-    return sorted(answers, key=lambda answer: order.index(answer.source))
+    return sorted(answers, key=lambda answer: (order.index(answer.source), answer.place))
 
 
 _Job = Callable[[], Sequence[SourceAnswer]]
