@@ -24,6 +24,7 @@ The same decoder (`model/decode`) reads the file, imports and options, and names
 
 How a test flows. `services/check` opens the same session that sending or receiving opens, with a `Watch` that records
 each stage as it happens; the records become steps with verdict, cause and remedy. There is no second implementation.
+`services/check_all` runs the tests of all targets, a host at a time; `render` has a module for each format of a report.
 
 What keeps secrets: `model.secret.Secret` never shows itself, the settings hold references, and what goes into a
 transcript or an error passes `protocol/redact` as bytes, before it is anything else.

@@ -70,7 +70,7 @@ def _usage_hint(error: typer.TyperException) -> str | None:
 def _report(error: BaseException, arguments: Sequence[str]) -> int:
     """Tell what went wrong, if anybody still listens, and return its exit code."""
     terminal = Terminal.for_errors(arguments)
-    if wanted_output(arguments) == "nagios":
+    if "test" in arguments and wanted_output(arguments) == "nagios":
         return _report_to_monitor(error, terminal)
     with suppress(BrokenPipeError):
         if isinstance(error, KeyboardInterrupt | typer.Abort | EOFError):

@@ -200,6 +200,28 @@ def test_one_host_is_tested_by_one_test_at_a_time(mailctl: Mailctl, servers: Exi
     assert meeting.most == 1
 
 
+def test_the_vault_is_opened_once_for_all(mailctl: Mailctl, servers: ExitStack, tmp_path: Path) -> None:
+    opened = tmp_path / "opened"
+    printer = tmp_path / "passphrase.py"
+    printer.write_text(f"open({str(opened)!r}, 'a').write('x'); print('correct horse')")
+    mailctl.must("secret", "backend", "vault", "--passphrase-from", f"command:{sys.executable} {printer}")
+    mailctl.must("secret", "set", "shared", "--stdin", stdin=b"secret")
+    meeting = Meeting(wanted=3)
+    for number in range(3):
+        address = f"127.0.1.{number + 1}"
+        smtp, imap = pair(servers, address, (meeting, GREETING))
+        mailctl.must(
+            "account", "add", f"a{number}@example.org", "--username", "a", "--password-from", "vault:shared",
+            "--incoming-protocol", "imap", "--incoming-host", address, "--incoming-port", str(imap.port),
+            "--incoming-security", "none", "--smtp-host", address, "--smtp-port", str(smtp.port),
+            "--smtp-security", "none",
+        )  # fmt: skip
+    opened.unlink()
+    result = mailctl("test", "all", "-o", "json")
+    assert [target["ok"] for target in result.json["targets"]] == [True, True, True], result
+    assert opened.read_text() == "x"
+
+
 def test_jobs_bound_what_is_tested_at_once(mailctl: Mailctl, servers: ExitStack) -> None:
     meeting = Meeting(wanted=2)
     for number in range(4):

@@ -334,6 +334,10 @@ class TestNagios:
         assert result.out.count("\n") == 1
         assert result.err == ""
 
+    def test_a_command_that_is_no_test_keeps_its_exit_codes(self, mailctl: Mailctl) -> None:
+        result = mailctl("server", "list", "-o", "nagios")
+        assert (result.code, result.out) == (2, "")
+
     def test_only_as_output_does_it_decide_the_exit_code(self, mailctl: Mailctl, refused: str, tmp_path: Path) -> None:
         assert connect(mailctl, refused, "--report", f"nagios={tmp_path / 'n'}").code == 13
         assert (tmp_path / "n").read_text().startswith("MAIL CRITICAL - ")
