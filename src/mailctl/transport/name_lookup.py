@@ -95,12 +95,15 @@ class NameLookup:
         elif self.problem is not None:
             error.reason = self.problem
             error.message = f"the name {self.host} {_SAID[self.problem]}"
-            error.hint = self._said_instead()
+            error.hint = self._said_instead() if self.problem in (Reason.NXDOMAIN, Reason.NO_ADDRESS) else None
         error.details["resolvers"] = list(self.name_servers)
 
     def _said_instead(self) -> str | None:
         """Return the servers that the domain names by MX and SRV records, for who looks for the right one."""
-        found = [f"{kind.upper()} {', '.join(records)}" for kind, records in self._related().items()]
+        found = [
+            f"{kind.upper()} {', '.join(record.removesuffix('.') for record in records)}"
+            for kind, records in self._related().items()
+        ]
         return f"the DNS names these servers of the domain: {'; '.join(found)}" if found else None
 
     def _related(self) -> dict[str, list[str]]:

@@ -108,7 +108,7 @@ def test_a_domain_without_a_server_is_told_its_own_servers(
     with DnsServer(ZONE) as dns:
         monkeypatch.setenv("MAILCTL_NAMESERVER", dns.place)
         step = failure(mailctl(*RECEIVE, "--depth", "connect", "-o", "json"))
-    assert "0 1 993 imap.example.org." in step["remedy"]
+    assert "IMAPS 0 1 993 imap.example.org" in step["remedy"]
     assert step["evidence"]["related"] == {"mx": ["10 mx.example.org."], "imaps": ["0 1 993 imap.example.org."]}
 
 

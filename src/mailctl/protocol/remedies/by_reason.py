@@ -50,7 +50,7 @@ _NETWORK_ROWS = (
         "this machine's DNS resolver gives no answer",
         "check the resolver and the network of this machine",
         stages=(Stage.DNS,),
-        next="{test} --depth connect",
+        next="mailctl doctor",
     ),
     _row(
         Reason.REFUSED,
@@ -92,13 +92,13 @@ _NETWORK_ROWS = (
         Reason.UNREACHABLE,
         None,
         "check the network of this machine, IPv6 too, and a VPN if the server needs one",
-        next="{test} --depth connect",
+        next="mailctl doctor",
     ),
     _row(
         Reason.FORBIDDEN,
         "a firewall or sandbox here is in the way",
         "allow the program to connect to that host and port",
-        next="{test} --depth connect",
+        next="mailctl doctor",
     ),
     _row(
         (Reason.RESET, Reason.CLOSED),
@@ -193,7 +193,7 @@ _CERTIFICATE_ROWS = (
         Reason.CERTIFICATE_NOT_YET_VALID,
         None,
         "check the clock here, then the server's certificate",
-        next="{test} --depth tls",
+        next="mailctl doctor",
     ),
     _row(
         Reason.CERTIFICATE_HOST,
