@@ -78,7 +78,9 @@ class DnsServer:
             alias = records.get("CNAME")
             found = "CNAME" if alias and kind != "CNAME" else kind
             if found in records:
-                reply.answer.append(dns.rrset.from_text(f"{name}.", _TTL_SECONDS, "IN", found, *records[found]))
+                reply.answer.append(
+                    dns.rrset.from_text(f"{name.rstrip('.')}.", _TTL_SECONDS, "IN", found, *records[found])
+                )
             if not alias or kind == "CNAME":
                 break
             name = alias[0].removesuffix(".").lower()
