@@ -98,7 +98,7 @@ def create(
     roles: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[ROLE]…",
+            metavar="ROLE…",
             help="Default: drafts, sent, spam, trash.",
             autocompletion=words(*FolderRole),
             show_default=False,

@@ -21,6 +21,7 @@ from mailctl.render.style import Style
 _WIDEST = 100
 _INDENT = "  "
 _OPTIONS = "Options"
+_USAGE = "Usage: "
 _GLUE = "\N{NO-BREAK SPACE}"
 _NAMES_WIDTH = 30
 """Columns for an option and its value; what is longer has a line of its own."""
@@ -42,7 +43,9 @@ def _page(command: Any, context: Any, width: int, style: Style) -> Iterator[str]
     options = [parameter for parameter in parameters if parameter.param_type_name == "option"]
     commands = getattr(command, "commands", {})
     usage = [context.command_path, "[OPTIONS]", *map(_in_usage, arguments), *["COMMAND …"] * bool(commands)]
-    yield f"{style.bold('Usage:')} {' '.join(usage)}"
+    first, *rest = textwrap.wrap(" ".join(usage), width - len(_USAGE), break_long_words=False, break_on_hyphens=False)
+    yield f"{style.bold(_USAGE.rstrip())} {first}"
+    yield from (" " * len(_USAGE) + line for line in rest)
     yield ""
     yield from _prose(command.help or "", width, style)
     explained = [(_argument_name(argument), argument.help or "") for argument in arguments if argument.help]
@@ -73,7 +76,8 @@ def _prose(text: str, width: int, style: Style) -> Iterator[str]:
 
 def _example(words: Sequence[str], width: int) -> Iterator[str]:
     """Yield one command, continued in a way that a shell understands, an option and its value on one line."""
-    command = re.sub(r"(?<= )(--[\w-]+) (?!-)", rf"\1{_GLUE}", " ".join(words))
+    quoted = re.sub(r"'[^']*'", lambda found: found[0].replace(" ", _GLUE), " ".join(words))
+    command = re.sub(r"(?<= )(--[\w-]+) (?!-)", rf"\1{_GLUE}", quoted)
     lines = textwrap.wrap(
         command,
         width - len(" \\"),
