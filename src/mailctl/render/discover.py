@@ -33,7 +33,7 @@ def source_rows(answers: Sequence[SourceAnswer]) -> Iterator[Sequence[str]]:
             yield str(source), _TELLING[best.outcome] + best.said, best.place
 
 
-_TELLING = {Outcome.FOUND: "", Outcome.FAILED: "not asked: ", Outcome.NOTHING: "", Outcome.SKIPPED: ""}
+_TELLING = {Outcome.FOUND: "", Outcome.FAILED: "no answer: ", Outcome.NOTHING: "", Outcome.SKIPPED: ""}
 
 
 def render_disagreements(disagreements: Sequence[Disagreement], style: Style) -> Iterator[str]:
@@ -44,11 +44,11 @@ def render_disagreements(disagreements: Sequence[Disagreement], style: Style) ->
         chosen = disagreement.chosen
         who, others = _joined(chosen.sources), _joined(disagreement.sources)
         if disagreement.said is None:
-            yield f"  {disagreement.protocol}: {_place(chosen.offer)} says {who}; not offered at all, says {others}"
+            yield f"  {disagreement.protocol}: {who} says {_place(chosen.offer)}; {others} says that there is none"
             continue
         ours = _values(chosen.offer, disagreement.fields)
         theirs = _values(disagreement.said, disagreement.fields)
-        yield f"  {disagreement.protocol} {_joined(disagreement.fields)}: {ours} says {who}; {theirs} says {others}"
+        yield f"  {disagreement.protocol} {_joined(disagreement.fields)}: {who} says {ours}; {others} says {theirs}"
 
 
 def discovery_as_json(discovery: Discovery, chosen: Sequence[Candidate], server: Any, cautions: list[str]) -> Any:

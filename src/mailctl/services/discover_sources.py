@@ -105,7 +105,7 @@ def ask_exchangers(question: Question, ispdb: str, deadline: Deadline) -> list[S
     said = f"mail goes to {host}"
     answers = [SourceAnswer.nothing(Source.MX, place, f"{said}, which is no known provider's")]
     if preset:
-        answers = [_preset_answer(Source.MX, place, preset, f"{said}, which is {preset.title}'s")]
+        answers = [_preset_answer(Source.MX, place, preset, f"{said}, of {preset.title}")]
     return answers + _ask_database_by_host(question, ispdb, host, deadline)
 
 

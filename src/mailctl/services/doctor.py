@@ -20,7 +20,7 @@ from mailctl.services.doctor_machine import (
     check_python,
 )
 from mailctl.services.doctor_network import check_ports, check_resolver
-from mailctl.services.doctor_settings import check_grants, check_secrets, check_settings, check_vault_key
+from mailctl.services.doctor_settings import check_grants, check_secrets, check_settings
 from mailctl.services.together import run_together
 from mailctl.store import SettingsFile
 from mailctl.transport.limits import Deadline
@@ -69,7 +69,6 @@ def needs_mending(findings: Iterable[Finding]) -> bool:
 def _check_kept(settings: Settings, secrets: Secrets) -> Iterable[Finding]:
     # One after the other: a keyring that hung once is not waited for again.
     yield from check_secrets(settings, secrets)
-    yield from check_vault_key(settings, secrets)
     yield from check_grants(settings, secrets)
 
 

@@ -6,12 +6,11 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from mailctl.credentials import Secrets, stored_name
-from mailctl.errors import MailctlError, SecretError, SettingsError
+from mailctl.errors import MailctlError, SettingsError
 from mailctl.model.finding import Finding, note, ok, problem, warning
-from mailctl.model.settings import SecretBackend, Settings
+from mailctl.model.settings import Settings
 from mailctl.services.grant_state import describe_grant
 from mailctl.services.grants import authorise_command
 from mailctl.services.secret_slots import list_slots
@@ -34,7 +33,8 @@ def check_settings(file: SettingsFile) -> Iterator[Finding]:
     if file.loaded.content is None:
         yield note("settings", f"there is no settings file yet: {path}", next="mailctl server add")
         return
-    said = f"{path}: {len(settings.servers)} servers, valid"
+    count = len(settings.servers)
+    said = f"{path} is valid, with {count} server{'s' * (count != 1)}"
     yield ok("settings", f"{said}, a link to {path.resolve()}" if path.is_symlink() else said)
     for odd in file.loaded.warnings:
         yield warning("settings", f"{path}: {odd}", None, "mailctl config validate")
@@ -77,19 +77,6 @@ def check_secrets(settings: Settings, secrets: Secrets) -> Iterator[Finding]:
     for orphan in list_orphans(settings, secrets):
         said = f"{orphan} is stored, and nothing names it: a change was cut short between the store and the settings"
         yield warning("secrets", said, "delete it", f"mailctl secret delete {stored_name(orphan)}")
-
-
-def check_vault_key(settings: Settings, secrets: Secrets) -> Iterator[Finding]:
-    """Look at the key beside the vault, which is no lock to whoever copies both."""
-    key_file = settings.secrets.key_file
-    if settings.secrets.backend is not SecretBackend.VAULT or not key_file:
-        return
-    try:
-        path: Path = secrets.path(key_file)
-    except SecretError:
-        return
-    if os.name == "posix" and path.exists() and stat.S_IMODE(path.stat().st_mode) & _OTHERS_RIGHTS:
-        yield problem("secret-store", f"others can read the vault's key {path}", f"`chmod 600 {path}`")
 
 
 def check_grants(settings: Settings, secrets: Secrets) -> Iterator[Finding]:

@@ -107,8 +107,8 @@ def test_a_file_at_the_domain(net: Net, discover: Callable[..., Result]) -> None
         ["ispdb", "there is no such file (HTTP 404)", f"{ISPDB}/example.org"],
         ["srv", "there are no such records", "_…._tcp.example.org"],
         ["mx", "the domain has no mail exchanger", "MX of example.org"],
-        ["autodiscover", "not asked: the proxy does not connect (with outlook.office365.com)", "outlook.office365.com"],
-        ["autoconfig-http", "not asked: the web server, or a proxy, fails (HTTP 502)", WELL_KNOWN.replace("s:", ":")],
+        ["autodiscover", "no answer: the proxy does not connect (with outlook.office365.com)", "outlook.office365.com"],
+        ["autoconfig-http", "no answer: the web server, or a proxy, fails (HTTP 502)", WELL_KNOWN.replace("s:", ":")],
     ]
     assert "nothing is saved; `mailctl server discover ann@example.org --save CODE` adds the first" in result.err
     assert f"{AUTOCONFIG}?emailaddress=ann%40example.org" in web.asked
@@ -185,8 +185,8 @@ def test_the_domain_is_believed_before_the_database_and_the_disagreement_is_show
     result = discover("example.org")
     assert (
         "The sources disagree:\n"
-        "  smtp port, security: 465 tls says autoconfig; 587 starttls says ispdb\n"
-        "  imap host: imap.example.org says autoconfig; old.example.org says ispdb\n"
+        "  smtp port, security: autoconfig says 465 tls; ispdb says 587 starttls\n"
+        "  imap host: autoconfig says imap.example.org; ispdb says old.example.org\n"
     ) in result.out
     found = discover("example.org", "-o", "json").json
     assert places(found) == {"smtp": "smtp.example.org:465 tls", "incoming": "imap.example.org:993 tls"}
@@ -206,7 +206,7 @@ def test_the_wrong_port_of_a_preset_domain_in_the_database_is_shown(
     result = discover("pec.it", "--ispdb", str(folder))
     assert result.code == 0, result
     assert "pop3s.pec.aruba.it:995 tls" in result.out
-    assert "  pop3 port: 995 says preset; 993 says ispdb\n" in result.out
+    assert "  pop3 port: preset says 995; ispdb says 993\n" in result.out
 
 
 def test_a_folder_of_files_is_a_database_and_a_file_may_be_about_several_domains(
