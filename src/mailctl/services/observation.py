@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mailctl.errors import MailError, SecretError
 from mailctl.model.report import Stage, Status, Step, TargetReport
@@ -14,9 +14,7 @@ from mailctl.model.server import (
     IncomingProtocol,
     Protocol,
     Security,
-    pairing_warning,
 )
-from mailctl.model.values import ascii_host
 from mailctl.protocol.sasl import Login
 from mailctl.services.check import LOGGED_IN, Check, CheckOptions, Depth, GrantSource, LoginSource
 from mailctl.services.delivery import forgetting_refused, open_delivery
@@ -24,6 +22,7 @@ from mailctl.services.grants import oauth_command
 from mailctl.services.login_step import SHOW_SECRETS, SecretUnavailableError, described, read_login
 from mailctl.services.next_command import TestCommand
 from mailctl.services.outgoing import GraphEndpoint
+from mailctl.services.settings_step import add_settings_step
 from mailctl.services.steps import OnStep, Planned, StepRecorder, Subject
 from mailctl.transport.limits import Deadline
 from mailctl.transport.name_lookup import find_mail_domain
@@ -80,7 +79,7 @@ class Side:
 
     def read_login(self) -> Login | None:
         """Tell of the settings, and read what the check logs in with (stages settings and secret)."""
-        _add_settings_step(self.check, self.recorder)
+        add_settings_step(self.check, self.recorder)
         return read_login(self.check, self.read_secret, self.recorder, self.deadline)
 
     @contextmanager
@@ -289,56 +288,3 @@ def _connecting_stages(check: Check) -> list[Stage]:
 def _greets_first(check: Check) -> bool:
     """Tell whether the server speaks first, ahead of TLS."""
     return check.endpoint.security is not Security.TLS and not isinstance(check.endpoint, GraphEndpoint)
-
-
-def _add_settings_step(check: Check, recorder: StepRecorder) -> None:
-    endpoint = check.endpoint
-    evidence: dict[str, Any] = {
-        "protocol": check.protocol,
-        "host": endpoint.host,
-        "host_ascii": ascii_host(endpoint.host),
-        "port": endpoint.port,
-        "security": str(endpoint.security),
-        "auth": "apop" if isinstance(endpoint, IncomingEndpoint) and endpoint.apop else str(endpoint.auth),
-    }
-    command = check.target.edit_command
-    edit = f"`{command}` changes the settings" if command else "change the settings before they are saved"
-    if isinstance(endpoint, GraphEndpoint):
-        client, mailbox = check.target.sending.oauth_client, check.target.sending.username
-        evidence |= {"oauth_client": client.name if client else None, "mailbox": mailbox}
-    found = [(warning, edit) for warning in _settings_warnings(check)]
-    found += [check.target.notice] if check.target.notice else []
-    recorder.add(
-        Stage.SETTINGS,
-        check.protocol,
-        evidence=evidence,
-        warnings=[warning for warning, _ in found],
-        remedy="; ".join(dict.fromkeys(remedy for _, remedy in found)),
-    )
-
-
-def _settings_warnings(check: Check) -> Iterator[str]:
-    endpoint = check.endpoint
-    if isinstance(endpoint, GraphEndpoint):
-        return
-    gate = check.target.sending.pop_before_smtp if check.opens_gate else None
-    for side in (endpoint, gate.endpoint) if gate else (endpoint,):
-        if warning := pairing_warning(Protocol(side.protocol), side.port, side.security):
-            yield warning
-    login = check.options.login
-    username = login.username if login else check.target.sending.username or ""
-    if username and "@" not in username and endpoint.host.endswith(_FULL_ADDRESS_HOSTS):
-        yield f"{endpoint.host} takes the whole address for a user name; '{username}' is not one"
-
-
-_FULL_ADDRESS_HOSTS = (
-    "gmail.com",
-    "office365.com",
-    "outlook.com",
-    "yahoo.com",
-    "aol.com",
-    "mail.me.com",
-    "fastmail.com",
-    "zoho.com",
-    "aruba.it",
-)

@@ -68,6 +68,33 @@ def failure(result: Result) -> Step:
     return next(step for step in steps if step["status"] in ("fail", "error"))
 
 
+# Settings
+
+
+def test_settings_that_are_unusual_are_a_warning_before_anything_is_connected(
+    mailctl: Mailctl, add: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add("smtp", 465, "starttls", host="smtp.gmail.com")
+    with DnsServer({}) as dns, resolving_by(dns):
+        monkeypatch.setenv("MAILCTL_NAMESERVER", dns.place)
+        login = ("--username", "ann", "--password-from", "env:PASSWORD")
+        step = found(mailctl(*SEND, "--depth", "auth", *login, "-o", "json"), "settings")
+    assert step["status"] == "warn"
+    assert "port 465 of SMTP usually goes with security tls" in step["cause"]
+    assert "takes the whole address for a user name" in step["cause"]
+
+
+def test_a_host_in_any_script_is_shown_as_it_goes_into_the_dns(
+    mailctl: Mailctl, add: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add("smtp", 587, "starttls", host="メール.株式.会社")
+    with DnsServer({}) as dns, resolving_by(dns):
+        monkeypatch.setenv("MAILCTL_NAMESERVER", dns.place)
+        result = mailctl(*SEND, "--depth", "connect", "-o", "json")
+    assert found(result, "settings")["evidence"]["host_ascii"] == "xn--4dkua4c.xn--w0tp6r.xn--6oq404h"
+    assert f"{found(result, 'settings')['evidence']['host_ascii']} A" in dns.asked
+
+
 # DNS
 
 ZONE = {
