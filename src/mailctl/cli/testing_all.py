@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mailctl.services.check_all import Watcher
 
 _SLOW_SECONDS = 3.0
+_OTHER_COLUMNS = len("testing ") + 20 + len(" 1000/1000 ") + len("^C") + 1
 
 
 @expand_options
@@ -118,9 +119,11 @@ def _watching(session: Session, count: int) -> Iterator[Watcher]:
         "testing",
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[said]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+        # Short of the edge, where the ^C that a terminal shows would begin a line that nobody clears.
+        TextColumn(
+            "{task.fields[said]}",
+            table_column=Column(no_wrap=True, overflow="ellipsis", max_width=max(console.width - _OTHER_COLUMNS, 1)),
+        ),
     )
-    with Progress(
-        *columns, console=console, transient=True, expand=True, redirect_stdout=False, refresh_per_second=4
-    ) as progress:
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False, refresh_per_second=4) as progress:
         yield _Bar(progress, count)

@@ -14,6 +14,7 @@ from mailctl.render.wrap import hang, wrap
 
 _GAP = "  "
 _WIDEST_NAME = 32
+_MOST_UNFINISHED = 3
 _FOUND_AFTER_NAME = len("  pass ") + len(" 1234.5 s  ")
 
 
@@ -68,15 +69,22 @@ def render_overview(
 
 def count_targets(report: Report) -> str:
     """Return the verdict on all targets as one line."""
-    failed = sum(not target.ok for target in report.targets)
-    warned = sum(target.ok and bool(target.warned) for target in report.targets)
-    count = len(report.targets)
-    among = f"{failed} of {count} targets" if failed else f"{count} target{'s' * (count != 1)}"
-    verdict = "failed" if failed else "passed"
+    count, failed = len(report.targets), sum(not target.ok for target in report.targets)
+    targets, seconds = f"{count} target{'s' * (count != 1)}", f"{report.duration_ms / 1000:.1f} s"
     if report.interrupted:
-        verdict, among = "interrupted", f"after {count} target{'s' * (count != 1)}, {failed} failed"
+        return f"interrupted: after {targets} in {seconds}, {failed} failed{_unfinished(report)}"
+    warned = sum(target.ok and bool(target.warned) for target in report.targets)
     warnings = f", {warned} with warnings" if warned else ""
-    return f"{verdict}: {among} in {report.duration_ms / 1000:.1f} s{warnings}"
+    verdict = f"failed: {failed} of {count} targets" if failed else f"passed: {targets}"
+    return f"{verdict} in {seconds}{warnings}"
+
+
+def _unfinished(report: Report) -> str:
+    if not report.unfinished:
+        return ""
+    more = len(report.unfinished) - _MOST_UNFINISHED
+    named = ", ".join(map(visible, report.unfinished[:_MOST_UNFINISHED]))
+    return f"; not finished: {named}{f' and {more} more' if more > 0 else ''}"
 
 
 def found_in(target: TargetReport) -> str:
