@@ -15,6 +15,7 @@ from mailctl.cli.session import Session, get_session
 from mailctl.cli.testing_options import TestOptions
 from mailctl.cli.testing_run import TestCall
 from mailctl.errors import NotFoundError
+from mailctl.services.check import JOBS
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -31,9 +32,8 @@ def all_(
     context: typer.Context,
     options: TestOptions,
     jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", metavar="N", min=1, help="Targets tested at once; a host, one at a time. Default: 200."),
-    ] = None,
+        int, typer.Option("--jobs", metavar="N", min=1, help="Targets tested at once; a host, one at a time.")
+    ] = JOBS,
 ) -> None:
     """Test every server, the system mail account, tenants and accounts, with the logins that are stored.
 
@@ -48,7 +48,7 @@ def all_(
 
       mailctl test all -o nagios --min-cert-days 14
     """
-    from mailctl.services.check_all import JOBS, plan_all, run_all
+    from mailctl.services.check_all import plan_all, run_all
     from mailctl.services.targets import list_targets
 
     session = get_session(context)
@@ -62,7 +62,7 @@ def all_(
         )
     plans = {target.name: plan_all(target, settings, call.check_options(target)) for target in targets}
     with _watching(session, len(plans)) as watcher:
-        outcome = run_all(plans, watcher, jobs=jobs or JOBS)
+        outcome = run_all(plans, watcher, jobs=jobs)
     call.conclude_all(outcome)
 
 

@@ -20,6 +20,9 @@ from mailctl.transport.trace import Trace
 
 CERTIFICATE_DAYS_MIN = 21
 
+JOBS = 200
+"""Tests that run at once. That many share one processor for a moment when they begin, and then wait for their hosts."""
+
 ROUNDTRIP_SECONDS = 120.0
 """How long a message is waited for: longer than it takes systems that do not put strangers off (greylisting)."""
 

@@ -20,15 +20,12 @@ from mailctl.errors import MailctlError
 from mailctl.exits import Exit, exit_for
 from mailctl.model.report import Stage, Status, Step, TargetReport
 from mailctl.model.settings import Settings
-from mailctl.services.check import Check, CheckOptions, Depth, GrantSource
+from mailctl.services.check import JOBS, Check, CheckOptions, Depth, GrantSource
 from mailctl.services.grants import find_server_grants
 from mailctl.services.observation import run_check
 from mailctl.services.outgoing import outgoing_of
 from mailctl.services.targets import Target
 from mailctl.services.verdict import join_sides
-
-JOBS = 200
-"""Tests that run at once. That many share one processor for a moment when they begin, and then wait for their hosts."""
 
 _FILES_A_JOB = 8
 """Open files that a test may need: addresses that are raced, the connection, a secret's file or program."""
