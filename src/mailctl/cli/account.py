@@ -11,6 +11,7 @@ import typer
 
 from mailctl.cli.account_filter import app as filter_app
 from mailctl.cli.account_folders import app as folders_app
+from mailctl.cli.account_layout import layout
 from mailctl.cli.account_options import (
     AccountLoginOptions,
     AccountServerOptions,
@@ -52,6 +53,7 @@ app.add_typer(folders_app, name="folders")
 app.add_typer(signature_app, name="signature")
 app.add_typer(filter_app, name="filter")
 app.add_typer(vacation_app, name="vacation")
+app.command("layout")(layout)
 
 
 @app.command()

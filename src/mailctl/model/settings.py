@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from mailctl.errors import NotFoundError, Problem
 from mailctl.model.account import Account, find_main, mailbox_key
+from mailctl.model.layout import Layout
 from mailctl.model.oauth import OAuthClient
 from mailctl.model.sending import Sender, SystemMail
 from mailctl.model.server import Server, SmtpAuth, connection_warnings
@@ -63,6 +64,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     tenants: tuple[Tenant, ...] = ()
     support: SupportOptions = field(default_factory=SupportOptions)
     accounts: tuple[Account, ...] = ()
+    layouts: tuple[Layout, ...] = ()
     signature: SignatureTemplate | None = None
     secrets: SecretOptions = field(default_factory=SecretOptions)
 
@@ -70,6 +72,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         yield from _not_unique("servers", "code", [server.code for server in self.servers])
         yield from _not_unique("oauth_clients", "name", [client.name for client in self.oauth_clients])
         yield from _not_unique("tenants", "code", [tenant.code for tenant in self.tenants])
+        yield from _not_unique("layouts", "owner", [layout.owner for layout in self.layouts])
         for index, server in enumerate(self.servers):
             if server.oauth_client:
                 yield from _within(f"servers[{index}]", self._server_client_problems(server, server.oauth_client))
@@ -95,6 +98,10 @@ class Settings(Struct, frozen=True, kw_only=True):
             if tenant.support_address and not self.support.tenant_addresses:
                 message = "is not used: tenants may have none of their own (support.tenant_addresses)"
                 yield Problem(f"tenants[{index}].support_address", message)
+        owners = {account.owner for account in self.accounts} if self.layouts else set()
+        for index, layout in enumerate(self.layouts):
+            if layout.owner not in owners:
+                yield Problem(f"layouts[{index}].owner", f"{shown(layout.owner)} has no account")
 
     def _placed_senders(self) -> Iterator[tuple[str, Sender]]:
         if self.sysmail:
@@ -212,7 +219,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 ADD_OAUTH_CLIENT = "`mailctl oauth client add NAME --provider google|microsoft|custom --client-id ID`"
 
 
-_KINDS = {"servers": "servers", "oauth_clients": "OAuth clients", "tenants": "tenants"}
+_KINDS = {"servers": "servers", "oauth_clients": "OAuth clients", "tenants": "tenants", "layouts": "layouts"}
 
 
 def _not_unique(where: str, key: str, names: Iterable[str]) -> Iterator[Problem]:

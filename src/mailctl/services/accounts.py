@@ -15,9 +15,10 @@ from mailctl.model.server import IncomingAuth, SendingCredentials, SmtpAuth
 from mailctl.model.settings import Settings
 from mailctl.services.account_fields import Choice, build_account
 from mailctl.services.fields import changed_fields
+from mailctl.services.layouts import without_idle_layouts
 from mailctl.services.servers import Edit
 
-_SET_BY_OTHER_COMMANDS = ("folders", "signature", "filters", "vacation")
+_SET_BY_OTHER_COMMANDS = ("folders", "signature", "filters", "vacation", "pop3")
 """The fields that neither `add` nor `edit` sets."""
 
 
@@ -82,7 +83,8 @@ def delete_account(address: str) -> Edit:
         index = settings.accounts.index(gone)
         rest = [account for account in settings.accounts if account is not gone]
         heirs = [account for account in (*rest[index:], *rest[:index]) if account.owner == gone.owner]
-        return replace(settings, accounts=tuple(_with_main(rest, heirs[0]) if was_main and heirs else rest))
+        accounts = _with_main(rest, heirs[0]) if was_main and heirs else rest
+        return without_idle_layouts(replace(settings, accounts=tuple(accounts)))
 
     return edit
 
@@ -117,7 +119,7 @@ def _checked(settings: Settings, accounts: Sequence[Account], changed: Account) 
     """
     main = changed if changed.main else find_main(accounts, changed.owner)
     marked = _with_main(accounts, main) if main else list(accounts)
-    result = replace(settings, accounts=tuple(marked))
+    result = without_idle_layouts(replace(settings, accounts=tuple(marked)))
     place = f"accounts[{next(index for index, account in enumerate(accounts) if account is changed)}]."
     raise_problems([replace(problem, where=problem.where.removeprefix(place)) for problem in result.conflicts()])
     return result

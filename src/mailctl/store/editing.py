@@ -24,7 +24,15 @@ from mailctl.store.reading import BYTE_ORDER_MARK, Parsed, parse_settings, parse
 from mailctl.store.splicing import apply_edits, insertion, removal, splice
 
 # The arrays of tables, of Settings and inside its entries, each with the field by which its elements are told apart.
-ENTRY_KEYS = {"servers": "code", "oauth_clients": "name", "tenants": "code", "accounts": "address", "filters": "name"}
+ENTRY_KEYS = {
+    "servers": "code",
+    "oauth_clients": "name",
+    "tenants": "code",
+    "accounts": "address",
+    "layouts": "owner",
+    "filters": "name",
+    "pop3": "name",
+}
 
 
 def edit_content(content: bytes, before: Settings, after: Settings, path: FilePath) -> Parsed:

@@ -23,6 +23,7 @@ _ENTRIES = {
     "oauth_clients": ("OAuth client", "name"),
     "tenants": ("tenant", "code"),
     "accounts": ("account", "address"),
+    "layouts": ("layout of", "owner"),
 }
 """What an entry is called, and the field that tells which one it is."""
 
@@ -70,7 +71,7 @@ def _explained(problem: Problem, raw: Mapping[str, Any], unknown: Iterable[Probl
         beside = [odd.where.rpartition(".")[2] for odd in unknown if odd.where.rpartition(".")[0] == table]
         if near := get_close_matches(name, beside, n=1):
             message += f" (did you mean it by '{near[0]}'?)"
-    if entry := re.match(r"(servers|oauth_clients|tenants|accounts)\[(\d+)\]", problem.where):
+    if entry := re.match(rf"({'|'.join(_ENTRIES)})\[(\d+)\]", problem.where):
         kind, identity = _ENTRIES[entry[1]]
         fields = raw[entry[1]][int(entry[2])]
         known = fields.get(identity) if isinstance(fields, dict) else None
