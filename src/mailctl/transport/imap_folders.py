@@ -47,10 +47,12 @@ class ImapFolders:
         if session.capabilities.offers("UTF8=ACCEPT") or session.capabilities.offers("UTF8=ONLY"):
             self._utf8 = session.enable_utf8()
 
-    def list(self) -> FolderTree:
-        """Return all folders, with their roles where the server tells them; raises RefusedError or TemporaryError."""
-        namespaces = self._session.list_namespaces()
-        folders = self._session.list_folders()
+    def list(self, *returned: str) -> FolderTree:
+        """Return all folders, with their roles where the server tells them; raises RefusedError or TemporaryError.
+
+        `returned`: as `ImapSession.list_tree` has it.
+        """
+        folders, namespaces = self._session.list_tree(*returned)
         prefix, separator = namespaces[0] if namespaces else ("", None)
         return FolderTree(folders, prefix, separator or next((one.separator for one in folders if one.separator), None))
 

@@ -5,7 +5,7 @@ RFC 9051, 2342 (NAMESPACE), 6154 (SPECIAL-USE), 9208 (QUOTA). Nothing is changed
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -87,19 +87,32 @@ class ImapSession:
 
     def list_folders(self) -> tuple[Folder, ...]:
         """Return all folders, with their roles where the server tells them; raises RefusedError or TemporaryError."""
-        completion = self._transport.command(*self._list_command)
+        return self._list([self._list_command()])
+
+    def list_tree(self, *returned: str) -> tuple[tuple[Folder, ...], tuple[tuple[str, str | None], ...]]:
+        """Return all folders, and prefix and separator of the personal namespaces, where the server tells these.
+
+        `returned`: what else the server is to tell of each folder (RFC 5258), left to be taken from the transport.
+        Raises RefusedError or TemporaryError.
+        """
+        commands = [self._list_command(*returned)]
+        if self.capabilities.offers("NAMESPACE"):
+            commands.append(("NAMESPACE",))
+        folders = self._list(commands)
+        with translated(self._transport.wire.peer), parsing():
+            return folders, self._read_namespaces()
+
+    def _list(self, commands: Sequence[tuple[str, ...]]) -> tuple[Folder, ...]:
+        """Send LIST, and what else is to go with it, at once; return the folders."""
+        listed, *others = self._transport.issue_all(commands)
+        completion = self._transport.complete(listed)
+        for tag in others:
+            self._transport.wire.begin_reply()
+            self._transport.complete(tag)
         if not completion.ok:
             raise self._transport.refusal(completion, "refuses LIST", Reason.MAILBOX_REFUSED)
         with translated(self._transport.wire.peer), parsing():
             return self._read_folders()
-
-    def list_namespaces(self) -> tuple[tuple[str, str | None], ...]:
-        """Return prefix and separator of the personal namespaces; none where the server does not tell them."""
-        if not self.capabilities.offers("NAMESPACE"):
-            return ()
-        self._transport.command("NAMESPACE")
-        with translated(self._transport.wire.peer), parsing():
-            return self._read_namespaces()
 
     def enable_utf8(self) -> bool:
         """Switch to names in UTF-8 (RFC 9755); tell whether the server did."""
@@ -136,14 +149,14 @@ class ImapSession:
             }
         return mailbox
 
-    @property
-    def _list_command(self) -> tuple[str, ...]:
-        lists_roles = self.capabilities.offers("SPECIAL-USE") and self.capabilities.offers("LIST-EXTENDED")
-        return ("LIST", '""', '"*"', *(["RETURN (SPECIAL-USE)"] if lists_roles else []))
+    def _list_command(self, *returned: str) -> tuple[str, ...]:
+        if self.capabilities.offers("SPECIAL-USE") and self.capabilities.offers("LIST-EXTENDED"):
+            returned = ("SPECIAL-USE", *returned)
+        return ("LIST", '""', '"*"', *([f"RETURN ({' '.join(returned)})"] if returned else []))
 
     def _ask(self) -> dict[str, Any]:
         commands: list[tuple[str, ...]] = [
-            self._list_command,
+            self._list_command(),
             ("STATUS", "INBOX", "(MESSAGES UNSEEN)"),
             ("EXAMINE", "INBOX"),
         ]
