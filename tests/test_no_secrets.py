@@ -514,6 +514,29 @@ def test_a_round_trip(world: World, ca: CertificateAuthority, protocol: str, cas
     world.assert_clean(*runs)
 
 
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_a_look_at_the_machine_and_at_a_domain(world: World, monkeypatch: pytest.MonkeyPatch, output: str) -> None:
+    """Secrets that are there, one that is not, one in the place of a proxy's password, and a vault that is broken."""
+    quoted = urllib.parse.quote(world.secret, safe="")
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"):
+        monkeypatch.setenv(name, f"http://ann:{quoted}@127.0.0.1:9")
+    monkeypatch.setenv("MAILCTL_NAMESERVER", "127.0.0.1:9")
+    options, given = world.password_options("vault")
+    key = world.elsewhere / "key"
+    words = ("doctor", "--timeout", "0.2", "-o", output)
+    runs = [world.mailctl(*words)]
+    sealed, mode = key.read_bytes(), key.stat().st_mode
+    key.write_text(world.secret, encoding="utf-8")
+    runs.append(world.mailctl(*words))
+    key.write_bytes(sealed)
+    key.chmod(mode)
+    assert (options, given) == (["--password-from", "vault:canary"], b"")
+    discover = ("server", "discover", "--timeout", "0.2", "-o", output)
+    runs += [world.mailctl(*discover, subject) for subject in ("ann@example.org", "ann@gmail.com")]
+    assert [done.code for done in runs] == [1, 1, 10, 0], runs
+    world.assert_clean(*runs)
+
+
 REPORTS = ("table", "json", "junit", "github", "nagios", "prometheus")
 
 

@@ -119,4 +119,4 @@ class SourceAnswer(Struct, frozen=True, kw_only=True):
         return cls(source=source, place=place, outcome=Outcome.FAILED, said=said, reason=reason)
 
 
-_TIMED_OUT = ("no answer in time", "timed-out")
+_TIMED_OUT = ("it did not answer in time", "timed-out")

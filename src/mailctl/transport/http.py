@@ -293,7 +293,7 @@ def _open_session(
 
 def _find_proxy(url: str) -> str | None:
     """Return the system's proxy for a URL; raises NetworkError if it is of a kind that cannot be used."""
-    from requests.utils import get_environ_proxies, select_proxy
+    from requests.utils import get_auth_from_url, get_environ_proxies, select_proxy
 
     if urlsplit(url).hostname in LOOPBACK_HOSTS:
         return None
@@ -305,7 +305,22 @@ def _find_proxy(url: str) -> str | None:
             reason=Reason.FORBIDDEN,
             hint="set HTTPS_PROXY to a proxy that is written http://HOST:PORT, or name the host in NO_PROXY",
         )
+    if proxy and not _can_be_sent(get_auth_from_url(proxy)):
+        raise NetworkError(
+            "the user name or password of the system's proxy holds characters beyond Latin-1, which cannot be sent",
+            reason=Reason.FORBIDDEN,
+            hint="give the proxy others, or name the host in NO_PROXY",
+        )
     return proxy
+
+
+def _can_be_sent(credentials: tuple[str, str]) -> bool:
+    """Tell whether requests can write them into a header (RFC 7617, 2 leaves the encoding open)."""
+    try:
+        "".join(credentials).encode("latin-1")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
