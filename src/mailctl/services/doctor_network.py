@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 from mailctl.errors import InvalidValueError, MailError, NetworkError
 from mailctl.model.finding import Finding, note, ok, problem, warning
 from mailctl.model.settings import Settings
 from mailctl.model.values import ascii_host
 from mailctl.protocol.reasons import Reason
+from mailctl.services.targets import list_targets
 from mailctl.services.together import run_together
 from mailctl.transport import dial
 from mailctl.transport.limits import Deadline
@@ -24,18 +26,26 @@ def check_resolver(deadline: Deadline) -> Iterator[Finding]:
     """Ask the name servers for the root of the DNS, which every resolver knows."""
     try:
         servers = NameServers()
-        records = servers.ask(_ROOT_NAME, "NS", deadline)
-    except InvalidValueError as error:
-        yield problem("resolver", error.message, "correct the variable, or take it out of the environment")
-    except (MailError, TimeoutError) as error:
-        said = error.message if isinstance(error, MailError) else "the name servers did not answer in time"
-        if isinstance(error, MailError) and error.reason == Reason.NXDOMAIN:
-            said = f"{', '.join(servers.shown)} answers, and does not know the root of the DNS"
-            yield warning("resolver", f"{said}: only names of this network are known", "none, where that is meant")
-            return
+    except (InvalidValueError, NetworkError) as error:
         yield problem(
-            "resolver", said, "look at /etc/resolv.conf and the network; MAILCTL_NAMESERVER names another for mailctl"
+            "resolver", error.message, error.hint or "correct the variable, or take it out of the environment"
         )
+        return
+    asked = ", ".join(servers.shown)
+    try:
+        records = servers.ask(_ROOT_NAME, "NS", deadline)
+    except NetworkError as error:
+        if error.reason == Reason.NXDOMAIN:
+            said = f"{asked} answers, and does not know the root of the DNS: only names of this network are known"
+            yield warning("resolver", said, "none, where that is meant")
+        else:
+            said = {Reason.TIMED_OUT: "does not answer", Reason.SERVFAIL: "answers that it fails"}.get(
+                Reason(error.reason), "cannot be asked"
+            )
+            remedy = "look at /etc/resolv.conf and the network; MAILCTL_NAMESERVER names another for mailctl"
+            yield problem("resolver", f"{asked} {said}", remedy)
+    except TimeoutError:
+        yield problem("resolver", f"{asked} was not asked in time", "give --timeout more seconds")
     else:
         yield ok("resolver", f"{records.name_server} answers")
 
@@ -82,15 +92,13 @@ def _connect(place: Place, deadline: Deadline) -> MailError | None:
 
 
 def _places(settings: Settings) -> list[Place]:
-    """Return host and port of every endpoint, in the catalogue's order, each once."""
-    endpoints = [side for server in settings.servers for side in (server.smtp, server.incoming)]
-    account = settings.sysmail
-    if account and account.smtp:
-        endpoints.append(account.smtp)  # type: ignore[arg-type]  # a dedicated outgoing side has a host and a port, too
-    places: list[Place] = [(ascii_host(side.host), side.port) for side in endpoints]
-    if account and account.pop_before_smtp:
-        places.append((ascii_host(account.pop_before_smtp.host), account.pop_before_smtp.port))
-    return list(dict.fromkeys(places))
+    """Return host and port of every endpoint of every target, the catalogue's first, each once."""
+    places: dict[Place, None] = {}
+    for target in list_targets(settings, Path()):
+        pop = target.sending.pop_before_smtp
+        sides = [target.sending.smtp, pop.endpoint if pop else None, target.receiving and target.receiving.endpoint]
+        places |= dict.fromkeys((ascii_host(side.host), side.port) for side in sides if side)
+    return list(places)
 
 
 def _joined(numbers: list[int]) -> str:
