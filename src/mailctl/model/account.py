@@ -14,6 +14,7 @@ from msgspec import Meta, Struct, field
 
 from mailctl.errors import Problem
 from mailctl.model.address import parse_address
+from mailctl.model.collection import CollectionSource, source_conflicts
 from mailctl.model.decode import MISSING
 from mailctl.model.filters import Filter, filter_conflicts
 from mailctl.model.folders import Folders
@@ -46,7 +47,7 @@ class Account(Struct, frozen=True, kw_only=True):
     that domain. `password`, `smtp_password`: secret references; `smtp_username` and `smtp_password` are for sending,
     the incoming ones by default. `detached_from`: the code of the catalogue server, deleted since, whose settings
     these are. `filters`: rules for new mail, in their order. `sieve`: the server that runs them, where it is not the
-    incoming one at its usual port.
+    incoming one at its usual port. `pop3`: further mailboxes, whose mail is collected into this one.
     """
 
     address: MailAddress
@@ -71,6 +72,7 @@ class Account(Struct, frozen=True, kw_only=True):
     filters: tuple[Filter, ...] = ()
     sieve: SieveEndpoint | None = None
     vacation: Vacation | None = None
+    pop3: tuple[CollectionSource, ...] = ()
     detached_from: Code | None = None
 
     @classmethod
@@ -106,6 +108,7 @@ class Account(Struct, frozen=True, kw_only=True):
                 if getattr(self, side) is None:
                     yield Problem(side, "is missing: an account has both sides, or a server of the catalogue (server)")
         yield from filter_conflicts(self.filters)
+        yield from source_conflicts(self.pop3)
         for name in self.fields:
             if not name.isidentifier():
                 yield Problem(

@@ -58,7 +58,8 @@ def describe_account(settings: Settings, secrets: Secrets, account: Account) -> 
             grant = describe_grant(settings, secrets, account.address)
         except SecretError as error:
             warnings.append(f"whether it is authorised cannot be told: {error.message}")
-    slots = [slot for slot in list_slots(settings) if slot.name.startswith(f"account:{account.address}/")]
+    own = f"account:{account.address}"
+    slots = [slot for slot in list_slots(settings) if slot.name.rpartition("/")[0] == own]
     return AccountState(
         account=account,
         kind=kind_of(settings, account),

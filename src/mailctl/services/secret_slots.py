@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from mailctl.errors import InvalidValueError, NotFoundError, Problem
 from mailctl.model.account import Account
+from mailctl.model.collection import CollectionSource
 from mailctl.model.oauth import OAuthClient, Provider
 from mailctl.model.secret import SecretRef, parse_secret_ref
 from mailctl.model.sending import Sender
@@ -139,6 +140,38 @@ def _account_slots(account: Account) -> Iterator[SecretSlot]:
         passphrase = _parsed(account.tls.client_key_passphrase)
         put = _account_put(address, "client_key_passphrase", "tls")
         yield SecretSlot(f"{name}/client-key-passphrase", passphrase, put)
+    for source in account.pop3:
+        yield from _source_slots(address, source)
+
+
+def _source_slots(address: str, source: CollectionSource) -> Iterator[SecretSlot]:
+    name = source_target(address, source.name)
+    put = partial(_put_source, address, source.name, "password", None)
+    yield SecretSlot(f"{name}/password", _parsed(source.password), put)
+    if source.tls.client_key:
+        put = partial(_put_source, address, source.name, "client_key_passphrase", "tls")
+        yield SecretSlot(f"{name}/client-key-passphrase", _parsed(source.tls.client_key_passphrase), put)
+
+
+def source_target(address: str, name: str) -> str:
+    """Return what the names of a collection source's secrets begin with."""
+    return f"account:{address}/pop3/{name}"
+
+
+def _put_source(
+    address: str, name: str, field: str, part: str | None, settings: Settings, reference: SecretRef | None
+) -> Settings:
+    """Put a reference into a field of a collection source, or of a part of it."""
+    account = settings.get_account(address)
+    changed: dict[str, Any] = {field: str(reference) if reference else None}
+
+    def with_reference(source: CollectionSource) -> CollectionSource:
+        fields = {part: replace(getattr(source, part), **changed)} if part else changed
+        return replace(source, **fields)
+
+    sources = tuple(with_reference(source) if source.name == name else source for source in account.pop3)
+    accounts = (replace(one, pop3=sources) if one is account else one for one in settings.accounts)
+    return replace(settings, accounts=tuple(accounts))
 
 
 def _parsed(reference: str | None) -> SecretRef | None:
