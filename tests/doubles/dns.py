@@ -11,6 +11,7 @@ answer, a name that is not in the zone NXDOMAIN; CNAMEs are followed. `fails`: n
 from __future__ import annotations
 
 import contextlib
+import errno
 import socketserver
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -33,10 +34,9 @@ class DnsServer:
         self.zone = {name.lower(): records for name, records in zone.items()}
         self.fails, self.silent = fails, silent
         self.asked: list[str] = []
-        self._udp = _UdpServer(("127.0.0.1", 0), _udp_handler(self))
+        self._udp, self._tcp = _bind_both(self)
         self.port = self._udp.server_address[1]
         self.place = f"127.0.0.1:{self.port}"
-        self._tcp = _TcpServer(("127.0.0.1", self.port), _tcp_handler(self))
         self._threads = [
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
             for server in (self._udp, self._tcp)
@@ -105,6 +105,18 @@ class _UdpServer(socketserver.ThreadingUDPServer):
 
 class _TcpServer(socketserver.ThreadingTCPServer):
     daemon_threads = False
+
+
+def _bind_both(server: DnsServer) -> tuple[_UdpServer, _TcpServer]:
+    """Return servers at one port, which has to be free for both protocols."""
+    while True:
+        udp = _UdpServer(("127.0.0.1", 0), _udp_handler(server))
+        try:
+            return udp, _TcpServer(udp.server_address, _tcp_handler(server))
+        except OSError as error:
+            udp.server_close()
+            if error.errno != errno.EADDRINUSE:
+                raise
 
 
 def _udp_handler(server: DnsServer) -> type[socketserver.BaseRequestHandler]:
