@@ -35,6 +35,10 @@ def test_the_address_of_a_mailbox() -> None:
     assert header.find_address("to") is None
 
 
+def test_comments_without_an_end_are_no_address() -> None:
+    assert parse_header_block(b"From: " + b"(" * 60_000).find_address("from") is None
+
+
 def test_comments_go_and_quoted_semicolons_stay() -> None:
     assert split_value('a(b;c(d)"e);f "g;h" (x") ; i)j') == ["a", 'f "g;h"', "i j"]
 

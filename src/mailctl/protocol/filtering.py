@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from email.utils import getaddresses
 
 from msgspec import Struct
 
@@ -16,6 +15,7 @@ from mailctl.model.folders import INBOX
 from mailctl.model.rule_text import Action, ActionKind, Comparison, Condition, Place
 from mailctl.protocol.encoded_words import decode_words
 from mailctl.protocol.header_block import HeaderBlock
+from mailctl.protocol.header_text import list_addresses
 from mailctl.protocol.sieve import in_order
 
 
@@ -34,7 +34,7 @@ class Mail:
     def addresses(self, *names: str) -> list[str]:
         """Return the addresses in header fields, without the names beside them."""
         values = [value for name in names for value in self.header.find_all(name)]
-        return [address for _, address in getaddresses(values) if address]
+        return [address for value in values for address in list_addresses(value)]
 
 
 class Filing(Struct, frozen=True):

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from email.utils import parseaddr
 
 from msgspec import Struct
+
+from mailctl.protocol.header_text import list_addresses
 
 _FIELD = re.compile(rb"([!-9;-~]{1,128})[ \t]*:(.*)", re.DOTALL)
 _FIELDS_MAX = 2000
@@ -40,8 +41,7 @@ class HeaderBlock(Struct, frozen=True):
 
     def find_address(self, name: str) -> str | None:
         """Return the address in a field that holds one mailbox, such as From; None where there is none."""
-        _, address = parseaddr(self.find(name) or "")
-        return address or None
+        return next(iter(list_addresses(self.find(name) or "")), None)
 
 
 def parse_header_block(octets: bytes) -> HeaderBlock:

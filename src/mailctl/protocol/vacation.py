@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from email.utils import getaddresses
 
 from mailctl.model.account import mailbox_key
 from mailctl.protocol.header_block import HeaderBlock
+from mailctl.protocol.header_text import list_addresses
 
 FIELDS = (
     "return-path", "from", "sender", "to", "cc", "resent-to", "resent-cc", "subject", "message-id", "references",
@@ -76,6 +76,6 @@ def _why_automatic(header: HeaderBlock) -> str | None:
 
 def _why_not_to_us(header: HeaderBlock, ours: set[str]) -> str | None:
     values = [value for name in _TO_US for value in header.find_all(name)]
-    if any(mailbox_key(address) in ours for _, address in getaddresses(values)):
+    if any(mailbox_key(address) in ours for value in values for address in list_addresses(value)):
         return None
     return "it does not name the account in To or Cc"
