@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.doubles.dns import DnsServer
+from tests.servers.secret_service import SecretService
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Mailctl
@@ -151,6 +152,25 @@ def test_a_machine_without_a_keyring_needs_none_while_nothing_is_stored(mailctl:
     result = mailctl("doctor", "--offline", "-o", "json")
     verdicts = {entry["check"]: entry["verdict"] for entry in result.json["findings"]}
     assert (result.code, verdicts["secret-store"], verdicts["settings"]) == (0, "warning", "note")
+
+
+@pytest.mark.real("keyring")
+def test_a_locked_keyring_that_is_needed(mailctl: Mailctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MAILCTL_KEYRING_BACKEND", "PYTHON_KEYRING_BACKEND"):
+        monkeypatch.delenv(name, raising=False)
+    with SecretService() as service:
+        for name, value in service.environment.items():
+            monkeypatch.setenv(name, value)
+        mailctl.must("secret", "set", "relay", "--stdin", stdin=b"canary-4711")
+        assert ("secret-store", "ok") in verdicts(mailctl)
+        service.lock()
+        assert ("secret-store", "problem") in verdicts(mailctl)
+        assert "the keyring is locked" in finding(mailctl, "secret-store", "problem")["said"]
+
+
+def verdicts(machine: Mailctl) -> list[tuple[str, str]]:
+    findings = machine("doctor", "--offline", "-o", "json").json["findings"]
+    return [(entry["check"], entry["verdict"]) for entry in findings]
 
 
 def test_a_port_at_which_nobody_listens(machine: Mailctl, found: Found) -> None:
