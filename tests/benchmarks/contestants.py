@@ -41,12 +41,16 @@ ca_file = "{ca_file}"
 
 
 class Exchange(NamedTuple):
-    """What is done with a server: `depth` is where it ends, as in `mailctl test --depth`."""
+    """What is done with a server: `depth` is where it ends, as in `mailctl test --depth`.
+
+    `least`: the round trips that the protocol needs for it.
+    """
 
     title: str
     protocol: Literal["smtp", "imap", "pop3"]
     security: Literal["starttls", "tls"]
     depth: Literal["auth", "message", "mailbox"]
+    least: int
 
 
 class Contestants:

@@ -41,8 +41,8 @@ ca_file = "ca.pem"
 """
 
 EXCHANGES = (
-    Exchange("STARTTLS, AUTH PLAIN, a message", "smtp", "starttls", "message"),
-    Exchange("implicit TLS, AUTH PLAIN, a message", "smtp", "tls", "message"),
+    Exchange("STARTTLS, AUTH PLAIN, a message", "smtp", "starttls", "message", least=8),
+    Exchange("implicit TLS, AUTH PLAIN, a message", "smtp", "tls", "message", least=6),
 )
 
 

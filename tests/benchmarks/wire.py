@@ -4,6 +4,10 @@
 near and once through one that is far. What the far line costs beyond the near one, in units of a round trip, is what a
 program waits for the server: start-up and computing fall out. Turns are counted at the proxy: how often a program
 speaks after it has heard something. A farewell that is not waited for is a turn that costs no round trip.
+
+What the protocol needs is counted by hand: TCP's handshake, TLS 1.3's, the greeting, and each command that cannot go
+before the answer to the one before it is known. At 100 ms a round trip, a whole run is held to 1.15 times that and the
+start-up.
 """
 
 from __future__ import annotations
@@ -25,16 +29,17 @@ from tests.servers.proxy import DelayProxy
 DELAY_SECONDS = 0.15
 ROUND_TRIP_SECONDS = 2 * DELAY_SECONDS
 ROUNDS = 5
+_GOAL_ROUND_TRIP_SECONDS = 0.1
 
 EXCHANGES = (
-    Exchange("SMTP, STARTTLS, AUTH PLAIN", "smtp", "starttls", "auth"),
-    Exchange("SMTP, STARTTLS, AUTH PLAIN, a message", "smtp", "starttls", "message"),
-    Exchange("SMTP over TLS, AUTH PLAIN", "smtp", "tls", "auth"),
-    Exchange("SMTP over TLS, AUTH PLAIN, a message", "smtp", "tls", "message"),
-    Exchange("IMAP over TLS, login, EXAMINE", "imap", "tls", "mailbox"),
-    Exchange("IMAP, STARTTLS, login, EXAMINE", "imap", "starttls", "mailbox"),
-    Exchange("POP3 over TLS, login, STAT", "pop3", "tls", "mailbox"),
-    Exchange("POP3, STLS, login, STAT", "pop3", "starttls", "mailbox"),
+    Exchange("SMTP, STARTTLS, AUTH PLAIN", "smtp", "starttls", "auth", 7),
+    Exchange("SMTP, STARTTLS, AUTH PLAIN, a message", "smtp", "starttls", "message", 8),
+    Exchange("SMTP over TLS, AUTH PLAIN", "smtp", "tls", "auth", 5),
+    Exchange("SMTP over TLS, AUTH PLAIN, a message", "smtp", "tls", "message", 6),
+    Exchange("IMAP over TLS, login, EXAMINE", "imap", "tls", "mailbox", 5),
+    Exchange("IMAP, STARTTLS, login, EXAMINE", "imap", "starttls", "mailbox", 7),
+    Exchange("POP3 over TLS, login, STAT", "pop3", "tls", "mailbox", 6),
+    Exchange("POP3, STLS, login, STAT", "pop3", "starttls", "mailbox", 7),
 )
 
 
@@ -102,6 +107,9 @@ def _show(exchange: Exchange, results: dict[str, Result]) -> None:
     best_round_trips = min(round(result.round_trips) for result in results.values())
     best_turns = min(statistics.median(result.turns) for result in results.values())
     print_ratio("  whole round trips, the best of the others", round(mailctl.round_trips), best_round_trips, 1.0, "rt")
+    start_up = mailctl.near.best_wall
+    walls = [count * _GOAL_ROUND_TRIP_SECONDS + start_up for count in (mailctl.round_trips, exchange.least)]
+    print_ratio("  a whole run at 100 ms, what the protocol needs", *walls, 1.15, "s")
     print_ratio("  turns, the best of the others", statistics.median(mailctl.turns), best_turns, 1.0, "rt")
 
 
