@@ -38,10 +38,15 @@ def open_mailbox(session: Session, account: Account) -> Iterator[ImapSession]:
     Raises UsageError for a POP3 mailbox.
     """
     access = mailbox_access(session, account)
-    if not access.receiving.tls.verify:
-        session.terminal.warn(f"certificate verification is off for {access.host}")
+    warn_of_unverified(session, access)
     with completing_errors(access), access.open_imap() as opened:
         yield opened
+
+
+def warn_of_unverified(session: Session, access: MailboxAccess) -> None:
+    """Say that a mailbox's server proves to nobody who it is, where that is so."""
+    if not access.receiving.tls.verify:
+        session.terminal.warn(f"certificate verification is off for {access.host}")
 
 
 @contextmanager

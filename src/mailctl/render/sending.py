@@ -154,10 +154,11 @@ def complete_mail_error(error: MailctlError, *, host: str, stage: Stage, reply_i
 def describe_result(result: BatchResult) -> dict[str, Any]:
     """Return what became of a message of a batch as JSON."""
     sent = asdict(result.sent) if result.sent else {}
-    return {"line": result.number, **sent, "error": _describe_error(result.error) if result.error else None}
+    return {"line": result.number, **sent, "error": describe_error(result.error) if result.error else None}
 
 
-def _describe_error(error: MailctlError) -> dict[str, Any]:
+def describe_error(error: MailctlError) -> dict[str, Any]:
+    """Return an error of one of several messages or mailboxes as JSON."""
     return {
         "code": error.code,
         "exit_code": int(exit_for(error)),
