@@ -22,6 +22,7 @@ from mailctl.cli.account_options import (
     choice_of,
     read_account_secrets,
 )
+from mailctl.cli.account_pop3 import app as pop3_app
 from mailctl.cli.account_signature import app as signature_app
 from mailctl.cli.account_vacation import app as vacation_app
 from mailctl.cli.changes import Outcome, apply_change, plain
@@ -53,6 +54,7 @@ app.add_typer(folders_app, name="folders")
 app.add_typer(signature_app, name="signature")
 app.add_typer(filter_app, name="filter")
 app.add_typer(vacation_app, name="vacation")
+app.add_typer(pop3_app, name="pop3")
 app.command("layout")(layout)
 
 

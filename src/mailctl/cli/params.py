@@ -257,6 +257,7 @@ _OPTION_NAMES = {
     "service_account": "--service-account-from",
     "scopes": "--scope",
     "fields": "--field",
+    "delete_after_days": "--delete-after",
 }
 
 

@@ -10,7 +10,6 @@ from mailctl.errors import AlreadyExistsError, NotFoundError, Problem, raise_pro
 from mailctl.model.account import Account
 from mailctl.model.collection import CollectionSource
 from mailctl.model.decode import decode_or_raise
-from mailctl.model.resolve import Receiving
 from mailctl.model.server import IncomingAuth
 from mailctl.model.settings import Settings
 from mailctl.services.accounts import change_account
@@ -29,11 +28,6 @@ def get_source(account: Account, name: str) -> CollectionSource:
             details={"account": account.address, "source": name},
         )
     return found
-
-
-def source_receiving(source: CollectionSource) -> Receiving:
-    """Return where a source's mail is, and the login there."""
-    return Receiving(endpoint=source.endpoint, tls=source.tls, username=source.username, password=source.password)
 
 
 def lacks_password(source: CollectionSource) -> bool:

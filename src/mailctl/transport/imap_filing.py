@@ -17,7 +17,7 @@ from mailctl.protocol.reasons import Reason
 from mailctl.transport.faults import translated
 from mailctl.transport.imap_folders import ImapFolders
 from mailctl.transport.imap_mailbox import ImapSession, parsing
-from mailctl.transport.imap_transport import Completion, quoted
+from mailctl.transport.imap_transport import Completion, ImapTransport, quoted
 
 _FIELDS_OCTETS_MAX = 64 * 1024
 
@@ -27,6 +27,19 @@ class FolderState(Struct, frozen=True):
 
     uid_validity: int
     uid_next: int
+
+
+STATE_ITEMS = "(UIDNEXT UIDVALIDITY)"
+"""What STATUS is asked for."""
+
+
+def read_folder_state(transport: ImapTransport) -> FolderState:
+    """Return what the server has answered to STATUS for STATE_ITEMS; raises ProtocolError."""
+    told = transport.take("STATUS")
+    with translated(transport.wire.peer), parsing():
+        words = told[-1].rpartition(b"(")[2].rstrip(b") ").split()
+        values = dict(zip((word.upper() for word in words[::2]), map(int, words[1::2]), strict=True))
+        return FolderState(values.get(b"UIDVALIDITY", 0), values[b"UIDNEXT"])
 
 
 class Found(Struct, frozen=True, kw_only=True):
@@ -65,9 +78,16 @@ class ImapFiling:
         """Open a folder to look into it; raises RefusedError or TemporaryError."""
         return self._enter(folder, "EXAMINE")
 
+    def state(self, folder: str) -> FolderState:
+        """Return how a folder is that is not open."""
+        self._transport.forget()
+        argument = self._folders.argument(folder)
+        self._command(f"refuses STATUS of '{folder}'", "STATUS", argument, STATE_ITEMS)
+        return read_folder_state(self._transport)
+
     def uid_next(self, folder: str) -> int:
         """Return UIDNEXT of a folder that is not open."""
-        return self._state(folder).uid_next
+        return self.state(folder).uid_next
 
     def list_uids(self, first: int, *criteria: str) -> list[int]:
         """Return the UIDs of the open folder from one on, in their order; of what fits further search keys."""
@@ -137,21 +157,11 @@ class ImapFiling:
         return any(uid >= first for uid in self._search("UID", f"{first}:*", *known))
 
     def _enter(self, folder: str, command: str) -> FolderState:
-        state = self._state(folder)
+        state = self.state(folder)
         self._command(f"does not open '{folder}'", command, self._folders.argument(folder))
         self._transport.state = "SELECTED"
         self._transport.is_readonly = command == "EXAMINE"
         return state
-
-    def _state(self, folder: str) -> FolderState:
-        self._transport.forget()
-        argument = self._folders.argument(folder)
-        self._command(f"refuses STATUS of '{folder}'", "STATUS", argument, "(UIDNEXT UIDVALIDITY)")
-        told = self._transport.take("STATUS")
-        with translated(self._transport.wire.peer), parsing():
-            words = told[-1].rpartition(b"(")[2].rstrip(b") ").split()
-            values = dict(zip((word.upper() for word in words[::2]), map(int, words[1::2]), strict=True))
-            return FolderState(values.get(b"UIDVALIDITY", 0), values[b"UIDNEXT"])
 
     def _search(self, *words: str) -> list[int]:
         self._transport.forget()

@@ -132,6 +132,10 @@ class ImapTransport(imaplib.IMAP4):
         self._send_parts(tag, name, arguments, non_sync=non_sync)
         return tag
 
+    def reserve_tag(self) -> bytes:
+        """Return the tag of a command that the caller sends by itself, for `complete`."""
+        return self._new_tag()
+
     def issue_all(self, commands: Sequence[tuple[str, ...]]) -> list[bytes]:
         """Send several commands at once, none of which may depend on another; return their tags."""
         tags = [self._new_tag() for _ in commands]

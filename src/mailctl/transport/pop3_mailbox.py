@@ -29,6 +29,11 @@ class Pop3Session:
         """Round trips so far."""
         return self._transport.wire.turns
 
+    @property
+    def transport(self) -> Pop3Transport:
+        """The commands themselves, for what is sent many at a time."""
+        return self._transport
+
     def stat(self) -> tuple[int, int]:
         """Return the number of messages and their bytes."""
         return self._read_stat(self._transport.command("STAT"))

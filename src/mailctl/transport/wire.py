@@ -8,6 +8,7 @@ is there after it, because nothing may have arrived.
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from collections.abc import Iterable, Iterator
@@ -172,7 +173,24 @@ class Wire:
             self._receive(f"{count} bytes")
         return self._take(count)
 
-    def send_bulk(self, chunks: Iterable[bytes]) -> None:
+    def read_block(self, ending: re.Pattern[bytes]) -> tuple[bytes, bool]:
+        """Return the whole lines that have arrived, and whether they are all, within `bulk`.
+
+        `ending` matches the line, from its first byte to its line end, that follows the last one; it is not returned.
+        """
+        while not (end := self._buffer.rfind(b"\n", self._searched) + 1):
+            self._searched = len(self._buffer)
+            self._receive("a line")
+        found = ending.search(self._buffer, 0, end)
+        if found is None:
+            return self._take(end), False
+        start, stop = found.span()
+        del found  # a match keeps the buffer from shrinking
+        block = self._take(start)
+        del self._buffer[: stop - start]
+        return block, True
+
+    def send_bulk(self, chunks: Iterable[bytes | bytearray]) -> None:
         """Send bulk data; the deadline of the reply begins with its end."""
         self._flush_heard()
         self._has_spoken = True
@@ -268,7 +286,7 @@ class Wire:
 
     # The socket
 
-    def _send_all(self, data: bytes) -> None:
+    def _send_all(self, data: bytes | bytearray) -> None:
         rest = memoryview(data)
         while rest:
             self._socket.settimeout(self._command.left_seconds())

@@ -1,0 +1,150 @@
+"""Many messages put into a folder of an IMAP mailbox, in as few round trips as the server allows.
+
+RFC 9051 (APPEND), RFC 3502 (MULTIAPPEND), RFC 7888 (LITERAL+, LITERAL-), RFC 7889 (APPENDLIMIT). A batch is sent
+without waiting for anything where the server takes literals at once, and settled later: until then the client may do
+something else.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from mailctl.errors import BugError, MailError
+from mailctl.protocol.reasons import Reason
+from mailctl.transport.imap_filing import STATE_ITEMS, FolderState, read_folder_state
+from mailctl.transport.imap_folders import ImapFolders
+from mailctl.transport.imap_mailbox import ImapSession
+from mailctl.transport.imap_transport import Completion
+
+_LITERAL_MINUS_OCTETS_MAX = 4096
+_UNASKED_OCTETS_MAX = 1024 * 1024
+"""Of a larger message it is asked whether it is wanted: unasked, a server can refuse it only by hanging up."""
+
+_CHUNK_OCTETS = 64 * 1024
+_STORING_SECONDS = 60.0
+"""How long a server may take to store a batch, besides its usual time."""
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class Deposit(Struct, frozen=True):
+    """A message to be stored. `received_at`: becomes its INTERNALDATE; None for the moment when it is stored."""
+
+    text: bytearray
+    received_at: dt.datetime | None
+
+
+class ImapAppending:
+    """Batches of messages for one folder; one is under way at a time."""
+
+    def __init__(self, session: ImapSession, folders: ImapFolders, folder: str) -> None:
+        self._transport = session.transport
+        self._wire = session.transport.wire
+        self._capabilities = session.capabilities
+        self._folder = folder
+        self._argument = folders.argument(folder)
+        self._batch: Sequence[Deposit] = ()
+        self._tags: list[bytes] = []
+        self._status_tag = b""
+
+    @property
+    def octets_max(self) -> int | None:
+        """The size of the largest message that the server takes, where it says so."""
+        limits = [word.partition("=")[2] for word in self._capabilities.keywords if word.startswith("APPENDLIMIT=")]
+        return int(limits[0]) if limits and limits[0].isdigit() else None
+
+    def send(self, batch: Sequence[Deposit]) -> None:
+        """Send a batch, in one command where the server takes several messages in one."""
+        if self._batch:
+            raise BugError("a batch is under way already")
+        self._send(batch, at_once=len(batch) > 1 and self._capabilities.offers("MULTIAPPEND"))
+
+    def settle(self) -> tuple[list[MailError | None], FolderState]:
+        """Wait until a batch is stored; return for each message why it was not, and how the folder is then.
+
+        Raises NetworkError where the connection is lost: which messages were stored is then not known.
+        """
+        completions = self._complete()
+        if len(completions) < len(self._batch) and not completions[0].ok:
+            # Refused as a whole, for one of them: each by itself, then.
+            self._send(self._batch, at_once=False)
+            completions = self._complete()
+        outcomes = [self._refusal(completion) for completion in completions]
+        if len(outcomes) < len(self._batch):
+            outcomes = [None] * len(self._batch)
+        self._batch = ()
+        return outcomes, read_folder_state(self._transport)
+
+    def _send(self, batch: Sequence[Deposit], *, at_once: bool) -> None:
+        self._batch, self._tags = batch, []
+        self._transport.forget()
+        groups = [batch] if at_once else [[deposit] for deposit in batch]
+        self._wire.send_bulk(self._chunks(groups))
+        (self._status_tag,) = self._transport.issue_all([("STATUS", self._argument, STATE_ITEMS)])
+
+    def _chunks(self, groups: Sequence[Sequence[Deposit]]) -> Iterator[bytes | bytearray]:
+        """Yield the commands for groups of messages, small pieces put together."""
+        ready = bytearray()
+        for group in groups:
+            tag = self._transport.reserve_tag()
+            self._tags.append(tag)
+            ready += b"%b APPEND %b" % (tag, self._argument.encode())
+            for deposit in group:
+                asks = self._asks_before(deposit)
+                ready += b" %b{%d%b}\r\n" % (_date(deposit.received_at), len(deposit.text), b"" if asks else b"+")
+                if asks:
+                    yield ready
+                    ready = bytearray()
+                    if self._is_refused(tag):
+                        break
+                if len(deposit.text) > _CHUNK_OCTETS:
+                    yield ready
+                    yield deposit.text
+                    ready = bytearray()
+                else:
+                    ready += deposit.text
+                    if len(ready) > _CHUNK_OCTETS:
+                        yield ready
+                        ready = bytearray()
+            else:
+                ready += b"\r\n"
+        yield ready
+
+    def _asks_before(self, deposit: Deposit) -> bool:
+        size = len(deposit.text)
+        if self._capabilities.offers("LITERAL+"):
+            return size > _UNASKED_OCTETS_MAX
+        return size > _LITERAL_MINUS_OCTETS_MAX or not self._capabilities.offers("LITERAL-")
+
+    def _is_refused(self, tag: bytes) -> bool:
+        self._wire.begin_reply()
+        return self._transport.read_turn(tag) is not None
+
+    def _complete(self) -> list[Completion]:
+        completions = []
+        for tag in (*self._tags, self._status_tag):
+            self._wire.begin_reply(extra_seconds=_STORING_SECONDS)
+            completions.append(self._transport.complete(tag))
+        status = completions.pop()
+        if not status.ok:
+            raise self._transport.refusal(status, f"refuses STATUS of '{self._folder}'", Reason.MAILBOX_REFUSED)
+        return completions
+
+    def _refusal(self, completion: Completion) -> MailError | None:
+        if completion.ok:
+            return None
+        what = f"does not take the message into '{self._folder}'"
+        error = self._transport.refusal(completion, what, Reason.MESSAGE_REFUSED)
+        error.details["response_code"] = completion.status.code
+        return error
+
+
+def _date(moment: dt.datetime | None) -> bytes:
+    """Return a time in UTC as an argument (RFC 9051, 9: date-time) and a blank, or nothing."""
+    if moment is None:
+        return b""
+    at = f"{moment.day:02}-{_MONTHS[moment.month - 1]}-{moment.year:04} {moment:%H:%M:%S} +0000"
+    return f'"{at}" '.encode()
