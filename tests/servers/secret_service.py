@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -107,8 +108,13 @@ class SecretService:
             output=self.folder / "bus.log",
             environment=environment_without_bus(self.folder),
         )
-        bus.wait_until((self.folder / "bus").exists)
+        bus.wait_until(self._is_listening)
         return bus
+
+    def _is_listening(self) -> bool:
+        # The socket's file is there a moment before anybody listens.
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self.folder / "bus")) == 0
 
     def _start_daemon(self) -> ServerProcess:
         daemon = ServerProcess(
