@@ -11,7 +11,7 @@ packages="
   dbus gnome-keyring libsecret-tools
   dovecot-core dovecot-imapd dovecot-lmtpd dovecot-managesieved dovecot-pop3d dovecot-sieve
   postfix
-  curl libauthen-sasl-perl libnet-ssleay-perl msmtp swaks
+  curl fetchmail libauthen-sasl-perl libnet-ssleay-perl msmtp swaks
   bsd-mailx cron git-email libmailtools-perl php-cli
   tmux zsh
   $*
