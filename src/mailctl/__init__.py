@@ -22,9 +22,9 @@ How a command flows. `cli` reads options into plain fields; `services` turns the
 Settings to Settings; `store` carries it out in one transaction and verifies that the new text says what was meant.
 The same decoder (`model/decode`) reads the file, imports and options, and names all problems at once.
 
-How a test flows. `services/check` opens the same session that sending or receiving opens, with a `Watch` that records
+How a test flows. `services/testing` opens the same session that sending or receiving opens, with a `Watch` that records
 each stage as it happens; the records become steps with verdict, cause and remedy. There is no second implementation.
-`services/check_all` runs the tests of all targets, a host at a time; `render` has a module for each format of a report.
+`services/testing/check_all` runs the tests of all targets, a host at a time; `render` has a module for each format of a report.
 
 What keeps secrets: `model.secret.Secret` never shows itself, the settings hold references, and what goes into a
 transcript or an error passes `protocol/redact` as bytes, before it is anything else.

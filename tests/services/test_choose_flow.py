@@ -6,7 +6,7 @@ import pytest
 
 from mailctl.errors import MissingInputError, UsageError
 from mailctl.model.oauth import Flow, OAuthClient, Provider
-from mailctl.services.authorise import choose_flow
+from mailctl.services.oauth.authorise import choose_flow
 
 GOOGLE = OAuthClient(name="g", provider=Provider.GOOGLE, client_id="id")
 WORKSPACE = OAuthClient(name="w", provider=Provider.GOOGLE, client_id="id", service_account="env:ACCOUNT")

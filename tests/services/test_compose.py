@@ -15,8 +15,17 @@ from hypothesis import strategies as st
 from mailctl.errors import InvalidValueError
 from mailctl.model.address import parse_address
 from mailctl.protocol.address_list import Mailbox, parse_mailboxes
-from mailctl.services.compose import Attachment, Draft, Field, Message, Roles, compose, find_international, parse_field
-from mailctl.services.probe import PROBE_HEADER, make_probe
+from mailctl.services.sending.compose import (
+    Attachment,
+    Draft,
+    Field,
+    Message,
+    Roles,
+    compose,
+    find_international,
+    parse_field,
+)
+from mailctl.services.testing.probe import PROBE_HEADER, make_probe
 
 ROLES = Roles(
     sender=Mailbox(parse_address("system@example.org"), "The System"),

@@ -24,9 +24,9 @@ from mailctl.model.sending import SystemMail
 from mailctl.model.server import Security, SmtpAuth, SmtpEndpoint
 from mailctl.model.settings import SecretBackend, SecretOptions, Settings
 from mailctl.oauth.reasons import OAuthReason
-from mailctl.services.grant_state import Condition, describe_grant
-from mailctl.services.grants import Grant, find_grant, put_reference
-from mailctl.services.tokens import Tokens
+from mailctl.services.oauth.grant_state import Condition, describe_grant
+from mailctl.services.oauth.grants import Grant, find_grant, put_reference
+from mailctl.services.oauth.tokens import Tokens
 from mailctl.store import SettingsFile
 
 MAIL = MAIL_SCOPES[0]
@@ -36,7 +36,7 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 from mailctl.credentials import Secrets
-from mailctl.services.tokens import Tokens
+from mailctl.services.oauth.tokens import Tokens
 from mailctl.store import SettingsFile
 
 file = SettingsFile(Path(sys.argv[1]))

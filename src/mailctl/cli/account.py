@@ -45,9 +45,9 @@ from mailctl.errors import ExclusiveSettingsError, InvalidValueError, MissingInp
 if TYPE_CHECKING:
     from mailctl.model.secret import Secret
     from mailctl.model.settings import Settings
-    from mailctl.services.account_fields import Choice
-    from mailctl.services.account_state import AccountState
-    from mailctl.services.servers import Edit
+    from mailctl.services.accounts.account_fields import Choice
+    from mailctl.services.accounts.account_state import AccountState
+    from mailctl.services.catalogue.servers import Edit
 
 app = typer.Typer(help="The mail accounts of people: servers, logins, folders, signatures.")
 app.add_typer(folders_app, name="folders")
@@ -94,7 +94,7 @@ def add(
       mailctl account add --username jan --domain example.nl --incoming-protocol imap --incoming-host imap.example.nl
       --smtp-host smtp.example.nl --password-from env:JAN --display-name 'Jan de Vries' --field title=CFO
     """
-    from mailctl.services.accounts import add_account, address_of
+    from mailctl.services.accounts.accounts import add_account, address_of
 
     session = get_session(context)
     fields = _given(person, servers, login, incoming, smtp, tls, sieve)
@@ -155,7 +155,7 @@ def edit(
 
       mailctl account edit taro@example.org --server branch --clear display-name
     """
-    from mailctl.services.accounts import address_of, edit_account
+    from mailctl.services.accounts.accounts import address_of, edit_account
     from mailctl.store.ledger import move_ledgers
 
     session = get_session(context)
@@ -185,7 +185,7 @@ def edit(
 @app.command()
 def show(context: typer.Context, address: Address, output: Output = OutputFormat.TABLE) -> None:
     """Show one account in full: whose it is, its servers, its logins, and where its secrets are."""
-    from mailctl.services.account_state import describe_account
+    from mailctl.services.accounts.account_state import describe_account
 
     session = get_session(context)
     settings = session.settings_file.load()
@@ -218,7 +218,7 @@ def list_(
         settings.get_main_account(owner)
     accounts = [account for account in settings.accounts if owner in (None, account.owner)]
     if output is OutputFormat.JSON:
-        from mailctl.services.account_state import list_accounts
+        from mailctl.services.accounts.account_state import list_accounts
 
         session.terminal.data(accounts=list_accounts(settings, accounts))
     elif accounts:
@@ -239,7 +239,7 @@ def delete(
 ) -> None:
     """Delete an account and the secrets that were stored for it; its mail stays where it is."""
     from mailctl.model.account import find_main
-    from mailctl.services.accounts import delete_account
+    from mailctl.services.accounts.accounts import delete_account
     from mailctl.store.ledger import delete_ledgers
 
     session = get_session(context)
@@ -266,7 +266,7 @@ def set_main(
     context: typer.Context, address: Address, dry_run: DryRun = False, output: Output = OutputFormat.TABLE
 ) -> None:
     """Make an account the one that its owner sends from."""
-    from mailctl.services.accounts import set_main as edit_main
+    from mailctl.services.accounts.accounts import set_main as edit_main
 
     session = get_session(context)
     account = session.settings_file.load().get_account(address)
@@ -333,7 +333,7 @@ def _ask_servers(session: Session, fields: dict[str, Any], choice: Choice) -> Ch
 def _tell_presets(session: Session, choice: Choice, fields: Mapping[str, Any]) -> None:
     """Say what should be said of presets that are used; raises NotFoundError where there is none of that name."""
     from mailctl.model.preset import get_preset, preset_remarks
-    from mailctl.services.servers import protocol_of
+    from mailctl.services.catalogue.servers import protocol_of
 
     for name in dict.fromkeys(name for name in (choice.preset, choice.smtp_preset) if name):
         preset = get_preset(name)
@@ -369,7 +369,7 @@ def _change(
 
 
 def _find_missing(address: str, before: Settings, after: Settings) -> dict[str, str]:
-    from mailctl.services.accounts import list_newly_missing
+    from mailctl.services.accounts.accounts import list_newly_missing
 
     account = after.get_account(address)
     questions = {
@@ -380,7 +380,7 @@ def _find_missing(address: str, before: Settings, after: Settings) -> dict[str, 
 
 
 def _tell(session: Session, change: Outcome, address: str, done: str, output: OutputFormat) -> None:
-    from mailctl.services.account_state import describe_account
+    from mailctl.services.accounts.account_state import describe_account
 
     state = describe_account(change.after, session.secrets, change.after.get_account(address))
     if output is OutputFormat.JSON:
@@ -394,7 +394,7 @@ def _as_json(state: AccountState) -> dict[str, Any]:
     """Return an account as plain values, secrets as where they are."""
     import msgspec
 
-    from mailctl.services.account_state import account_fields
+    from mailctl.services.accounts.account_state import account_fields
 
     fields = account_fields(state.account, kind=state.kind, is_main=state.is_main)
     fields["grant"] = msgspec.to_builtins(state.login.grant)

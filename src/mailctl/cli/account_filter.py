@@ -17,8 +17,8 @@ from mailctl.errors import InvalidValueError, Problem
 from mailctl.exits import Exit
 
 if TYPE_CHECKING:
-    from mailctl.services.filter_run import Handled
-    from mailctl.services.servers import Edit
+    from mailctl.services.accounts.filter_run import Handled
+    from mailctl.services.catalogue.servers import Edit
 
 app = typer.Typer(
     help="Rules that move, copy, mark or redirect an account's new mail, by itself at the server or here."
@@ -89,7 +89,7 @@ def add(
       mailctl account filter add taro@example.org News --match any --if 'list-id matches *.lists.example.org'
       --if 'sender contains @news.' --then 'move 購読' --then 'mark read' --stop
     """
-    from mailctl.services.filters import add_filter
+    from mailctl.services.accounts.filters import add_filter
 
     missing = ["--if"] * (not conditions) + ["--then"] * (not actions and not stop)
     if missing:
@@ -119,7 +119,7 @@ def edit(
 
       mailctl account filter edit taro@example.org Invoices --then 'move Invoices/2026' --then 'mark read'
     """
-    from mailctl.services.filters import edit_filter
+    from mailctl.services.accounts.filters import edit_filter
 
     fields = _given(conditions, match, actions, stop=stop) | ({} if new_name is None else {"name": new_name})
     if not fields:
@@ -153,7 +153,7 @@ def reorder(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Put the rules into another order: the full new one."""
-    from mailctl.services.filters import order_filters
+    from mailctl.services.accounts.filters import order_filters
 
     _change(context, address, None, lambda found: order_filters(found, names), "reordered", output, dry_run=dry_run)
 
@@ -168,7 +168,7 @@ def delete(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Delete a rule here; at the server it goes with the next `filter install`."""
-    from mailctl.services.filters import delete_filter, get_filter
+    from mailctl.services.accounts.filters import delete_filter, get_filter
 
     session = get_session(context)
     account = session.settings_file.load().get_account(address)
@@ -223,7 +223,7 @@ def run(
     """
     from mailctl.cli.progress import show_progress
     from mailctl.cli.sender_choice import open_account_outbox
-    from mailctl.services.filter_run import LEDGER_NAME, FilterRecord, FilterRun
+    from mailctl.services.accounts.filter_run import LEDGER_NAME, FilterRecord, FilterRun
     from mailctl.store.ledger import open_ledger
     from mailctl.transport.imap_filing import ImapFiling
     from mailctl.transport.imap_folders import ImapFolders

@@ -19,7 +19,7 @@ from mailctl.render.wrap import wrap
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mailctl.services.account_folders import FolderChoice
+    from mailctl.services.accounts.folders import FolderChoice
     from mailctl.transport.imap_folders import FolderTree
 
 app = typer.Typer(help="Which folder of a mailbox is for what: drafts, sent, spam, trash, archive.")
@@ -36,7 +36,7 @@ def show(context: typer.Context, address: Address, output: Output = OutputFormat
 
     A folder of the settings that the server does not have is an error (exit code 3).
     """
-    from mailctl.services.account_folders import describe_folders, require_present
+    from mailctl.services.accounts.folders import describe_folders, require_present
     from mailctl.transport.imap_folders import ImapFolders
 
     session = get_session(context)
@@ -64,7 +64,7 @@ def detect(
 
       mailctl account folders detect taro@example.org --save
     """
-    from mailctl.services.account_folders import detect_folders, save_folders
+    from mailctl.services.accounts.folders import detect_folders, save_folders
     from mailctl.transport.imap_folders import ImapFolders
 
     session = get_session(context)
@@ -115,7 +115,7 @@ def create(
 
       mailctl account folders create taro@example.org archive
     """
-    from mailctl.services.account_folders import CREATED_ROLES, create_missing, describe_folders, save_folders
+    from mailctl.services.accounts.folders import CREATED_ROLES, create_missing, describe_folders, save_folders
     from mailctl.transport.imap_folders import ImapFolders
 
     session = get_session(context)
@@ -152,7 +152,7 @@ def set_(
 
       mailctl account folders set taro@example.org sent 送信済み
     """
-    from mailctl.services.account_folders import FolderChoice, Source, require_folder, save_folders
+    from mailctl.services.accounts.folders import FolderChoice, Source, require_folder, save_folders
     from mailctl.transport.imap_folders import ImapFolders
 
     session = get_session(context)

@@ -36,7 +36,7 @@ def layout(
 
       mailctl account layout taro --threads
     """
-    from mailctl.services.layouts import get_layout, set_layout
+    from mailctl.services.accounts.layouts import get_layout, set_layout
 
     session = get_session(context)
     if threads is None and merge is None:

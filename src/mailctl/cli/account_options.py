@@ -27,7 +27,7 @@ from mailctl.errors import InvalidValueError, Problem, UsageError
 if TYPE_CHECKING:
     from mailctl.cli.params import TlsOptionGroup
     from mailctl.model.secret import Secret
-    from mailctl.services.account_fields import Choice
+    from mailctl.services.accounts.account_fields import Choice
 
 _PERSON, _SERVER, _LOGIN, _SIEVE = "Person", "Server", "Login", "Rules (ManageSieve)"
 
@@ -217,7 +217,7 @@ class AccountLoginOptions:
 
 def choice_of(servers: AccountServerOptions, login: AccountLoginOptions) -> Choice:
     """Return what is said of an account and not kept as such; raises UsageError for an unknown way to log in."""
-    from mailctl.services.account_fields import Choice, Login
+    from mailctl.services.accounts.account_fields import Choice, Login
 
     if login.auth is not None and login.auth not in set(Login):
         raise UsageError(f"--auth: '{login.auth}' is neither password nor oauth2")

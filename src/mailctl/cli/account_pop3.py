@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from mailctl.model.account import Account
     from mailctl.model.collection import CollectionSource
     from mailctl.model.settings import Settings
-    from mailctl.services.collect import Collected
-    from mailctl.services.servers import Edit
+    from mailctl.services.accounts.collect import Collected
+    from mailctl.services.catalogue.servers import Edit
 
     Result = tuple[Collected, MailctlError | None]
 
@@ -151,7 +151,7 @@ def add(
       mailctl account pop3 add taro@example.org 旧 --host pop.old.example --port 110 --security starttls
       --username taro@old.example --password-from env:OLD --into 旧メール --delete-after 30
     """
-    from mailctl.services.collection_sources import add_source
+    from mailctl.services.accounts.collection_sources import add_source
 
     session = get_session(context)
     account = session.settings_file.load().get_account(address)
@@ -199,7 +199,7 @@ def edit(
 
       mailctl account pop3 edit taro@example.org old --delete-after 30
     """
-    from mailctl.services.collection_sources import edit_source, get_source
+    from mailctl.services.accounts.collection_sources import edit_source, get_source
 
     session = get_session(context)
     account = session.settings_file.load().get_account(address)
@@ -221,7 +221,7 @@ def edit(
 @app.command("list")
 def list_(context: typer.Context, address: Address, output: Output = OutputFormat.TABLE) -> None:
     """List the mailboxes that an account collects from, and how much was collected."""
-    from mailctl.services.collection_ledger import read_progress
+    from mailctl.services.accounts.collection_ledger import read_progress
 
     session = get_session(context)
     account = session.settings_file.load().get_account(address)
@@ -256,7 +256,7 @@ def delete(
 
     What was collected stays known, so that the same mailbox, added again, is not collected twice.
     """
-    from mailctl.services.collection_sources import delete_source, get_source
+    from mailctl.services.accounts.collection_sources import delete_source, get_source
 
     session = get_session(context)
     account = session.settings_file.load().get_account(address)
@@ -292,8 +292,8 @@ def collect(
 
       mailctl account pop3 collect taro@example.org
     """
-    from mailctl.services.batch import exit_of_batch
-    from mailctl.services.collection_sources import get_source
+    from mailctl.services.accounts.collection_sources import get_source
+    from mailctl.services.sending.batch import exit_of_batch
 
     session = get_session(context)
     account = session.settings_file.load().get_account(address)
@@ -324,8 +324,8 @@ def _collect(session: Session, account: Account, source: CollectionSource, *, dr
     from mailctl.model.report import Stage
     from mailctl.model.secret import parse_secret_ref
     from mailctl.render.sending import complete_mail_error
-    from mailctl.services.collect import Collected, CollectionRun, open_source
-    from mailctl.services.collection_ledger import CollectionLedger, CollectionRecord, ledger_name
+    from mailctl.services.accounts.collect import Collected, CollectionRun, open_source
+    from mailctl.services.accounts.collection_ledger import CollectionLedger, CollectionRecord, ledger_name
     from mailctl.store.ledger import open_ledger
     from mailctl.transport.pop3_maildrop import Pop3Maildrop
 
@@ -392,7 +392,7 @@ def _change(
 ) -> Outcome:
     """Carry out an edit made of given fields and the references of new secrets, after asking for those that lack."""
     from mailctl.services.fields import merge_fields
-    from mailctl.services.secret_slots import source_target
+    from mailctl.services.secrets.slots import source_target
 
     given = {**source.given(), **{section: fields for section, fields in tls.given().items() if fields}}
     wanted = {
@@ -410,7 +410,7 @@ def _change(
 
 
 def _find_missing(address: str, name: str, _before: Settings, after: Settings) -> dict[str, str]:
-    from mailctl.services.collection_sources import get_source, lacks_password
+    from mailctl.services.accounts.collection_sources import get_source, lacks_password
 
     source = get_source(after.get_account(address), name)
     question = f"Password of {source.username} at {source.host} (not shown)"

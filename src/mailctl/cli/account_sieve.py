@@ -12,7 +12,7 @@ from mailctl.cli.session import Session
 
 if TYPE_CHECKING:
     from mailctl.model.account import Account
-    from mailctl.services.sieve_install import Installed
+    from mailctl.services.accounts.sieve_install import Installed
 
 Replace = Annotated[
     bool, typer.Option("--replace", help="Put another active script aside; it stays stored at the server.")
@@ -21,7 +21,7 @@ Replace = Annotated[
 
 def install_rules_of(session: Session, address: str, *, replace: bool, dry_run: bool, output: OutputFormat) -> None:
     """Install an account's rules and its out-of-office answer, and tell what came of it."""
-    from mailctl.services.sieve_install import install_rules, open_sieve, sieve_endpoint
+    from mailctl.services.accounts.sieve_install import install_rules, open_sieve, sieve_endpoint
 
     account = session.settings_file.load().get_account(address)
     access = mailbox_access(session, account)
@@ -45,7 +45,7 @@ def install_rules_of(session: Session, address: str, *, replace: bool, dry_run: 
 
 
 def _tell(session: Session, installed: Installed, account: Account, host: str, *, dry_run: bool) -> None:
-    from mailctl.services.sieve_install import SCRIPT_NAME
+    from mailctl.services.accounts.sieve_install import SCRIPT_NAME
 
     terminal, where = session.terminal, f"'{SCRIPT_NAME}' at {host}"
     if installed.warnings:

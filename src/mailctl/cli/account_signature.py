@@ -23,7 +23,7 @@ app = typer.Typer(help="What stands below a person's messages: nothing, their ow
 @app.command()
 def show(context: typer.Context, address: Address, output: Output = OutputFormat.TABLE) -> None:
     """Show the signature as it goes below the messages of `send --account` and `send --owner`."""
-    from mailctl.services.signatures import fill_signature
+    from mailctl.services.accounts.signatures import fill_signature
 
     session = get_session(context)
     settings = session.settings_file.load()
@@ -59,7 +59,7 @@ def set_(
 
       mailctl account signature set --text-file taro.txt --html-file taro.html taro@example.org
     """
-    from mailctl.services.signatures import set_own_signature
+    from mailctl.services.accounts.signatures import set_own_signature
 
     session = get_session(context)
     account = session.settings_file.load().get_account(address)
@@ -86,7 +86,7 @@ def use(
 
       mailctl account signature use organisation taro@example.org
     """
-    from mailctl.services.signatures import list_lacking, use_signature
+    from mailctl.services.accounts.signatures import list_lacking, use_signature
 
     session = get_session(context)
     chosen = SignatureUse.aliases().get(which, which)
@@ -110,7 +110,7 @@ def _as_json(settings: Settings, address: str) -> dict[str, Any]:
     """Return an account's signature as it is set, and as it goes below messages (`filled`)."""
     import msgspec
 
-    from mailctl.services.signatures import fill_signature
+    from mailctl.services.accounts.signatures import fill_signature
 
     account = settings.get_account(address)
     filled = fill_signature(settings, account)

@@ -18,7 +18,7 @@ from mailctl.errors import InvalidValueError, Problem
 from mailctl.exits import Exit
 
 if TYPE_CHECKING:
-    from mailctl.services.vacation_run import Answered
+    from mailctl.services.accounts.vacation_run import Answered
 
 app = typer.Typer(help="What is answered to those who write while somebody is out of office.")
 
@@ -61,7 +61,7 @@ def set_(
 
       mailctl account vacation set taro@example.org --subject 'Out of office' --body-file away.txt --until 2027-01-03
     """
-    from mailctl.services.vacations import set_vacation
+    from mailctl.services.accounts.vacations import set_vacation
 
     session = get_session(context)
     account = session.settings_file.load().get_account(address)
@@ -94,7 +94,7 @@ def set_(
 @app.command()
 def show(context: typer.Context, address: Address, output: Output = OutputFormat.TABLE) -> None:
     """Show the answer, and whether it is given today."""
-    from mailctl.services.vacations import get_vacation
+    from mailctl.services.accounts.vacations import get_vacation
 
     session = get_session(context)
     account = session.settings_file.load().get_account(address)
@@ -111,7 +111,7 @@ def show(context: typer.Context, address: Address, output: Output = OutputFormat
 @app.command()
 def off(context: typer.Context, address: Address, dry_run: DryRun = False, output: Output = OutputFormat.TABLE) -> None:
     """Switch the answer off and keep its text; at the server it ends with the next `vacation install`."""
-    from mailctl.services.vacations import switch_off
+    from mailctl.services.accounts.vacations import switch_off
 
     session = get_session(context)
     account = session.settings_file.load().get_account(address)
@@ -149,8 +149,8 @@ def run(context: typer.Context, address: Address, dry_run: DryRun = False, outpu
     """
     from mailctl.cli.progress import show_progress
     from mailctl.cli.sender_choice import open_account_outbox
-    from mailctl.services.vacation_run import LEDGER_NAME, AnswerRecord, VacationRun
-    from mailctl.services.vacations import get_vacation
+    from mailctl.services.accounts.vacation_run import LEDGER_NAME, AnswerRecord, VacationRun
+    from mailctl.services.accounts.vacations import get_vacation
     from mailctl.store.ledger import open_ledger
     from mailctl.transport.imap_filing import ImapFiling
     from mailctl.transport.imap_folders import ImapFolders

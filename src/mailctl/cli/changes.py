@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mailctl.cli.session import Session
     from mailctl.model.secret import Secret
     from mailctl.model.settings import Settings
-    from mailctl.services.secrets import SecretsEdit
+    from mailctl.services.secrets.transactions import SecretsEdit
     from mailctl.store import Change
 
 
@@ -54,7 +54,7 @@ def apply_change(
     `new` secrets are stored under their names first; those that nothing names any more are deleted afterwards.
     """
     from mailctl.durable import Durability
-    from mailctl.services.secrets import change_with_secrets
+    from mailctl.services.secrets.transactions import change_with_secrets
 
     file = session.settings_file
     for warning in file.loaded.warnings:

@@ -121,7 +121,7 @@ def _tell_lines(session: Session, change: Change) -> None:
 
 def _missing_secrets(session: Session, change: Change) -> list[str]:
     """Return the names of the stored secrets that a change names again, and that are not there (any more)."""
-    from mailctl.services.secret_slots import list_references, list_slots
+    from mailctl.services.secrets.slots import list_references, list_slots
 
     known = list_references(change.before)
     gone = []

@@ -31,7 +31,7 @@ def doctor(
       mailctl doctor --offline -o json
     """
     from mailctl.render.doctor import render_findings, render_verdict
-    from mailctl.services.doctor import examine, needs_mending
+    from mailctl.services.doctor.examination import examine, needs_mending
 
     session = get_session(context)
     terminal = session.terminal

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from mailctl.cli.session import Session
     from mailctl.model.secret import Secret, SecretRef
     from mailctl.model.settings import Settings
-    from mailctl.services.secret_state import SecretState
-    from mailctl.services.senders import LoginState
-    from mailctl.services.servers import Edit
+    from mailctl.services.catalogue.servers import Edit
+    from mailctl.services.secrets.state import SecretState
+    from mailctl.services.senders.senders import LoginState
 
 SECRET_FIELDS = {
     "password": ("password",),

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from mailctl.model.account import Account
     from mailctl.model.settings import Settings
-    from mailctl.services.mail_list import Listed
-    from mailctl.services.mailboxes import Readings
+    from mailctl.services.accounts.mail_list import Listed
+    from mailctl.services.accounts.mailboxes import Readings
     from mailctl.transport.imap_mailbox import ImapSession
 
 app = typer.Typer(help="Look at people's mail: folders and messages. Nothing is marked as read.")
@@ -88,9 +88,9 @@ def list_(
 
       mailctl mail list taro@example.org --folder sent -o json
     """
-    from mailctl.services.layouts import get_layout
-    from mailctl.services.mail_list import merge as merge_all
-    from mailctl.services.mail_list import merge_each, read_folder
+    from mailctl.services.accounts.layouts import get_layout
+    from mailctl.services.accounts.mail_list import merge as merge_all
+    from mailctl.services.accounts.mail_list import merge_each, read_folder
 
     session = get_session(context)
     folder = _parse_folder(folder)
@@ -110,7 +110,7 @@ def list_(
     elif messages:
         _print(session, messages, with_account=len(accounts) > 1)
     elif readings.found:
-        session.terminal.say(f"no messages in {folder} of {', '.join(readings.found)}")
+        session.terminal.say(f"no messages in '{folder}' of {', '.join(readings.found)}")
     _end(session, readings, output)
 
 
@@ -126,7 +126,7 @@ def folders(
 
       mailctl mail folders --owner taro -o json
     """
-    from mailctl.services.mail_folders import count_folders
+    from mailctl.services.accounts.mail_folders import count_folders
 
     session = get_session(context)
     accounts = _choose(session.settings_file.load(), address, owner)
@@ -170,7 +170,7 @@ def _read_all(session: Session, accounts: Sequence[Account], read: Callable[[Acc
     """Read mailboxes at once; raises the error of a lone one."""
     from mailctl.model.report import Stage
     from mailctl.render.sending import complete_mail_error
-    from mailctl.services.mailboxes import read_mailboxes
+    from mailctl.services.accounts.mailboxes import read_mailboxes
 
     by_address = {account.address: account for account in accounts}
     accesses = [mailbox_access(session, account) for account in accounts]
@@ -203,7 +203,7 @@ def _print(session: Session, messages: Sequence[Listed], *, with_account: bool) 
 
 def _end(session: Session, readings: Readings[Any], output: OutputFormat) -> None:
     """Tell which accounts failed, and end with the exit code of that."""
-    from mailctl.services.batch import exit_of_batch
+    from mailctl.services.sending.batch import exit_of_batch
 
     failed = list(readings.failed.values())
     if output is OutputFormat.TABLE:

@@ -11,7 +11,7 @@ from mailctl.errors import MailError
 if TYPE_CHECKING:
     from mailctl.cli.session import Session
     from mailctl.model.account import Account
-    from mailctl.services.mailbox import MailboxAccess
+    from mailctl.services.accounts.mailbox import MailboxAccess
     from mailctl.transport.imap_mailbox import ImapSession
 
 
@@ -19,7 +19,7 @@ def mailbox_access(session: Session, account: Account) -> MailboxAccess:
     """Return the way to an account's mailbox."""
     from mailctl.model.resolve_account import resolve_account_receiving
     from mailctl.model.secret import parse_secret_ref
-    from mailctl.services.mailbox import MailboxAccess
+    from mailctl.services.accounts.mailbox import MailboxAccess
 
     receiving = resolve_account_receiving(session.settings_file.load(), account)
     return MailboxAccess(

@@ -15,8 +15,8 @@ from mailctl.cli.session import Session
 from mailctl.errors import InvalidValueError, MailError, MissingInputError, Problem
 
 if TYPE_CHECKING:
-    from mailctl.services.compose import Draft
-    from mailctl.services.sending import Outbox, Sent
+    from mailctl.services.sending.compose import Draft
+    from mailctl.services.sending.outbox import Outbox, Sent
 
 
 def message_option(name: str, metavar: str, help: str) -> Any:  # noqa: A002 - Typer's own word
@@ -62,7 +62,7 @@ class MessageOptions:
 
 def read_draft(session: Session, message: MessageOptions) -> Draft:
     """Return the draft that options describe; raises MissingInputError and InvalidValueError in options' names."""
-    from mailctl.services.drafts import DraftFields, DraftReader
+    from mailctl.services.sending.drafts import DraftFields, DraftReader
 
     given = message.given()
     headers = given.pop("header", [])
@@ -94,7 +94,7 @@ def open_outbox(session: Session, tenant: str | None) -> Outbox:
     """Return the way out, a tenant's by its code; raises SendingDisabledError before anything is contacted."""
     from mailctl.model.resolve import resolve_sending
     from mailctl.model.secret import parse_secret_ref
-    from mailctl.services.sending import Outbox
+    from mailctl.services.sending.outbox import Outbox
 
     settings = session.settings_file.load()
     outbox = Outbox(

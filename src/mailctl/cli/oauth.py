@@ -15,10 +15,10 @@ from mailctl.exits import Exit
 from mailctl.model.oauth import Flow
 
 if TYPE_CHECKING:
-    from mailctl.services.authorise import Authoriser
-    from mailctl.services.grant_state import GrantState
-    from mailctl.services.secrets import SecretsChange
-    from mailctl.services.subjects import Subject
+    from mailctl.services.oauth.authorise import Authoriser
+    from mailctl.services.oauth.grant_state import GrantState
+    from mailctl.services.oauth.subjects import Subject
+    from mailctl.services.secrets.transactions import SecretsChange
 
 app = typer.Typer(help="Authorise mailboxes at Google, Microsoft or elsewhere, without their passwords.")
 app.add_typer(client_app, name="client")
@@ -85,7 +85,7 @@ def authorize(
 
       mailctl oauth authorize sysmail --resume < redirected-address.txt
     """
-    from mailctl.services.authorise import Authoriser, choose_flow
+    from mailctl.services.oauth.authorise import Authoriser, choose_flow
 
     session = get_session(context)
     subject = _subject(session, target, username)
@@ -119,8 +119,8 @@ def status(
 
     Nothing is asked of a provider. Exit code 12 unless all that was asked for is granted.
     """
-    from mailctl.services.grant_state import describe_grant
-    from mailctl.services.subjects import find_name, list_names
+    from mailctl.services.oauth.grant_state import describe_grant
+    from mailctl.services.oauth.subjects import find_name, list_names
 
     session = get_session(context)
     settings = session.settings_file.load()
@@ -143,9 +143,9 @@ def refresh(
 
     That is done by itself whenever a token is needed; a broken grant is tried again by this alone.
     """
-    from mailctl.services.grant_state import describe_grant
-    from mailctl.services.subjects import find_name
-    from mailctl.services.tokens import Tokens
+    from mailctl.services.oauth.grant_state import describe_grant
+    from mailctl.services.oauth.subjects import find_name
+    from mailctl.services.oauth.tokens import Tokens
 
     session = get_session(context)
     name = find_name(session.settings_file.load(), target, username)
@@ -174,9 +174,9 @@ def revoke(
 
     If the provider cannot be asked, nothing is deleted; `mailctl secret delete oauth/TARGET` deletes it here alone.
     """
-    from mailctl.services.authorise import Authoriser
-    from mailctl.services.grants import find_reference
-    from mailctl.services.subjects import find_name
+    from mailctl.services.oauth.authorise import Authoriser
+    from mailctl.services.oauth.grants import find_reference
+    from mailctl.services.oauth.subjects import find_name
 
     session = get_session(context)
     settings = session.settings_file.load()
@@ -219,8 +219,8 @@ def setup_script(
 
       mailctl oauth setup-script sysmail > exchange.ps1
     """
-    from mailctl.services.grant_state import describe_grant
-    from mailctl.services.setup_script import write_setup_script
+    from mailctl.services.oauth.grant_state import describe_grant
+    from mailctl.services.oauth.setup_script import write_setup_script
 
     session = get_session(context)
     subject = _subject(session, target, username)
@@ -238,7 +238,7 @@ def _subject(session: Session, target: str, username: str | None) -> Subject:
     """Return what is to be authorised; a user name stands in for that of the account."""
     from msgspec.structs import replace
 
-    from mailctl.services.subjects import find_name, get_subject
+    from mailctl.services.oauth.subjects import find_name, get_subject
 
     settings = session.settings_file.load()
     subject = get_subject(settings, find_name(settings, target, username))
@@ -271,8 +271,8 @@ def _print_url(session: Session, authoriser: Authoriser, subject: Subject, outpu
 
 
 def _tell_granted(session: Session, subject: Subject, change: SecretsChange, output: OutputFormat) -> None:
-    from mailctl.services.authorise import list_remarks, test_command
-    from mailctl.services.grant_state import describe_grant
+    from mailctl.services.oauth.authorise import list_remarks, test_command
+    from mailctl.services.oauth.grant_state import describe_grant
 
     state = describe_grant(session.settings_file.load(), session.secrets, subject.name)
     remarks = list(list_remarks(state))

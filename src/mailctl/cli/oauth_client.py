@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from mailctl.model.oauth import OAuthClient
     from mailctl.model.secret import Secret
     from mailctl.model.settings import Settings
-    from mailctl.services.secrets import References
-    from mailctl.services.servers import Edit
+    from mailctl.services.catalogue.servers import Edit
+    from mailctl.services.secrets.transactions import References
 
 client_app = typer.Typer(help="OAuth clients: app registrations at Google, Microsoft or another provider.")
 
@@ -167,7 +167,7 @@ def add(
       mailctl oauth client add own --provider custom --client-id ID --authorize-url https://login.example.org/authorize
       --token-url https://login.example.org/token --scope mail
     """
-    from mailctl.services.oauth_clients import add_client
+    from mailctl.services.oauth.clients import add_client
 
     session = get_session(context)
     name = _parse_name(name)
@@ -199,7 +199,7 @@ def edit(
 
       mailctl oauth client edit ms --certificate cert.pem --key-from file:key.pem --clear client-secret
     """
-    from mailctl.services.oauth_clients import edit_client
+    from mailctl.services.oauth.clients import edit_client
 
     session = get_session(context)
     name = session.settings_file.load().get_oauth_client(name).name
@@ -217,7 +217,7 @@ def show(context: typer.Context, name: Name, output: Output = OutputFormat.TABLE
         session.terminal.data(client=_as_json(session, settings, client))
         return
     from mailctl.render.oauth_clients import render_client
-    from mailctl.services.oauth_clients import describe_client_secrets, list_client_users
+    from mailctl.services.oauth.clients import describe_client_secrets, list_client_users
 
     secrets = describe_client_secrets(settings, client, session.secrets)
     users = list_client_users(settings, client.name)
@@ -228,7 +228,7 @@ def show(context: typer.Context, name: Name, output: Output = OutputFormat.TABLE
 @client_app.command("list")
 def list_(context: typer.Context, output: Output = OutputFormat.TABLE) -> None:
     """List the OAuth clients in the order of their registration."""
-    from mailctl.services.oauth_clients import list_client_users
+    from mailctl.services.oauth.clients import list_client_users
 
     session = get_session(context)
     settings = session.settings_file.load()
@@ -255,7 +255,7 @@ def delete(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Delete an OAuth client, and the secrets that were stored for it."""
-    from mailctl.services.oauth_clients import delete_client, list_client_users
+    from mailctl.services.oauth.clients import delete_client, list_client_users
 
     session = get_session(context)
     settings = session.settings_file.load()
@@ -333,7 +333,7 @@ def _tell(session: Session, name: str, change: Outcome, output: OutputFormat) ->
 
 
 def _warn(session: Session, client: OAuthClient) -> None:
-    from mailctl.services.oauth_clients import client_warnings
+    from mailctl.services.oauth.clients import client_warnings
 
     for warning in client_warnings(client, session.secrets):
         session.terminal.warn(warning)
@@ -343,7 +343,7 @@ def _as_json(session: Session, settings: Settings, client: OAuthClient) -> dict[
     """Return a client as plain values, secrets as where they are and whether they are there."""
     import msgspec
 
-    from mailctl.services.oauth_clients import describe_client_secrets
+    from mailctl.services.oauth.clients import describe_client_secrets
 
     states = describe_client_secrets(settings, client, session.secrets)
     places = {name: {"reference": state.reference, "present": state.present} for name, state in states.items()}

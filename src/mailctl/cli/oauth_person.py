@@ -12,8 +12,8 @@ from mailctl.errors import MissingInputError
 if TYPE_CHECKING:
     from mailctl.model.secret import Secret
     from mailctl.oauth.device import DevicePrompt
-    from mailctl.services.authorise import Person
-    from mailctl.services.subjects import Subject
+    from mailctl.services.oauth.authorise import Person
+    from mailctl.services.oauth.subjects import Subject
 
 
 def has_browser() -> bool:
@@ -25,7 +25,7 @@ def has_browser() -> bool:
 
 def person_at(session: Session, subject: Subject, timeout_seconds: float | None) -> Person | None:
     """Return who is asked, on the terminal; None where nobody can be."""
-    from mailctl.services.authorise import Person
+    from mailctl.services.oauth.authorise import Person
 
     terminal = session.terminal
     if not terminal.interactive:

@@ -16,8 +16,8 @@ from mailctl.model.settings import SecretBackend
 
 if TYPE_CHECKING:
     from mailctl.model.secret import Secret
-    from mailctl.services.secret_state import BackendState, SecretState
-    from mailctl.services.secrets import SecretsChange
+    from mailctl.services.secrets.state import BackendState, SecretState
+    from mailctl.services.secrets.transactions import SecretsChange
 
 app = typer.Typer(help="Where secrets live, and whether they are there. None is ever shown.")
 
@@ -25,7 +25,7 @@ app = typer.Typer(help="Where secrets live, and whether they are there. None is 
 def _complete_name(context: typer.Context, incomplete: str) -> Iterable[str]:
     """Offer the names that `status` lists; settings that cannot be read offer none."""
     from mailctl.errors import MailctlError
-    from mailctl.services.secret_slots import list_slots
+    from mailctl.services.secrets.slots import list_slots
 
     try:
         settings = Session(config=context.find_root().params.get("config")).settings_file.load()
@@ -43,7 +43,7 @@ def status(context: typer.Context, output: Output = OutputFormat.TABLE) -> None:
 
     Commands are not run. Exit code 6 if a secret is missing, or the place where it lives cannot be used.
     """
-    from mailctl.services.secret_state import describe_secrets
+    from mailctl.services.secrets.state import describe_secrets
 
     session = get_session(context)
     state = describe_secrets(session.settings_file.load(), session.secrets)
@@ -87,7 +87,7 @@ def set_(
 
       mailctl secret set relay --from file:/run/secrets/relay
     """
-    from mailctl.services.secrets import set_secret
+    from mailctl.services.secrets.transactions import set_secret
 
     session = get_session(context)
     secret = _read(session, name, stdin=stdin, source=source)
@@ -110,7 +110,7 @@ def delete(
 
     A secret that only is referred to (env:, file:, command:, another program's keyring entry) stays where it is.
     """
-    from mailctl.services.secrets import delete_secret
+    from mailctl.services.secrets.transactions import delete_secret
 
     session = get_session(context)
     rehearsed = delete_secret(session.settings_file, session.secrets, name, dry_run=True)
@@ -140,7 +140,7 @@ def migrate(
     Copies are read back before the settings name them, and the originals deleted after. If it is interrupted, run it
     again. For a vault, `secret backend vault --key-file FILE` comes first.
     """
-    from mailctl.services.secrets import migrate_secrets
+    from mailctl.services.secrets.transactions import migrate_secrets
 
     if to is None:
         raise MissingInputError(
@@ -188,8 +188,8 @@ def backend(
 
       mailctl secret backend vault --passphrase-from env:MAILCTL_PASSPHRASE
     """
-    from mailctl.services.secret_backend import choose_backend
-    from mailctl.services.secret_state import describe_backend
+    from mailctl.services.secrets.backend import choose_backend
+    from mailctl.services.secrets.state import describe_backend
 
     session = get_session(context)
     if backend_ is None:

@@ -27,9 +27,9 @@ from mailctl.errors import MailctlError, MailError, UsageError
 from mailctl.protocol.reasons import Reason
 
 if TYPE_CHECKING:
-    from mailctl.services.batch import BatchLine
-    from mailctl.services.compose import Draft
-    from mailctl.services.sending import Outbox
+    from mailctl.services.sending.batch import BatchLine
+    from mailctl.services.sending.compose import Draft
+    from mailctl.services.sending.outbox import Outbox
 
 _STDIN = "-"
 
@@ -107,8 +107,8 @@ def _rehearse(session: Session, outbox: Outbox, draft: Draft, output: OutputForm
 
 def _send_batch(session: Session, source: str, choice: SenderChoice, *, dry_run: bool) -> None:
     from mailctl.render.sending import describe_message
-    from mailctl.services.batch import check_batch, exit_of_batch, read_batch
-    from mailctl.services.drafts import DraftReader
+    from mailctl.services.sending.batch import check_batch, exit_of_batch, read_batch
+    from mailctl.services.sending.drafts import DraftReader
 
     lines = read_batch(_read_source(session, source), DraftReader(), "standard input" if source == _STDIN else source)
     with open_way_out(session, choice) as outbox:
@@ -138,7 +138,7 @@ def _read_source(session: Session, source: str) -> bytes:
 def _deliver(session: Session, outbox: Outbox, lines: Sequence[BatchLine]) -> list[MailctlError]:
     """Send a batch, say on standard output what becomes of each message, and return the failures."""
     from mailctl.render.sending import complete_error, describe_result
-    from mailctl.services.batch import send_batch
+    from mailctl.services.sending.batch import send_batch
 
     failures = []
     waiting = iter(lines)

@@ -16,7 +16,7 @@ from mailctl.errors import UsageError
 if TYPE_CHECKING:
     from mailctl.cli.session import Session
     from mailctl.model.account import Account
-    from mailctl.services.sending import Outbox
+    from mailctl.services.sending.outbox import Outbox
 
 _SENDER = "Sender"
 
@@ -87,7 +87,7 @@ def open_way_out(session: Session, choice: SenderChoice) -> Iterator[Outbox]:
     Raises UsageError, NotFoundError for who is not there, and SendingDisabledError; people's accounts send also while
     the organisation's sending is off.
     """
-    from mailctl.services.account_senders import get_sender
+    from mailctl.services.accounts.account_senders import get_sender
 
     choice.check()
     settings = session.settings_file.load()
@@ -107,9 +107,9 @@ def open_account_outbox(session: Session, account: Account) -> Iterator[Outbox]:
     """Open a person's way out, with the account's signature and sent folder."""
     from mailctl.cli.mailbox import mailbox_access
     from mailctl.model.resolve_account import resolve_account
-    from mailctl.services.sending import Outbox
-    from mailctl.services.sent_folder import sent_folder_of
-    from mailctl.services.signatures import fill_signature
+    from mailctl.services.accounts.sent_folder import sent_folder_of
+    from mailctl.services.accounts.signatures import fill_signature
+    from mailctl.services.sending.outbox import Outbox
 
     settings = session.settings_file.load()
     access = mailbox_access(session, account)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from mailctl.model.secret import Secret
     from mailctl.model.sending import Sender
     from mailctl.model.settings import Settings
-    from mailctl.services.senders import LoginState
-    from mailctl.services.servers import Edit
+    from mailctl.services.catalogue.servers import Edit
+    from mailctl.services.senders.senders import LoginState
 
 
 def gather_fields(

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from mailctl.model.secret import Secret
     from mailctl.model.server import Server
     from mailctl.model.settings import Settings
-    from mailctl.services.secrets import References
-    from mailctl.services.servers import Edit
+    from mailctl.services.catalogue.servers import Edit
+    from mailctl.services.secrets.transactions import References
 
 app = typer.Typer(help="The catalogue of mail servers: an ordered list, each entry under one code.")
 
@@ -98,7 +98,7 @@ def add(
 
       mailctl server add g --name Gmail --oauth-client google
     """
-    from mailctl.services.servers import add_server
+    from mailctl.services.catalogue.servers import add_server
 
     session = get_session(context)
     given = _given(outgoing, incoming, tls, name=name, oauth_client=oauth_client)
@@ -152,7 +152,7 @@ def edit(
 
       mailctl server edit hq --code office --clear tls.ca_file
     """
-    from mailctl.services.servers import edit_server
+    from mailctl.services.catalogue.servers import edit_server
 
     session = get_session(context)
     given = _given(outgoing, incoming, tls, name=name, oauth_client=oauth_client)
@@ -232,7 +232,7 @@ def reorder(
 
       mailctl server reorder hq --first
     """
-    from mailctl.services.servers import Placement, move_server, order_servers
+    from mailctl.services.catalogue.servers import Placement, move_server, order_servers
 
     session = get_session(context)
     placements = [Placement("first")] * first + [Placement("last")] * last
@@ -298,9 +298,9 @@ def _delete(
     output: OutputFormat,
 ) -> None:
     """Delete servers if a person agrees; what is refused is refused before anybody is asked."""
-    from mailctl.services.account_servers import list_accounts_on
-    from mailctl.services.server_use import list_users
-    from mailctl.services.servers import delete_servers
+    from mailctl.services.accounts.account_servers import list_accounts_on
+    from mailctl.services.catalogue.server_use import list_users
+    from mailctl.services.catalogue.servers import delete_servers
 
     edit_ = delete_servers(codes, force=force)
     settings = session.settings_file.load()
@@ -346,8 +346,8 @@ def import_(
 
       mailctl server export --format csv | ssh other mailctl server import - --format csv
     """
-    from mailctl.services.server_files import format_of, read_rows
-    from mailctl.services.servers import Imported, import_servers
+    from mailctl.services.catalogue.server_files import format_of, read_rows
+    from mailctl.services.catalogue.servers import Imported, import_servers
 
     session = get_session(context)
     source = "standard input" if file == "-" else file
@@ -368,7 +368,7 @@ def export(
     format_: Annotated[FileFormat, typer.Option("--format", help="The format to write.")] = FileFormat.JSON,
 ) -> None:
     """Write the catalogue to standard output, in a form that `server import` reads."""
-    from mailctl.services.server_files import write_rows
+    from mailctl.services.catalogue.server_files import write_rows
 
     session = get_session(context)
     session.terminal.result(write_rows(session.settings_file.load().servers, format_))
@@ -418,7 +418,7 @@ def _tell_preset(session: Session, given: dict[str, Any], preset: str | None) ->
     if preset is None:
         return
     from mailctl.model.preset import get_preset, preset_remarks
-    from mailctl.services.servers import protocol_of
+    from mailctl.services.catalogue.servers import protocol_of
 
     found = get_preset(preset)
     for remark in preset_remarks(found, protocol_of(given)) if found else ():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mailctl.cli.changes import Outcome
     from mailctl.model.server import IncomingProtocol
-    from mailctl.services.discover_ranking import Candidate, Discovery
+    from mailctl.services.discovery.ranking import Candidate, Discovery
 
 
 def discover(
@@ -71,8 +71,8 @@ def discover(
       mailctl server discover example.org --ispdb /srv/ispdb -o json
     """
     from mailctl.model.discovery import parse_question
-    from mailctl.services.discover import ISPDB_URL, ask_sources
-    from mailctl.services.discover_ranking import list_cautions, rank, why_nothing
+    from mailctl.services.discovery.discover import ISPDB_URL, ask_sources
+    from mailctl.services.discovery.ranking import list_cautions, rank, why_nothing
 
     session = get_session(context)
     question = parse_question(subject)
@@ -166,7 +166,7 @@ def _show_sources(session: Session, discovery: Discovery) -> None:
 
 def _server(discovery: Discovery, chosen: Sequence[Candidate], code: str, name: str | None) -> dict[str, Any]:
     """Return the fields of the server to be saved; raises NotFoundError where one of its sides was not found."""
-    from mailctl.services.discover_ranking import server_fields
+    from mailctl.services.discovery.ranking import server_fields
 
     fields = server_fields(chosen)
     missing = [side for side, key in (("an outgoing", "smtp"), ("an incoming", "incoming")) if key not in fields]
@@ -214,7 +214,7 @@ def _require_agreement(
 
 def _save(session: Session, server: dict[str, Any], *, if_not_exists: bool, dry_run: bool) -> Outcome:
     from mailctl.cli.changes import apply_change, plain
-    from mailctl.services.servers import add_server
+    from mailctl.services.catalogue.servers import add_server
 
     return apply_change(session, plain(add_server(server, if_not_exists=if_not_exists)), dry_run=dry_run)
 
@@ -228,7 +228,7 @@ def _print_json(
     code: str | None,
 ) -> None:
     from mailctl.render.discover import discovery_as_json
-    from mailctl.services.discover_ranking import server_fields
+    from mailctl.services.discovery.ranking import server_fields
 
     fields = server_fields(chosen)
     found = discovery_as_json(discovery, chosen, fields if len(fields) == 2 else None, cautions)

@@ -21,12 +21,12 @@ from mailctl.model.preset import CUSTOM, PRESETS, Preset, get_preset, preset_fie
 from mailctl.model.server import DEFAULT_PORTS, IncomingProtocol, Protocol, Security, Server, SmtpAuth, pairing_warning
 from mailctl.model.values import parse_code, parse_host, parse_name, parse_port
 from mailctl.render.servers import render_server
+from mailctl.services.catalogue.servers import build_server
 from mailctl.services.fields import merge_fields, to_fields
-from mailctl.services.servers import build_server
 
 if TYPE_CHECKING:
     from mailctl.model.oauth import OAuthClient
-    from mailctl.services.check import Check, CheckOptions, LoginSource
+    from mailctl.services.testing.check import Check, CheckOptions, LoginSource
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -222,7 +222,7 @@ class _Wizard:
     def _try(self, server: Server) -> _Step:
         """Try both sides and show the steps, with a login where the person gives one; return what to do next."""
         from mailctl.cli.testing_run import show_test
-        from mailctl.services.observation import run_check
+        from mailctl.services.testing.observation import run_check
 
         if self._client is not None:
             self._say("Nobody is authorised yet: this connects without a login.")
@@ -254,8 +254,8 @@ class _Wizard:
 
     def _checks(self, server: Server, username: str) -> Iterator[Check]:
         from mailctl.model.secret import parse_secret_ref
-        from mailctl.services.check import CheckOptions, Depth, LoginSource, plan_receive, plan_send
-        from mailctl.services.targets import server_target
+        from mailctl.services.testing.check import CheckOptions, Depth, LoginSource, plan_receive, plan_send
+        from mailctl.services.testing.targets import server_target
 
         def options(login: LoginSource | None) -> CheckOptions:
             return CheckOptions(read_secret=lambda text: self._session.secrets.get(parse_secret_ref(text)), login=login)

@@ -14,7 +14,7 @@ from mailctl.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from mailctl.credentials import Secrets
-    from mailctl.services.tokens import Tokens
+    from mailctl.services.oauth.tokens import Tokens
     from mailctl.store import SettingsFile
 
 
@@ -60,7 +60,7 @@ class Session:
 
     def open_tokens(self) -> Tokens:
         """Return what access tokens come from."""
-        from mailctl.services.tokens import Tokens
+        from mailctl.services.oauth.tokens import Tokens
 
         return Tokens(self.settings_file, self.secrets)
 

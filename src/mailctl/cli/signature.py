@@ -51,7 +51,7 @@ def set_(
 
       mailctl account signature use organisation taro@example.org
     """
-    from mailctl.services.signatures import list_lacking, set_template
+    from mailctl.services.accounts.signatures import list_lacking, set_template
 
     session = get_session(context)
     with naming_files():
@@ -88,7 +88,7 @@ def read_files(text_file: str | None, html_file: str | None) -> dict[str, Any]:
 
     Raises InvalidValueError for files, and pictures, that cannot be read.
     """
-    from mailctl.services.signatures import locate_pictures, read_signature_file
+    from mailctl.services.accounts.signatures import locate_pictures, read_signature_file
 
     parts = {}
     if text_file is not None:

@@ -16,8 +16,8 @@ from mailctl.errors import InvalidValueError, MissingInputError
 if TYPE_CHECKING:
     from mailctl.model.settings import Settings
     from mailctl.model.tenant import Tenant
-    from mailctl.services.compose import Attachment, Draft
-    from mailctl.services.sending import Outbox
+    from mailctl.services.sending.compose import Attachment, Draft
+    from mailctl.services.sending.outbox import Outbox
 
 app = typer.Typer(help="Whom to ask for help, and the asking.")
 
@@ -62,7 +62,7 @@ def set_(
 
       mailctl support set --tenant-addresses
     """
-    from mailctl.services.support import set_support
+    from mailctl.services.senders.support import set_support
 
     session = get_session(context)
     options = {"address": address, "tenant_addresses": tenant_addresses, "attach_system_info": attach_system_info}
@@ -146,7 +146,7 @@ def request(
     """
     from msgspec.structs import replace
 
-    from mailctl.services.support import get_support_address
+    from mailctl.services.senders.support import get_support_address
 
     session = get_session(context)
     settings = session.settings_file.load()
@@ -175,7 +175,7 @@ def request(
 def _facts(session: Session, settings: Settings, tenant: Tenant | None, *, wanted: bool | None) -> Attachment | None:
     if not (settings.support.attach_system_info if wanted is None else wanted):
         return None
-    from mailctl.services.support import write_facts
+    from mailctl.services.senders.support import write_facts
     from mailctl.store.last_tests import read_results
 
     results = read_results(session.settings_file.path)
@@ -206,7 +206,7 @@ def _show_request(session: Session, outbox: Outbox, draft: Draft, facts: Attachm
 
 
 def _warn_unused(session: Session, settings: Settings) -> None:
-    from mailctl.services.support import list_unused_addresses
+    from mailctl.services.senders.support import list_unused_addresses
 
     if unused := list_unused_addresses(settings):
         session.terminal.warn(f"tenants may have no support address, and these have one, unused: {', '.join(unused)}")

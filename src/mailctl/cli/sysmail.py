@@ -21,8 +21,8 @@ from mailctl.cli.session import Session, get_session
 from mailctl.model.target_name import SYSTEM_MAIL
 
 if TYPE_CHECKING:
-    from mailctl.services.servers import Edit
-    from mailctl.services.sysmail import SystemMailState
+    from mailctl.services.catalogue.servers import Edit
+    from mailctl.services.senders.sysmail import SystemMailState
 
 app = typer.Typer(help="The account that the organisation's own systems send from: notifications, alerts, cron.")
 
@@ -67,7 +67,7 @@ def set_(
       mailctl sysmail set --reply-to help@example.org --clear sender-name
     """
     from mailctl.services.fields import merge_fields
-    from mailctl.services.sysmail import list_newly_missing, set_sysmail
+    from mailctl.services.senders.sysmail import list_newly_missing, set_sysmail
 
     session = get_session(context)
     fields = gather_fields(session.settings_file.load().sysmail, sender, choice, smtp, tls, login, pop)
@@ -93,7 +93,7 @@ def set_(
 @app.command()
 def show(context: typer.Context, output: Output = OutputFormat.TABLE) -> None:
     """Show the account: whether it is active, its server, who sends, and where its secrets are."""
-    from mailctl.services.sysmail import describe_sysmail
+    from mailctl.services.senders.sysmail import describe_sysmail
 
     session = get_session(context)
     settings = session.settings_file.load()
@@ -111,7 +111,7 @@ def show(context: typer.Context, output: Output = OutputFormat.TABLE) -> None:
 @app.command()
 def activate(context: typer.Context, dry_run: DryRun = False, output: Output = OutputFormat.TABLE) -> None:
     """Let messages be sent in the account's name, and in that of tenants."""
-    from mailctl.services.sysmail import activate as edit
+    from mailctl.services.senders.sysmail import activate as edit
 
     _switch(context, edit, "activated", dry_run=dry_run, output=output)
 
@@ -119,7 +119,7 @@ def activate(context: typer.Context, dry_run: DryRun = False, output: Output = O
 @app.command()
 def deactivate(context: typer.Context, dry_run: DryRun = False, output: Output = OutputFormat.TABLE) -> None:
     """Let nothing be sent in the account's name or a tenant's; the settings are kept, and tests still run."""
-    from mailctl.services.sysmail import deactivate as edit
+    from mailctl.services.senders.sysmail import deactivate as edit
 
     _switch(context, edit, "deactivated", dry_run=dry_run, output=output)
 
@@ -129,7 +129,7 @@ def unset(
     context: typer.Context, yes: Yes = False, dry_run: DryRun = False, output: Output = OutputFormat.TABLE
 ) -> None:
     """Forget the account and the secrets that were stored for it."""
-    from mailctl.services.sysmail import unset_sysmail
+    from mailctl.services.senders.sysmail import unset_sysmail
 
     session = get_session(context)
     account = session.settings_file.load().sysmail
@@ -148,7 +148,7 @@ def _switch(context: typer.Context, edit: Edit, word: str, *, dry_run: bool, out
 
 
 def _tell(session: Session, change: Outcome, done: str, output: OutputFormat) -> None:
-    from mailctl.services.sysmail import describe_sysmail, login_remarks
+    from mailctl.services.senders.sysmail import describe_sysmail, login_remarks
 
     state = describe_sysmail(change.after, session.secrets)
     if output is OutputFormat.JSON:

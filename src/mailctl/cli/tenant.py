@@ -36,8 +36,8 @@ from mailctl.model.target_name import tenant_target
 if TYPE_CHECKING:
     from mailctl.model.secret import Secret
     from mailctl.model.settings import Settings
-    from mailctl.services.servers import Edit
-    from mailctl.services.tenants import Renaming, TenantState
+    from mailctl.services.catalogue.servers import Edit
+    from mailctl.services.senders.tenants import Renaming, TenantState
 
 app = typer.Typer(
     help="Customers or client organisations, each in a name, and perhaps through a server, of its own.",
@@ -90,7 +90,7 @@ def add(
       --smtp-auth auto --username it@globex.example
     """
     from mailctl.services.fields import merge_fields
-    from mailctl.services.tenants import Renaming, add_tenant
+    from mailctl.services.senders.tenants import Renaming, add_tenant
 
     session = get_session(context)
     fields = gather_fields(None, sender, choice, smtp, tls, login, pop)
@@ -144,7 +144,7 @@ def edit(
       mailctl tenant edit acme --no-server
     """
     from mailctl.services.fields import merge_fields
-    from mailctl.services.tenants import Renaming, edit_tenant
+    from mailctl.services.senders.tenants import Renaming, edit_tenant
 
     session = get_session(context)
     present = session.settings_file.load().get_tenant(code)
@@ -170,7 +170,7 @@ def edit(
 @app.command()
 def show(context: typer.Context, code: Code, output: Output = OutputFormat.TABLE) -> None:
     """Show what is in force for a tenant, and where each value comes from: the tenant, the global sender, a server."""
-    from mailctl.services.tenants import describe_tenant
+    from mailctl.services.senders.tenants import describe_tenant
 
     session = get_session(context)
     settings = session.settings_file.load()
@@ -193,7 +193,7 @@ def list_(context: typer.Context, output: Output = OutputFormat.TABLE) -> None:
     session = get_session(context)
     settings = session.settings_file.load()
     if output is OutputFormat.JSON:
-        from mailctl.services.tenants import list_as_json
+        from mailctl.services.senders.tenants import list_as_json
 
         session.terminal.data(tenants=list_as_json(settings.tenants))
         return
@@ -215,7 +215,7 @@ def delete(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Delete a tenant, and the secrets that were stored for it."""
-    from mailctl.services.tenants import delete_tenant
+    from mailctl.services.senders.tenants import delete_tenant
 
     session = get_session(context)
     tenant = session.settings_file.load().get_tenant(code)
@@ -244,7 +244,7 @@ def _change(
     output: OutputFormat,
 ) -> None:
     """Add or change a tenant, and tell what it then is."""
-    from mailctl.services.tenants import describe_tenant, list_newly_missing, login_remarks
+    from mailctl.services.senders.tenants import describe_tenant, list_newly_missing, login_remarks
 
     change = change_sender(
         session,
@@ -290,7 +290,7 @@ def _warn_off(session: Session, settings: Settings) -> None:
 
 def _as_json(state: TenantState) -> dict[str, Any]:
     """Return the tenant as plain values, secrets as where they are, and what is in force with where it comes from."""
-    from mailctl.services.tenants import effective_values
+    from mailctl.services.senders.tenants import effective_values
 
     tenant = state.tenant
     return {

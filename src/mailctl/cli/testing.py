@@ -14,7 +14,7 @@ from mailctl.cli.testing_options import LoginOptions, TargetName, TestOptions, p
 from mailctl.cli.testing_roundtrip import roundtrip
 from mailctl.cli.testing_run import TestCall
 from mailctl.model.target_name import SYSTEM_MAIL
-from mailctl.services.check import LOGGED_IN, RECEIVE_DEPTHS, SEND_DEPTHS, Depth
+from mailctl.services.testing.check import LOGGED_IN, RECEIVE_DEPTHS, SEND_DEPTHS, Depth
 
 app = typer.Typer(help="Prove that sending and receiving work, from DNS to the mailbox; say where they fail and why.")
 
@@ -57,8 +57,8 @@ def send(
 
       mailctl test send hq --depth tls -o json
     """
-    from mailctl.services.check import plan_send
-    from mailctl.services.observation import run_check
+    from mailctl.services.testing.check import plan_send
+    from mailctl.services.testing.observation import run_check
 
     call = TestCall(get_session(context), "send", options)
     reached = parse_depth(depth, SEND_DEPTHS)
@@ -92,8 +92,8 @@ def receive(
 
       mailctl test receive hq --depth tls --transcript
     """
-    from mailctl.services.check import plan_receive
-    from mailctl.services.observation import run_check
+    from mailctl.services.testing.check import plan_receive
+    from mailctl.services.testing.observation import run_check
 
     call = TestCall(get_session(context), "receive", options)
     reached = parse_depth(depth, RECEIVE_DEPTHS)

@@ -15,13 +15,13 @@ from mailctl.cli.session import Session, get_session
 from mailctl.cli.testing_options import TestOptions
 from mailctl.cli.testing_run import TestCall
 from mailctl.errors import NotFoundError
-from mailctl.services.check import JOBS
+from mailctl.services.testing.check import JOBS
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from mailctl.model.report import TargetReport
-    from mailctl.services.check_all import Watcher
+    from mailctl.services.testing.check_all import Watcher
 
 _SLOW_SECONDS = 3.0
 _OTHER_COLUMNS = len("testing ") + 20 + len(" 1000/1000 ") + len("^C") + 1
@@ -48,8 +48,8 @@ def all_(
 
       mailctl test all -o nagios --min-cert-days 14
     """
-    from mailctl.services.check_all import plan_all, run_all
-    from mailctl.services.targets import list_targets
+    from mailctl.services.testing.check_all import plan_all, run_all
+    from mailctl.services.testing.targets import list_targets
 
     session = get_session(context)
     call = TestCall(session, "all", options)

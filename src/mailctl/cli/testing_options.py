@@ -12,7 +12,7 @@ import typer
 from mailctl.cli.params import complete_target, words
 from mailctl.errors import UsageError
 from mailctl.render.report_format import ReportFormat
-from mailctl.services.check import CERTIFICATE_DAYS_MIN, Depth
+from mailctl.services.testing.check import CERTIFICATE_DAYS_MIN, Depth
 
 TargetName = Annotated[
     str,

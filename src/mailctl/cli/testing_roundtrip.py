@@ -13,7 +13,7 @@ from mailctl.cli.session import get_session
 from mailctl.cli.testing_options import LoginOptions, TargetName, TestOptions
 from mailctl.cli.testing_run import TestCall
 from mailctl.model.target_name import SYSTEM_MAIL
-from mailctl.services.check import ROUNDTRIP_SECONDS
+from mailctl.services.testing.check import ROUNDTRIP_SECONDS
 
 _MAILBOX = "The mailbox that is read"
 
@@ -134,8 +134,8 @@ def roundtrip(
 
       mailctl test roundtrip --within 600 --keep -o json
     """
-    from mailctl.services.roundtrip import run_roundtrip
-    from mailctl.services.roundtrip_plan import plan_roundtrip
+    from mailctl.services.testing.roundtrip import run_roundtrip
+    from mailctl.services.testing.roundtrip_plan import plan_roundtrip
 
     require_one_stdin(
         {"--password-stdin": login.password_stdin, "--incoming-password-stdin": mailbox.incoming_password_stdin}

@@ -17,10 +17,10 @@ from mailctl.render.report_format import ReportFormat
 
 if TYPE_CHECKING:
     from mailctl.model.report import Report, Step, TargetReport
-    from mailctl.services.check import CheckOptions, GrantSource, LoginSource
-    from mailctl.services.check_all import Outcome
-    from mailctl.services.steps import OnStep
-    from mailctl.services.targets import Target
+    from mailctl.services.testing.check import CheckOptions, GrantSource, LoginSource
+    from mailctl.services.testing.check_all import Outcome
+    from mailctl.services.testing.steps import OnStep
+    from mailctl.services.testing.targets import Target
     from mailctl.transport.trace import Trace
 
 Perform = Callable[["OnStep | None"], "TargetReport"]
@@ -44,7 +44,7 @@ class TestCall:
 
     def get_target(self, name: str) -> Target:
         """Return a target by its name; raises NotFoundError where there is none, or it was never set."""
-        from mailctl.services.targets import get_target
+        from mailctl.services.testing.targets import get_target
 
         settings_file = self.session.settings_file
         return get_target(settings_file.load(), name, settings_file.path.parent)
@@ -56,7 +56,7 @@ class TestCall:
         Raises UsageError and MissingInputError for a login that cannot be understood or is not whole.
         """
         from mailctl.model.secret import parse_secret_ref
-        from mailctl.services.check import CheckOptions
+        from mailctl.services.testing.check import CheckOptions
 
         session = self.session
         return CheckOptions(
@@ -70,7 +70,7 @@ class TestCall:
 
     def run(self, perform: Perform, *, title: str, what: str) -> None:
         """Run the test of one target, and conclude. `title`, `what`: as for `show_test`."""
-        from mailctl.services.verdict import gather
+        from mailctl.services.testing.verdict import gather
 
         shown = self.options.output is ReportFormat.TABLE
         reports: list[TargetReport] = []
@@ -92,7 +92,7 @@ class TestCall:
         """Conclude the run of all tests: a line a target, with -v each step before, and what failed, opened."""
         from mailctl.render.report_text import render_overview, render_steps
         from mailctl.render.transcript import render_line
-        from mailctl.services.verdict import gather
+        from mailctl.services.testing.verdict import gather
 
         terminal = self.session.terminal
         report = gather(self._test, outcome.reports, began=self._began, unfinished=outcome.unfinished)
@@ -147,7 +147,7 @@ class TestCall:
             from mailctl.render.nagios import state_of
 
             return state_of(report)
-        from mailctl.services.verdict import exit_of
+        from mailctl.services.testing.verdict import exit_of
 
         return exit_of(report, fail_on_warnings=self.options.fails_on_warnings)
 
@@ -244,8 +244,8 @@ def find_login(
     """Return the login that is given; without a password, that of an OAuth client's server is by its grant."""
     from mailctl.cli.params import given_reference, read_secret
     from mailctl.model.secret import SecretKind
-    from mailctl.services.check import GrantSource, LoginSource
-    from mailctl.services.grants import grant_name
+    from mailctl.services.oauth.grants import grant_name
+    from mailctl.services.testing.check import GrantSource, LoginSource
 
     if options.username is None:
         if options.password_stdin or options.password_from is not None:

@@ -11,7 +11,7 @@ from mailctl.model.signature import SignatureUse
 from mailctl.render.senders import Fact, render_facts, state_facts
 from mailctl.render.servers import address, incoming_auth, tls_facts
 from mailctl.render.style import Style
-from mailctl.services.account_state import AccountState, kind_of
+from mailctl.services.accounts.account_state import AccountState, kind_of
 
 ACCOUNT_HEADERS = ("ADDRESS", "OWNER", "SERVERS", "LOGIN", "NOTES")
 

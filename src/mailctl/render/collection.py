@@ -12,8 +12,8 @@ from mailctl.exits import exit_for
 from mailctl.model.collection import CollectionSource
 
 if TYPE_CHECKING:
-    from mailctl.services.collect import Collected
-    from mailctl.services.collection_ledger import Progress
+    from mailctl.services.accounts.collect import Collected
+    from mailctl.services.accounts.collection_ledger import Progress
 
 SOURCE_HEADERS = ("NAME", "MAILBOX", "INTO", "ON THE SERVER", "COLLECTED", "LAST")
 RESULT_HEADERS = ("NAME", "LISTED", "COLLECTED", "BYTES", "DELETED", "NOTES")

@@ -9,7 +9,7 @@ from mailctl.model.discovery import Offer, Outcome, Source, SourceAnswer
 from mailctl.render.style import Style
 
 if TYPE_CHECKING:
-    from mailctl.services.discover_ranking import Candidate, Disagreement, Discovery
+    from mailctl.services.discovery.ranking import Candidate, Disagreement, Discovery
 
 CANDIDATE_HEADERS = ("PROTOCOL", "SERVER", "WHO SAYS SO")
 SOURCE_HEADERS = ("SOURCE", "ANSWER", "ASKED")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mailctl.model.filters import Filter, Match
 
 if TYPE_CHECKING:
-    from mailctl.services.filter_run import Handled
+    from mailctl.services.accounts.filter_run import Handled
 
 FILTER_HEADERS = ("#", "NAME", "IF", "THEN")
 HANDLED_HEADERS = ("FROM", "SUBJECT", "FILTER", "TO")

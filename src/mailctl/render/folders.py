@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailctl.services.account_folders import FolderChoice, Source
+from mailctl.services.accounts.folders import FolderChoice, Source
 
 ROLE_HEADERS = ("ROLE", "FOLDER", "KNOWN BY")
 _SAID = {

@@ -12,8 +12,8 @@ from mailctl.model.layout import Layout
 from mailctl.render.style import Style
 
 if TYPE_CHECKING:
-    from mailctl.services.mail_folders import CountedFolder
-    from mailctl.services.mail_list import Listed
+    from mailctl.services.accounts.mail_folders import CountedFolder
+    from mailctl.services.accounts.mail_list import Listed
 
 
 def describe_layout(layout: Layout) -> str:
@@ -39,7 +39,7 @@ _MARKS = (("N", "\\Seen", False), ("F", "\\Flagged", True), ("A", "\\Answered", 
 """What is shown of flags: a letter, and whether the flag is to be there for it."""
 _HEADERS = ("".join(mark for mark, _, _ in _MARKS), "DATE", "FROM", "SUBJECT")
 _GAP = "  "
-_FROM_MAX, _ACCOUNT_MAX, _SUBJECT_MIN = 20, 20, 10
+_FROM_MAX, _ACCOUNT_MAX, _SUBJECT_MIN = 18, 14, 10
 _DEPTH_MAX = 6
 """So far answers are moved to the right; the longest conversations would leave the screen."""
 

@@ -10,7 +10,7 @@ from mailctl.render.style import Style
 from mailctl.render.wrap import hang, wrap
 
 if TYPE_CHECKING:
-    from mailctl.services.grant_state import GrantState
+    from mailctl.services.oauth.grant_state import GrantState
 
 GRANT_HEADERS = ("TARGET", "STATE", "CLIENT", "FLOW", "ENDS")
 _MOMENTS = ("granted_at", "last_refresh", "token_expires_at", "ends_at")

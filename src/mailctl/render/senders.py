@@ -9,9 +9,9 @@ from mailctl.model.server import Security, SmtpAuth
 from mailctl.render.secrets import render_presence
 from mailctl.render.servers import address, tls_facts
 from mailctl.render.style import Style
-from mailctl.services.grant_state import GrantState
-from mailctl.services.secret_state import SecretState
-from mailctl.services.senders import LoginState
+from mailctl.services.oauth.grant_state import GrantState
+from mailctl.services.secrets.state import SecretState
+from mailctl.services.senders.senders import LoginState
 
 Fact = tuple[str, str]
 

@@ -18,10 +18,10 @@ from mailctl.protocol.reasons import Reason
 from mailctl.protocol.remedies import find_remedy
 from mailctl.protocol.replies import printable
 from mailctl.render.style import Style
-from mailctl.services.batch import BatchResult
-from mailctl.services.compose import Message, Roles
-from mailctl.services.outgoing import GraphEndpoint, outgoing_of
-from mailctl.services.sending import Sent
+from mailctl.services.sending.batch import BatchResult
+from mailctl.services.sending.compose import Message, Roles
+from mailctl.services.sending.outbox import Sent
+from mailctl.services.sending.outgoing import GraphEndpoint, outgoing_of
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -112,9 +112,9 @@ def complete_error(
 
 def _next_command(error: MailError, sending: Sending, recipient: str) -> str | None:
     # What tests are made of is not to be loaded for messages that are sent.
-    from mailctl.services.check import Depth
-    from mailctl.services.grants import oauth_command
-    from mailctl.services.next_command import TestCommand
+    from mailctl.services.oauth.grants import oauth_command
+    from mailctl.services.testing.check import Depth
+    from mailctl.services.testing.next_command import TestCommand
 
     if sending.oauth_client and error.reason == Reason.LOGIN_REFUSED:
         return oauth_command("refresh", sending.owner)

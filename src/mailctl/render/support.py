@@ -8,7 +8,7 @@ from mailctl.model.support import SupportOptions
 from mailctl.protocol.replies import printable
 from mailctl.render.senders import render_facts
 from mailctl.render.style import Style
-from mailctl.services.compose import Attachment, Draft, Roles
+from mailctl.services.sending.compose import Attachment, Draft, Roles
 
 
 def render_support(support: SupportOptions, style: Style) -> str:

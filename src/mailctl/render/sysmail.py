@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailctl.render.senders import login_facts, name_facts, render_facts, server_facts, state_facts
 from mailctl.render.style import Style
-from mailctl.services.sysmail import State, SystemMailState
+from mailctl.services.senders.sysmail import State, SystemMailState
 
 
 def render_sysmail(state: SystemMailState, style: Style) -> str:

@@ -10,7 +10,7 @@ from mailctl.model.tenant import Tenant
 from mailctl.render.senders import login_facts, state_facts
 from mailctl.render.servers import address, tls_facts
 from mailctl.render.style import Style
-from mailctl.services.tenants import TenantState
+from mailctl.services.senders.tenants import TenantState
 
 TENANT_HEADERS = ("CODE", "NAME", "FROM", "SERVER")
 VALUE_HEADERS = ("SETTING", "VALUE", "COMES FROM")

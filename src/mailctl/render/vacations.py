@@ -9,7 +9,7 @@ from mailctl.model.vacation import Vacation
 from mailctl.render.style import Style, visible
 
 if TYPE_CHECKING:
-    from mailctl.services.vacation_run import Answered
+    from mailctl.services.accounts.vacation_run import Answered
 
 ANSWERED_HEADERS = ("FROM", "SUBJECT", "ANSWER")
 

@@ -21,7 +21,7 @@ from mailctl.sendmail.input import Input
 from mailctl.sendmail.mailboxes import Mailbox, parse_mailboxes
 from mailctl.sendmail.options import Options, parse_options
 from mailctl.sendmail.sysexits import Sysexit, one_line, sysexit_for
-from mailctl.services.delivery import check_international, login_of, open_delivery
+from mailctl.services.sending.delivery import check_international, login_of, open_delivery
 from mailctl.store.location import settings_path
 from mailctl.store.settings_file import SettingsFile
 from mailctl.transport.outcome import SendOutcome
@@ -30,7 +30,7 @@ from mailctl.transport.watch import Watch
 if TYPE_CHECKING:
     from mailctl.model.settings import Settings
     from mailctl.model.tenant import Tenant
-    from mailctl.services.tokens import Tokens
+    from mailctl.services.oauth.tokens import Tokens
 
 _LOCAL_HOSTS = frozenset({"localhost", "localhost.localdomain"})
 
@@ -80,7 +80,7 @@ def submit(options: Options, message: BinaryIO, config: Path | None) -> SendOutc
         return secrets.get(parse_secret_ref(reference))
 
     def open_tokens() -> Tokens:
-        from mailctl.services.tokens import Tokens  # nobody else is to wait for it
+        from mailctl.services.oauth.tokens import Tokens  # nobody else is to wait for it
 
         return Tokens(settings_file, secrets)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from mailctl.errors import BugError, MailError
+from mailctl.errors import BugError, MailError, RefusedError
 from mailctl.protocol.reasons import Reason
 from mailctl.transport.imap_filing import STATE_ITEMS, FolderState, read_folder_state
 from mailctl.transport.imap_folders import ImapFolders
@@ -137,6 +137,9 @@ class ImapAppending:
         if completion.ok:
             return None
         what = f"does not take the message into '{self._folder}'"
+        if completion.status.code == "LIMIT":  # of a message it is not said for now: it is too large (RFC 5530)
+            reason, said = Reason.MESSAGE_TOO_LARGE, self._transport.said(completion)
+            return RefusedError(f"the server {what}", reason=reason, reply=said)
         error = self._transport.refusal(completion, what, Reason.MESSAGE_REFUSED)
         error.details["response_code"] = completion.status.code
         return error

@@ -24,9 +24,9 @@ from tests.servers.postfix import Postfix
 
 from mailctl.model.resolve_account import resolve_account, resolve_account_receiving
 from mailctl.model.secret import Secret
-from mailctl.services.delivery import no_tokens
-from mailctl.services.mailbox import MailboxAccess
-from mailctl.services.sent_folder import sent_folder_of
+from mailctl.services.accounts.mailbox import MailboxAccess
+from mailctl.services.accounts.sent_folder import sent_folder_of
+from mailctl.services.sending.delivery import no_tokens
 from mailctl.store import SettingsFile
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Use cases of people's accounts: folders, rules, answers, collection, listing."""

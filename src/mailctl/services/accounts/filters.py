@@ -1,0 +1,116 @@
+"""The rules of people's accounts: pure edits of the settings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from mailctl.errors import AlreadyExistsError, MissingInputError, NotFoundError, UsageError
+from mailctl.model.account import Account
+from mailctl.model.decode import decode_or_raise
+from mailctl.model.filters import Filter
+from mailctl.model.folders import FolderRole
+from mailctl.model.rule_text import ActionKind
+from mailctl.model.settings import Settings
+from mailctl.services.accounts.accounts import change_account
+from mailctl.services.catalogue.servers import Edit
+from mailctl.services.fields import merge_fields, to_fields
+
+
+def get_filter(account: Account, name: str) -> Filter:
+    """Return a rule by its name; raises NotFoundError, which names near ones."""
+    found = next((rule for rule in account.filters if rule.name == name), None)
+    if found is None:
+        near = get_close_matches(name, [rule.name for rule in account.filters], n=3)
+        raise NotFoundError(
+            f"{account.address} has no filter '{name}'",
+            hint=f"did you mean {' or '.join(near)}?" if near else f"`mailctl account filter list {account.address}`",
+            details={"account": account.address, "filter": name},
+        )
+    return found
+
+
+def add_filter(address: str, fields: Mapping[str, Any]) -> Edit:
+    """Return the edit that appends a rule; raises AlreadyExistsError where its name is taken."""
+    rule = decode_or_raise(Filter, fields)
+
+    def add(account: Account) -> tuple[Filter, ...]:
+        if any(present.name == rule.name for present in account.filters):
+            raise AlreadyExistsError(
+                f"{account.address} has a filter '{rule.name}' already",
+                hint=f"`mailctl account filter edit {account.address} '{rule.name}'` changes it",
+                details={"account": account.address, "filter": rule.name},
+            )
+        return (*account.filters, rule)
+
+    return _edit(address, add)
+
+
+def edit_filter(address: str, name: str, fields: Mapping[str, Any]) -> Edit:
+    """Return the edit that lays fields over a rule; conditions or actions that are given replace all that it had."""
+
+    def change(account: Account) -> tuple[Filter, ...]:
+        present = get_filter(account, name)
+        changed = decode_or_raise(Filter, merge_fields(to_fields(present), fields))
+        if changed.name != name and any(rule.name == changed.name for rule in account.filters):
+            raise AlreadyExistsError(f"{account.address} has a filter '{changed.name}' already")
+        return tuple(changed if rule is present else rule for rule in account.filters)
+
+    return _edit(address, change)
+
+
+def order_filters(address: str, names: Sequence[str]) -> Edit:
+    """Return the edit that puts all rules of an account into an order, each named exactly once."""
+
+    def order(account: Account) -> tuple[Filter, ...]:
+        wanted = [get_filter(account, name) for name in names]
+        counts = Counter(names)
+        missing = [rule.name for rule in account.filters if rule.name not in counts]
+        doubled = [name for name, count in counts.items() if count > 1]
+        if missing or doubled:
+            said = [f"missing: {', '.join(missing)}"] * bool(missing) + [f"twice: {', '.join(doubled)}"] * bool(doubled)
+            raise UsageError(f"a new order names each filter once ({'; '.join(said)})")
+        return tuple(wanted)
+
+    return _edit(address, order)
+
+
+def delete_filter(address: str, name: str) -> Edit:
+    """Return the edit that takes a rule away."""
+
+    def delete(account: Account) -> tuple[Filter, ...]:
+        gone = get_filter(account, name)
+        return tuple(rule for rule in account.filters if rule is not gone)
+
+    return _edit(address, delete)
+
+
+def find_trash(account: Account) -> str | None:
+    """Return the folder that rules delete into, None where no rule does.
+
+    Raises MissingInputError where it is not known: what rules delete must be found again.
+    """
+    deleting = [
+        rule.name for rule in account.filters for action in rule.parsed_actions if action.kind is ActionKind.DELETE
+    ]
+    if not deleting:
+        return None
+    trash = account.folders.find(FolderRole.TRASH)
+    if trash is None:
+        raise MissingInputError(
+            f"the filter '{deleting[0]}' deletes, and which folder of {account.address} is the trash is not known",
+            hint=f"`mailctl account folders detect {account.address} --save` finds it, "
+            f"`mailctl account folders set {account.address} trash FOLDER` says it",
+            details={"account": account.address, "filter": deleting[0]},
+        )
+    return trash
+
+
+def _edit(address: str, change: Callable[[Account], tuple[Filter, ...]]) -> Edit:
+    def edit(settings: Settings) -> Settings:
+        account = settings.get_account(address)
+        return change_account(settings, account, filters=change(account))
+
+    return edit

@@ -1,0 +1,52 @@
+"""The folders of somebody's mailboxes: what each is for, and how much is in it."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from mailctl.model.account import Account
+from mailctl.model.folders import FolderRole
+from mailctl.services.accounts.folders import describe_folders
+from mailctl.transport.imap_counts import list_with_counts
+from mailctl.transport.imap_folders import FolderTree, ImapFolders
+from mailctl.transport.imap_mailbox import ImapSession
+
+
+class CountedFolder(Struct, frozen=True, kw_only=True):
+    """A folder of an account. `messages`, `unseen`: None where the server does not tell them."""
+
+    account: str
+    folder: str
+    role: FolderRole | None
+    messages: int | None
+    unseen: int | None
+
+
+def count_folders(account: Account, session: ImapSession) -> list[CountedFolder]:
+    """Return the folders that can hold messages: those of roles first, in the order of the roles, then by name.
+
+    Raises RefusedError or TemporaryError.
+    """
+    tree, counts = list_with_counts(session, ImapFolders(session))
+    roles = find_roles(account, tree)
+    order = list(FolderRole)
+    names = sorted(counts, key=lambda name: (order.index(roles[name]) if name in roles else len(order), name))
+    return [
+        CountedFolder(
+            account=account.address,
+            folder=name,
+            role=roles.get(name),
+            messages=counts[name].messages,
+            unseen=counts[name].unseen,
+        )
+        for name in names
+    ]
+
+
+def find_roles(account: Account, tree: FolderTree) -> dict[str, FolderRole]:
+    """Return the role of each folder that is there and has one; the first of several."""
+    roles: dict[str, FolderRole] = {}
+    for choice in describe_folders(account, tree):
+        if choice.folder and choice.present:
+            roles.setdefault(choice.folder, choice.role)
+    return roles

@@ -1,0 +1,109 @@
+"""An account's rules and its out-of-office answer at its own server: one Sieve script, stored over ManageSieve.
+
+The script bears the name `mailctl`. Only one script can be active at a server: one of the person's own, made in a
+webmail say, is kept as it is, and is put aside only where that was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from msgspec import Struct
+
+from mailctl.errors import ConflictError, NetworkError
+from mailctl.model.account import Account
+from mailctl.model.address import parse_address
+from mailctl.model.server import Security
+from mailctl.model.sieve import SieveEndpoint
+from mailctl.protocol.sieve import compile_sieve
+from mailctl.services.accounts.filters import find_trash
+from mailctl.services.accounts.mailbox import MailboxAccess
+from mailctl.services.sending.delivery import forgetting_refused
+from mailctl.transport.managesieve import open_managesieve
+from mailctl.transport.managesieve_scripts import SieveSession
+from mailctl.transport.trace import Trace
+from mailctl.transport.watch import Watch
+
+SCRIPT_NAME = "mailctl"
+USUAL_PORT = 4190
+
+
+class Installed(Struct, frozen=True):
+    """What an installation did, or would do.
+
+    `script`: as it is now at the server. `changed`: whether it was stored or made active. `replaced`: the name of the
+    script that was active before. `warnings`: the server's, about the script.
+    """
+
+    script: str
+    changed: bool
+    replaced: str | None
+    warnings: str | None
+
+
+def sieve_endpoint(account: Account, access: MailboxAccess) -> SieveEndpoint:
+    """Return the account's ManageSieve server: the one of its settings, else the incoming server at the usual port.
+
+    It is as protected as the incoming side, by STARTTLS where that has TLS throughout, which ManageSieve has not.
+    """
+    if account.sieve:
+        return account.sieve
+    incoming = access.receiving.endpoint
+    security = Security.NONE if incoming.security is Security.NONE else Security.STARTTLS
+    return SieveEndpoint(host=incoming.host, port=USUAL_PORT, security=security, timeout=incoming.timeout)
+
+
+@contextmanager
+def open_sieve(account: Account, access: MailboxAccess, *, trace: Trace | None = None) -> Iterator[SieveSession]:
+    """Open a session at the account's ManageSieve server with its incoming login.
+
+    Raises SecretError before anything is contacted, MailError of the stage that fails.
+    """
+    route = access.route_to(sieve_endpoint(account, access))
+    with forgetting_refused(route.login):
+        try:
+            with open_managesieve(route, Watch(), trace=trace) as session:
+                yield session
+        except NetworkError as error:
+            error.hint = (
+                f"where the server has no ManageSieve: `mailctl account filter run {account.address}`; "
+                f"where another has: `mailctl account edit {account.address} --sieve-host HOST`"
+            )
+            raise
+
+
+def install_rules(
+    account: Account, session: SieveSession, *, replace: bool = False, dry_run: bool = False
+) -> Installed:
+    """Store the account's rules as the script `mailctl`, and make it the active one.
+
+    `replace`: whether it may take the place of another active script, which stays stored. The server checks the script
+    in any case; what it refuses leaves everything as it was.
+    Raises ConflictError for another active script, CapabilityError for what the server's Sieve lacks, RefusedError.
+    """
+    script = compile_sieve(
+        account.filters,
+        trash=find_trash(account),
+        extensions=session.capabilities.extensions,
+        vacation=account.vacation,
+        own=[parse_address(account.address).with_ascii_domain],
+    )
+    scripts = session.list_scripts()
+    active = next((script.name for script in scripts if script.is_active), None)
+    if active not in (None, SCRIPT_NAME) and not replace:
+        raise ConflictError(
+            f"{account.address} has an active script of its own: '{active}'",
+            hint="a server runs one script alone; --replace puts it aside, and it stays stored there",
+            details={"account": account.address, "script": active},
+        )
+    is_stored = any(script.name == SCRIPT_NAME for script in scripts) and session.get_script(SCRIPT_NAME) == script
+    replaced = active if active != SCRIPT_NAME else None
+    if is_stored and active == SCRIPT_NAME:
+        return Installed(script, changed=False, replaced=None, warnings=None)
+    if dry_run:
+        return Installed(script, changed=True, replaced=replaced, warnings=session.check_script(script))
+    warnings = session.put_script(SCRIPT_NAME, script)
+    if active != SCRIPT_NAME:
+        session.set_active(SCRIPT_NAME)
+    return Installed(script, changed=True, replaced=replaced, warnings=warnings)

@@ -1,0 +1,56 @@
+"""Out-of-office answers of people's accounts: pure edits of the settings."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from mailctl.errors import NotFoundError
+from mailctl.model.account import Account
+from mailctl.model.decode import decode_or_raise
+from mailctl.model.settings import Settings
+from mailctl.model.vacation import Vacation
+from mailctl.services.accounts.accounts import change_account
+from mailctl.services.catalogue.servers import Edit
+from mailctl.services.fields import merge_fields, to_fields
+
+
+def get_vacation(account: Account) -> Vacation:
+    """Return an account's out-of-office answer; raises NotFoundError where it has none."""
+    if account.vacation is None:
+        raise NotFoundError(
+            f"{account.address} has no out-of-office answer",
+            hint=f"`mailctl account vacation set {account.address} --subject TEXT --body-file FILE` gives it one",
+            details={"account": account.address},
+        )
+    return account.vacation
+
+
+def set_vacation(address: str, fields: Mapping[str, Any], today: dt.date) -> Edit:
+    """Return the edit that sets an answer, or fields of the one that there is, and switches it on.
+
+    Without a first day it begins today: what has been in the mailbox for long gets no answer.
+    """
+
+    def edit(settings: Settings) -> Settings:
+        account = settings.get_account(address)
+        base = to_fields(account.vacation) if account.vacation else {}
+        was_on = account.vacation is not None and account.vacation.active
+        begins = {} if was_on else {"from_date": today, "until": None}
+        wanted = decode_or_raise(Vacation, merge_fields(base, begins, fields, {"active": True}))
+        return change_account(settings, account, vacation=wanted)
+
+    return edit
+
+
+def switch_off(address: str) -> Edit:
+    """Return the edit that switches an answer off and keeps its text."""
+
+    def edit(settings: Settings) -> Settings:
+        account = settings.get_account(address)
+        return change_account(settings, account, vacation=replace(get_vacation(account), active=False))
+
+    return edit

@@ -1,0 +1,1 @@
+"""What `mailctl doctor` looks at on this machine."""

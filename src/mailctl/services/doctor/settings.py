@@ -1,0 +1,102 @@
+"""What `doctor` looks at of mailctl's own: the settings file, secrets and their store, grants."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Iterator
+
+from mailctl.credentials import Secrets, stored_name
+from mailctl.errors import MailctlError, SettingsError
+from mailctl.model.finding import Finding, note, ok, problem, warning
+from mailctl.model.settings import Settings
+from mailctl.services.oauth.grant_state import describe_grant
+from mailctl.services.oauth.grants import authorise_command
+from mailctl.services.secrets.slots import list_slots
+from mailctl.services.secrets.state import describe_backend, describe_secret, list_orphans
+from mailctl.store import SettingsFile
+
+_DAY_SECONDS = 86_400.0
+_SOON_SECONDS = 14 * _DAY_SECONDS
+_OTHERS_RIGHTS = stat.S_IRWXO | stat.S_IWGRP
+
+
+def check_settings(file: SettingsFile) -> Iterator[Finding]:
+    """Look at the settings file, and at the files beside it that hold what it held, or secrets."""
+    path = file.path
+    try:
+        settings = file.load()
+    except SettingsError as error:
+        yield problem("settings", error.message, error.hint, "mailctl config validate")
+        return
+    if file.loaded.content is None:
+        yield note("settings", f"there is no settings file yet: {path}", next="mailctl server add")
+        return
+    count = len(settings.servers)
+    said = f"{path} is valid, with {count} server{'s' * (count != 1)}"
+    yield ok("settings", f"{said}, a link to {path.resolve()}" if path.is_symlink() else said)
+    for odd in file.loaded.warnings:
+        yield warning("settings", f"{path}: {odd}", None, "mailctl config validate")
+    if os.name != "posix":
+        return
+    owner = path.stat().st_uid
+    if owner not in (os.geteuid(), 0):
+        said = f"{path} belongs to user {owner}, not to you ({os.geteuid()}): its owner can change where mail goes"
+        yield warning("settings", said, f"`chown {os.geteuid()} {path}`, if it is to be yours")
+    if not os.access(path.resolve().parent, os.W_OK):
+        yield note("settings", f"the folder {path.resolve().parent} is not writable for you: settings can only be read")
+    for beside in (path.resolve().with_name(path.resolve().name + ".undo"), path.with_suffix(".vault")):
+        if beside.exists() and stat.S_IMODE(beside.stat().st_mode) & _OTHERS_RIGHTS:
+            mode = stat.S_IMODE(beside.stat().st_mode)
+            yield warning("settings", f"others have rights to {beside} (mode {mode:04o})", f"`chmod 600 {beside}`")
+
+
+def check_secrets(settings: Settings, secrets: Secrets) -> Iterator[Finding]:
+    """Look at the store of secrets, at each secret that the settings name, and at what nobody names any more."""
+    backend = describe_backend(secrets)
+    slots = list_slots(settings)
+    if backend.usable:
+        opened = f", opened by the {backend.opened_by}" if backend.opened_by else ""
+        yield ok("secret-store", f"{backend.location}{opened} can be used")
+    else:
+        said = f"the {backend.backend} cannot be used: {backend.problem}"
+        needs = backend.chosen or any(slot.reference and secrets.owns(slot.reference) for slot in slots)
+        yield (problem if needs else warning)("secret-store", said, backend.hint, "mailctl secret status")
+    missing = 0
+    for slot in slots:
+        state = describe_secret(slot, secrets)
+        if state.problem and state.problem != backend.problem:
+            missing += 1
+            yield problem(
+                "secrets", f"{state.name} at {state.reference}: {state.problem}",
+                "store it again, or name another place", f"mailctl secret set {state.name}",
+            )  # fmt: skip
+    if slots and not missing and backend.usable:
+        yield ok("secrets", f"{len(slots)} named by the settings, none missing (commands are not run)")
+    for orphan in list_orphans(settings, secrets):
+        said = f"{orphan} is stored, and nothing names it: a change was cut short between the store and the settings"
+        yield warning("secrets", said, "delete it", f"mailctl secret delete {stored_name(orphan)}")
+
+
+def check_grants(settings: Settings, secrets: Secrets) -> Iterator[Finding]:
+    """Look at the grants of mailboxes: whether they hold, and until when."""
+    sound = 0
+    for target in settings.secrets.grants:
+        try:
+            state = describe_grant(settings, secrets, target)
+        except MailctlError as error:
+            yield problem("grants", f"{target}: {error.message}", error.hint, "mailctl oauth status")
+            continue
+        if not state.ok:
+            yield problem("grants", f"{target} is {state.condition}: {state.why}", None, state.next)
+        elif state.warnings:
+            yield from (warning("grants", f"{target}: {said}", None, state.next) for said in state.warnings)
+        elif state.ends_at is not None and state.ends_at < time.time() + _SOON_SECONDS:
+            days = max(0, round((state.ends_at - time.time()) / _DAY_SECONDS))
+            said = f"{target} ends in {days} days ({state.ends_because})"
+            yield warning("grants", said, "authorise it again before", authorise_command(target))
+        else:
+            sound += 1
+    if sound:
+        yield ok("grants", f"{sound} granted")

@@ -1,0 +1,1 @@
+"""Use cases of OAuth: clients, grants, tokens."""

@@ -1,0 +1,1 @@
+"""The production path of sending: drafts, messages, sessions, batches."""

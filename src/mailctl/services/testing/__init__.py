@@ -1,0 +1,1 @@
+"""Tests: the production path of sending and receiving, observed and told step by step."""
