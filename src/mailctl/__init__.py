@@ -6,7 +6,7 @@ Layers. Imports point one way, downwards; a test keeps it (`tests/test_layers.py
     sendmail    the sendmail-compatible program, a light second front end
     sandbox     the throw-away mail server of `mailctl sandbox`
     wiring      the composition root: options and settings → services
-    services    use cases: models in, models out. `check` observes the production path of sending and receiving
+    services    use cases, a folder each: models in, models out. `testing` observes the production path
     render      models → text for people
     store       the TOML file: fast to read, edited in place, replaced atomically
     credentials keyring, vault and references behind one object
@@ -24,7 +24,7 @@ The same decoder (`model/decode`) reads the file, imports and options, and names
 
 How a test flows. `services/testing` opens the same session that sending or receiving opens, with a `Watch` that records
 each stage as it happens; the records become steps with verdict, cause and remedy. There is no second implementation.
-`services/testing/check_all` runs the tests of all targets, a host at a time; `render` has a module for each format of a report.
+Its `check_all` runs the tests of all targets, a host at a time; `render` has a module for each format of a report.
 
 What keeps secrets: `model.secret.Secret` never shows itself, the settings hold references, and what goes into a
 transcript or an error passes `protocol/redact` as bytes, before it is anything else.
