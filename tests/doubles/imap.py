@@ -83,6 +83,7 @@ class ImapServer:
     quota: Part = b'* QUOTAROOT INBOX ""\r\n* QUOTA "" (STORAGE 10 512)\r\n<tag> OK done\r\n'
     search: Part = b"* SEARCH 1\r\n<tag> OK done\r\n"
     fetch: Part = b"* 1 FETCH (UID 1 BODY[] {12}\r\nSubject: x\r\n)\r\n<tag> OK done\r\n"
+    thread: Part = b"* THREAD (1)\r\n<tag> OK done\r\n"
     enable: Part = b"<tag> OK done\r\n"
     create: Part = b"<tag> OK created\r\n"
     append: Part = b"<tag> OK taken\r\n"
@@ -116,6 +117,7 @@ class ImapServer:
             command(rb"GETQUOTA(ROOT)?", self.quota),
             command(rb"(UID )?SEARCH", self.search),
             command(rb"(UID )?FETCH", self.fetch),
+            command(rb"UID THREAD", self.thread),
             command(rb"ID", self.id),
             command(rb"ENABLE", self.enable),
             command(rb"CREATE", self.create),

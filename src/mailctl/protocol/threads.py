@@ -107,10 +107,14 @@ class _Node:
         self.children: list[_Node] = []
 
     def adopt(self, child: _Node) -> None:
-        if child.parent is not None:
-            child.parent.children.remove(child)
+        child.leave()
         child.parent = self
         self.children.append(child)
+
+    def leave(self) -> None:
+        if self.parent is not None:
+            self.parent.children.remove(self)
+            self.parent = None
 
     def descends_from(self, other: _Node) -> bool:
         if not other.children:
@@ -144,8 +148,10 @@ def _link(messages: Sequence[Linked]) -> list[_Node]:
             if parent is not None and ancestor.parent is None and not parent.descends_from(ancestor):
                 parent.adopt(ancestor)
             parent = ancestor
-        # What a message says of its own parent counts more than what others say.
-        if parent is not None and parent is not node.parent and not parent.descends_from(node):
+        # What a message says of its own parent counts more than what others have said.
+        if parent is None:
+            node.leave()
+        elif parent is not node.parent and not parent.descends_from(node):
             parent.adopt(node)
     return [node for node in everything if node.parent is None]
 

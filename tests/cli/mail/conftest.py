@@ -1,0 +1,69 @@
+"""People with accounts on a real Dovecot, and mail in their mailboxes."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.doubles.imap import ImapServer
+from tests.doubles.scripted import ScriptedServer
+from tests.servers.certificates import CertificateAuthority
+from tests.servers.dovecot import Dovecot
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Mailctl
+
+PASSWORD = "correct horse"
+AddMailbox = Callable[..., str]
+
+
+@pytest.fixture
+def add_account(mailctl: Mailctl, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Return a function that registers an account on an IMAP server, and returns the address."""
+
+    def add(address: str, port: int, *options: str, owner: str = "taro", security: str = "none") -> str:
+        monkeypatch.setenv("MAILBOX_PASSWORD", PASSWORD)
+        mailctl.must(
+            "account", "add", address, "--username", address, "--owner", owner,
+            "--password-from", "env:MAILBOX_PASSWORD", "--incoming-protocol", "imap", "--incoming-host", "127.0.0.1",
+            "--incoming-port", str(port), "--incoming-security", security, "--smtp-host", "127.0.0.1",
+            "--smtp-security", "none", *options,
+        )  # fmt: skip
+        return address
+
+    return add
+
+
+@pytest.fixture
+def add_mailbox(dovecot: Dovecot, add_account: Callable[..., str]) -> AddMailbox:
+    """Return a function that gives somebody a new, empty mailbox on the real Dovecot, and returns its address."""
+
+    def add(*options: str, owner: str = "taro", port: int | None = None, server: Dovecot = dovecot) -> str:
+        address = f"{secrets.token_hex(4)}@example.test"
+        server.add_user(address, PASSWORD)
+        return add_account(address, port or server.imap_port, *options, owner=owner)
+
+    return add
+
+
+@pytest.fixture(scope="session")
+def plain_dovecot(ca: CertificateAuthority) -> Iterator[Dovecot]:
+    """A Dovecot that tells of hardly any capability: neither of LIST-STATUS nor of THREAD."""
+    with Dovecot(ca=ca, extra="imap_capability = IMAP4rev1 SASL-IR NAMESPACE") as server:
+        yield server
+
+
+@pytest.fixture
+def scripted(add_account: Callable[..., str]) -> Callable[..., Any]:
+    """Return what opens a scripted IMAP server and registers ann@example.org on it; the double is yielded."""
+
+    @contextmanager
+    def serve(**points: Any) -> Iterator[ScriptedServer]:
+        with ScriptedServer(ImapServer(security="none", **points).script) as double:
+            add_account("ann@example.org", double.port, "--incoming-auth", "plain", owner="ann")
+            yield double
+
+    return serve
