@@ -458,6 +458,31 @@ def test_the_login_that_sends_reads_another_server_too_where_none_is_given(
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("to", [(), ("--to", ALICE.address)])
+def test_a_stored_login_is_given_to_no_host_that_is_not_of_its_own_server(
+    sysmail: Mailctl, dovecot: Dovecot, to: tuple[str, ...]
+) -> None:
+    sysmail.must("server", "add", "other", "--name", "Other", "--smtp-host", "localhost", "--incoming-protocol", "imap",
+                 "--incoming-host", "127.0.0.1", "--incoming-port", str(dovecot.imaps_port), "--incoming-security",
+                 "tls", "--ca-file", dovecot.ca_file)  # fmt: skip
+    before = dovecot.log()
+    result = sysmail("test", "roundtrip", "--read", "other", *to, "-o", "json")
+    assert result.code == 2, result
+    assert "--incoming-username" in result.error["missing"]
+    assert "127.0.0.1" in result.error["hint"]
+    assert dovecot.log() == before
+
+
+def test_a_login_that_is_given_for_both_reads_another_host_too(
+    sysmail: Mailctl, dovecot: Dovecot, person: Person
+) -> None:
+    sysmail.must("server", "add", "other", "--name", "Other", "--smtp-host", "localhost", "--incoming-protocol", "imap",
+                 "--incoming-host", "127.0.0.1", "--incoming-port", str(dovecot.imaps_port), "--incoming-security",
+                 "tls", "--ca-file", dovecot.ca_file)  # fmt: skip
+    result = roundtrip(sysmail, "hq", person, "--read", "other")
+    assert result.code == 0, result
+
+
 def test_a_server_may_send_to_the_mailbox_of_a_stored_account(sysmail: Mailctl, add_hq: AddHq, person: Person) -> None:
     add_hq("pop3", code="pop")
     bob = ("--username", BOB.address, "--password-from", "env:BOBS_PASSWORD")

@@ -54,8 +54,9 @@ def plan_roundtrip(
     """Return the round trip from a target to the mailbox of `reader`, which may be the same.
 
     `incoming`: the reader's options, with the login where one is given; without one it is the stored one, else the one
-    that sends. The recipient defaults to the mailbox that is read. Raises UsageError where
-    there is none, MissingInputError naming the options that are missing, and what `plan_send` raises.
+    that sends: a stored one only for the hosts that the settings give it to. The recipient defaults to the mailbox that
+    is read. Raises UsageError where there is none, MissingInputError naming the options that are missing, and what
+    `plan_send` raises.
     """
     if reader.receiving is None:
         raise UsageError(
@@ -73,7 +74,7 @@ def plan_roundtrip(
     if missing:
         raise MissingInputError(
             f"missing for a round trip: {', '.join(missing)}",
-            hint="\n      ".join(_WHY_MISSING[option] for option in missing),
+            hint="\n      ".join(_why_missing(option, target, reader) for option in missing),
             details={"missing": missing},
         )
     speaks_for_nobody = not target.sending.address and options.login is None
@@ -104,6 +105,13 @@ _WHY_MISSING = {
 }
 
 
+def _why_missing(option: str, target: Target, reader: Target) -> str:
+    if option == "--incoming-username" and reader.receiving and target.sending.username:
+        host = reader.receiving.endpoint.host
+        return f"the login of {target.name} is kept for its own server, not for {host}: give the one that reads there"
+    return _WHY_MISSING[option]
+
+
 def _lacks_login(target: Target, options: CheckOptions) -> bool:
     needs = plan_send(target, options, depth=Depth.TLS).authenticates
     return needs and options.login is None and not target.stores_login
@@ -115,7 +123,14 @@ def _find_reading_login(target: Target, reader: Target, options: CheckOptions) -
         return options.login
     if reader.stores_login:
         return None
-    return options.login or _find_stored_login(target, options)
+    return options.login or (_find_stored_login(target, options) if _shares_a_host(target, reader) else None)
+
+
+def _shares_a_host(target: Target, reader: Target) -> bool:
+    """Tell whether the target's own server has the host that is read: no other is shown a stored login unasked."""
+    endpoints = [target.sending.smtp, target.receiving and target.receiving.endpoint]
+    hosts = {endpoint.host.casefold() for endpoint in endpoints if endpoint}
+    return reader.receiving is not None and reader.receiving.endpoint.host.casefold() in hosts
 
 
 def _find_stored_login(target: Target, options: CheckOptions) -> LoginSource | GrantSource | None:
