@@ -383,6 +383,7 @@ PERSONAL = {
     "no folders": {"list": b'* LIST () "/" "%s"\r\n<tag> NO %s\r\n'},
     "not taken": {"append": b"<tag> NO %s\r\n"},
     "a goodbye": {"append": (b"* BYE %s\r\n", Close())},
+    "a folder refused": {"examine": b"<tag> NO %s\r\n", "status": b"<tag> NO %s\r\n"},
     "refused": {"verdict": b"<tag> NO %s\r\n"},
 }
 
@@ -408,6 +409,10 @@ def test_a_persons_account(world: World, ca: CertificateAuthority, case: str) ->
             world.mailctl("account", "list"),
             world.mailctl("account", "folders", "create", USER, "drafts"),
             world.mailctl("account", "folders", "show", USER, "-o", "json"),
+            world.mailctl("account", "layout", "ann", "--threads"),
+            world.mailctl("mail", "folders", USER),
+            world.mailctl("mail", "list", "--owner", "ann", "-o", "json"),
+            world.mailctl("mail", "list", USER, "--folder", "drafts"),
             world.mailctl("test", "receive", USER, "--transcript"),
             world.mailctl("send", "--owner", "ann", "--to", "bob@example.org", "--body", "x"),
             world.mailctl("send", "--account", USER, "--to", "bob@example.org", "--body", "x", "-o", "json"),
@@ -451,6 +456,56 @@ def test_rules_at_their_server(world: World, ca: CertificateAuthority, case: str
         ]  # fmt: skip
     codes = {"the login refused": 12, "a script of that name": 4, "the script refused": 13, "a goodbye": 10}
     assert [done.code for done in runs] == [0, 0, codes.get(case, 0)], runs
+    world.assert_clean(*runs)
+
+
+COLLECTION: dict[str, dict[str, Part]] = {
+    "the login refused": {"verdict": b"-ERR not %s\r\n"},
+    "no listing": {"list": b"-ERR not for %s\r\n"},
+    "no message": {"retr": b"-ERR not for %s\r\n"},
+    "a strange listing": {"uidl": b"+OK\r\n1 %s %s\r\n.\r\n"},
+    "not deleted": {"quit": (b"-ERR not for %s\r\n", Close())},
+    "collected": {},
+}
+"""Where a POP3 server that is collected from tells what it was sent."""
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+@pytest.mark.parametrize("case", COLLECTION)
+def test_mail_that_is_collected(world: World, ca: CertificateAuthority, case: str, output: str) -> None:
+    world.password_options("vault")  # makes one, where a secret that is given goes
+    points = {name: telling(part, world.secret) for name, part in COLLECTION[case].items()}
+    side = (
+        "--security",
+        "tls",
+        "--auth",
+        "plain",
+        "--username",
+        USER,
+        "--password-stdin",
+        "--ca-file",
+        str(ca.ca_file),
+    )
+    context = context_of(ca.good)
+    with (
+        ScriptedServer(PROTOCOLS["pop3"](security="tls", **points).script, tls=context) as source,
+        ScriptedServer(PROTOCOLS["imap"](security="tls").script, tls=context) as target,
+    ):
+        runs = [
+            world.mailctl(
+                "account", "add", "--username", USER, "--incoming-protocol", "imap", "--incoming-host", "localhost",
+                "--incoming-port", str(target.port), "--incoming-security", "tls", "--incoming-auth", "plain",
+                "--smtp-host", "localhost", "--password-from", "env:CANARY", "--ca-file", str(ca.ca_file),
+            ),
+            world.mailctl(
+                "account", "pop3", "add", USER, "old", "--host", "localhost", "--port", str(source.port), *side,
+                "--into", "INBOX", "--delete-after", "0", stdin=world.secret.encode(),
+            ),
+            world.mailctl("account", "pop3", "list", USER, "-o", output),
+            world.mailctl("account", "pop3", "collect", USER, "-o", output),
+        ]  # fmt: skip
+    codes = {"the login refused": 12, "no listing": 13, "no message": 13, "a strange listing": 18, "not deleted": 13}
+    assert [done.code for done in runs] == [0, 0, 0, codes.get(case, 0)], runs
     world.assert_clean(*runs)
 
 

@@ -27,7 +27,7 @@ DELAY_SECONDS = 0.010
 GOAL = 1.5
 MEMORY_MIB_MAX = 80
 OLD, NEW, THIRD = "old@example.test", "new@example.test", "third@example.test"
-PASSWORD = "correct-horse"  # noqa: S105 - of a server that lives for minutes
+PASSWORD = "correct-horse"
 
 SETTINGS = """\
 schema_version = 1

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from mailctl.errors import SettingsWriteError
 from mailctl.model.account import Account
+from mailctl.model.collection import CollectionSource
 from mailctl.model.decode import decode_or_raise
 from mailctl.model.filters import Filter
 from mailctl.store import SettingsFile
@@ -99,3 +100,21 @@ def test_any_sequence_of_changes_says_what_was_meant(tmp_path_factory, changes):
         put(file, *filters)
         read = SettingsFile(file.path).load().accounts
         assert (read[0].filters, read[1]) == (filters, other)
+
+
+def source(name: str, days: int | None) -> CollectionSource:
+    given = {"name": name, "host": "h.example", "username": name, "into": "旧", "delete_after_days": days}
+    return decode_or_raise(CollectionSource, given)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(NAMES, NAMES, st.sampled_from([None, 0, 30])), min_size=1, max_size=4))
+def test_rules_and_sources_of_an_account_change_beside_each_other(tmp_path_factory, changes):
+    file = SettingsFile(tmp_path_factory.mktemp("settings") / "mailctl.toml")
+    accounts = [decode_or_raise(Account, {"username": f"{name}@example.com", **SIDES}) for name in "ab"]
+    file.change(lambda settings: replace(settings, accounts=tuple(accounts)))
+    for rules, names, days in changes:
+        fields = {"filters": tuple(map(rule, rules)), "pop3": tuple(source(name, days) for name in names)}
+        changed = replace(accounts[0], **fields)
+        file.change(lambda settings, changed=changed: replace(settings, accounts=(changed, settings.accounts[1])))
+        assert SettingsFile(file.path).load().accounts == (changed, accounts[1])

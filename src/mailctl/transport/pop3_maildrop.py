@@ -113,13 +113,17 @@ class Pop3Maildrop:
             if isinstance(error, RefusedError):
                 return error
             raise error
-        text = bytearray()
+        text = bytearray(message.size)  # at once: one that grows is copied again and again
+        end = 0
         # Sizes are not always those of what is sent: some servers count a line end as one octet.
         with self._wire.bulk(2 * message.size + _SIZE_SLACK_OCTETS):
             is_last = False
             while not is_last:
                 block, is_last = self._wire.read_block(_LONE_DOT)
-                text += _unstuffed(block)
+                lines = _unstuffed(block)
+                text[end : end + len(lines)] = lines
+                end += len(lines)
+        del text[end:]
         return text
 
     def _read_uids(self, answer: Answer) -> dict[int, str]:

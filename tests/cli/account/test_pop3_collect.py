@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import random
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from imapclient import IMAPClient
 from tests.servers.dovecot import Dovecot
 from tests.servers.people import Person
+from tests.servers.proxy import DelayProxy
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Mailctl
@@ -173,18 +178,102 @@ def test_a_mailbox_that_fails_does_not_keep_the_others_back(
     assert subjects(dovecot, account) == ["n0"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 def test_a_collection_that_is_killed_ten_times_is_complete_and_holds_nothing_twice(
     mailctl: Mailctl, account: str, old: str, add_source: AddSource, dovecot: Dovecot
 ) -> None:
     add_source("--delete-after", "0", into="INBOX")
     names = fill(dovecot, old, range(400))
     command = [sys.executable, "-m", "mailctl", "--config", str(mailctl.config), "account", "pop3", "collect", account]
-    for wait in (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9, 1.0):
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
-            try:
-                running.wait(wait)
-            except subprocess.TimeoutExpired:
+    killed = 0
+    with (
+        DelayProxy(dovecot.pop3_port, delay_seconds=0.005) as pop3,
+        DelayProxy(dovecot.imap_port, delay_seconds=0.005) as imap,
+    ):
+        mailctl.must("account", "pop3", "edit", account, "old", "--port", str(pop3.port), "--security", "starttls")
+        mailctl.must("account", "edit", account, "--incoming-port", str(imap.port), "--incoming-security", "starttls")
+        chance = random.Random(20261121)
+        while killed < 10:
+            imap.reset()
+            pop3.reset()
+            moment = chance.randrange(1000, 150_000)
+            with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+                while running.poll() is None and imap.traffic.bytes_to_server + pop3.traffic.bytes_to_client < moment:
+                    time.sleep(0.001)
+                killed += running.poll() is None
                 running.kill()
-    mailctl.must("account", "pop3", "collect", account)
+            if running.returncode == 0:
+                names += fill(dovecot, old, range(len(names), len(names) + 100))
+        mailctl.must("account", "pop3", "collect", account)
     assert sorted(subjects(dovecot, account)) == sorted(names)
     assert subjects(dovecot, old) == []
+
+
+SETTINGS = """\
+schema_version = 1
+[[accounts]]
+address = "new@example.test"
+username = "{person.address}"
+password = "env:PASSWORD"
+[accounts.incoming]
+protocol = "imap"
+host = "127.0.0.1"
+port = {dovecot.imap_port}
+security = "none"
+[accounts.smtp]
+host = "127.0.0.1"
+port = 25
+security = "none"
+[[accounts.pop3]]
+name = "old"
+host = "127.0.0.1"
+port = {dovecot.pop3_port}
+security = "none"
+username = "{old}"
+password = "env:PASSWORD"
+into = "@INTO@"
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+def test_whatever_call_a_collection_dies_at_the_next_run_completes_it(
+    old: str, person: Person, dovecot: Dovecot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PASSWORD", person.password)
+    (tmp_path / "template.toml").write_text(SETTINGS.format(person=person, dovecot=dovecot, old=old))
+    for number in range(3):
+        dovecot.deliver(old, message(number, body=f"{'x' * 76}\r\n" * 8000))
+    program = Path(__file__).with_name("collect_trials.py")
+    killed = trials_made = 0
+    with subprocess.Popen(
+        [sys.executable, str(program), str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as trials:
+        assert trials.stdin
+        assert trials.stdout
+        for line in trials.stdout:
+            trials_made += 1
+            killed += "killed" in line
+            wait_until_sessions_end(dovecot, person.address)
+            trials.stdin.write("\n")
+            trials.stdin.flush()
+    assert trials.returncode == 0
+    assert killed > 20
+    folders = [path.name for path in dovecot.maildir(person.address).glob(".Trial*")]
+    assert len(folders) == trials_made
+    for folder in folders:
+        assert subjects(dovecot, person.address, folder.removeprefix(".")) == ["n0", "n1", "n2"], folder
+
+
+def wait_until_sessions_end(dovecot: Dovecot, user: str) -> None:
+    """Wait until nothing that was said in an IMAP session of the user's is still worked on."""
+    deadline = time.monotonic() + 20
+    while True:
+        log = dovecot.log()
+        begun = log.count(f"imap-login: Login: user=<{user}>")
+        ended = len(
+            re.findall(rf"imap\({re.escape(user)}\)<[^>]*><[^>]*>: (?:Disconnected|Logged out|Connection)", log)
+        )
+        if begun == ended:
+            return
+        assert time.monotonic() < deadline, (begun, ended)
+        time.sleep(0.01)
