@@ -34,8 +34,8 @@ _ENTRIES = {
     "tenant": Entry("Tenants, each with a name or a server of its own.", group_of("mailctl.cli.tenant", "tenant")),
     "support": Entry("Whom to ask for help, and the asking.", group_of("mailctl.cli.support", "support")),
     "account": Entry("The mail accounts of people.", group_of("mailctl.cli.account", "account")),
-    "mail": Entry("Look at people's mail: folders and messages.", group_of("mailctl.cli.mail", "mail")),
     "signature": Entry("The organisation's signature.", group_of("mailctl.cli.signature", "signature")),
+    "mail": Entry("Look at people's mail: folders and messages.", group_of("mailctl.cli.mail", "mail")),
     "secret": Entry("Where secrets live, and whether they are there.", group_of("mailctl.cli.secret", "secret")),
     "config": Entry("The settings file.", group_of("mailctl.cli.config", "config")),
     "sandbox": Entry(

@@ -39,7 +39,9 @@ _MARKS = (("N", "\\Seen", False), ("F", "\\Flagged", True), ("A", "\\Answered", 
 """What is shown of flags: a letter, and whether the flag is to be there for it."""
 _HEADERS = ("".join(mark for mark, _, _ in _MARKS), "DATE", "FROM", "SUBJECT")
 _GAP = "  "
-_FROM_MAX, _ACCOUNT_MAX, _SUBJECT_MIN = 18, 14, 10
+_FROM, _SUBJECT, _ACCOUNT = 2, 3, 4
+_ENOUGH = ((_SUBJECT, 30), (_FROM, 18), (_ACCOUNT, 14), (_SUBJECT, 16), (_FROM, 10), (_ACCOUNT, 8), (_SUBJECT, 6))
+"""Which columns are made narrower on a screen, one after the other, and how wide they stay."""
 _DEPTH_MAX = 6
 """So far answers are moved to the right; the longest conversations would leave the screen."""
 
@@ -93,11 +95,15 @@ def _date(date: dt.datetime, now: dt.datetime, *, is_short: bool) -> str:
 
 
 def _fitted(sizes: Sequence[int], width: int) -> list[int]:
-    """Return the columns' sizes so that a line fits: names and accounts as far as is usual, the rest for subjects."""
-    marks, date, sender, subject, *account = sizes
-    sender, account = min(sender, _FROM_MAX), [min(size, _ACCOUNT_MAX) for size in account]
-    taken = marks + date + sender + sum(account) + len(_GAP) * (len(sizes) - 1)
-    return [marks, date, sender, min(subject, max(width - taken, _SUBJECT_MIN)), *account]
+    """Return the columns' sizes so that a line fits, as far as it can: each column gives up what it needs least."""
+    fitted = list(sizes)
+    excess = sum(fitted) + len(_GAP) * (len(fitted) - 1) - width
+    for column, enough in _ENOUGH:
+        if column < len(fitted):
+            cut = max(min(excess, fitted[column] - enough), 0)
+            fitted[column] -= cut
+            excess -= cut
+    return fitted
 
 
 def _line(cells: Sequence[str], sizes: Sequence[int]) -> str:
