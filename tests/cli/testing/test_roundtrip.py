@@ -17,6 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.cli.testing.test_steps import context
+from tests.doubles.imap import ImapServer
+from tests.doubles.scripted import ScriptedServer
+from tests.doubles.steps import Expect, Part, Reset
 from tests.servers.dovecot import Dovecot
 from tests.servers.people import ALICE, BOB, Person
 from tests.servers.postfix import Postfix
@@ -298,6 +302,27 @@ def test_a_senders_mailbox_that_refuses_the_login_is_tried_once_and_named(
     assert found["evidence"]["bounces_read"] is False
     assert f"a bounce would go to {person.address}" in found["remedy"]
     assert attempts == 1
+
+
+@pytest.mark.parametrize("read", [Reset(), b"<tag> NO [SERVERBUG] no\r\n", b"<tag> BAD what\r\n"])
+def test_a_senders_mailbox_that_does_not_give_out_a_bounce_does_not_end_the_waiting(
+    sysmail: Mailctl, add_hq: AddHq, dovecot: Dovecot, read: Part
+) -> None:
+    header = b"From: MAILER-DAEMON@example.test\r\n\r\n"
+    listed = b"* 1 FETCH (UID 1 BODY[HEADER.FIELDS (FROM)]<0> {%d}\r\n%s)\r\n<tag> OK done\r\n" % (len(header), header)
+    inbox = b'* LIST (\\HasNoChildren) "/" INBOX\r\n<tag> OK listed\r\n'
+    imap = ImapServer(security="tls", list=inbox, fetch=(listed, Expect(rb"(?P<tag>\S+) UID FETCH 1 "), read))
+    add_hq("pop3", code="pop")
+    bob = ("--incoming-username", BOB.address, "--incoming-password-from", "env:BOBS_PASSWORD")
+    with held(dovecot) as (out, _), ScriptedServer(imap.script, tls=context(dovecot.ca.good)) as senders:
+        sysmail.must("server", "edit", "hq", "--smtp-port", str(out.submission_port), "--incoming-port",
+                     str(senders.port))  # fmt: skip
+        result = sysmail("test", "roundtrip", "--read", "pop", *bob, "--within", "0.5", "-o", "json")
+    assert b" BODY.PEEK[]<0." in senders.received
+    assert result.code == 15, result
+    found = step(result, "roundtrip")
+    assert found["cause"].startswith("the message was accepted, but not seen in INBOX")
+    assert found["evidence"]["bounces_read"] is False
 
 
 @PROTOCOLS

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from mailctl.errors import MailError
 from mailctl.model.report import Stage, Step, TargetReport
 from mailctl.model.server import IncomingProtocol
+from mailctl.protocol.reasons import Reason
 from mailctl.protocol.sasl import Login
 from mailctl.services.sending.delivery import TokenLogin
 from mailctl.services.testing.arrived import add_authentication_step, describe_arrival
@@ -189,9 +190,16 @@ class _SendersMailbox:
         if newcomers is None or self._arrivals is None:
             self._side = None  # what fails is not tried again: it may be the login
             return
-        self._evidence["bounces_read"] = True
-        read_reports(self._arrivals, newcomers, self._expected, self._evidence)
-        self._arrivals.close()
+        try:
+            read_reports(self._arrivals, newcomers, self._expected, self._evidence)
+        except MailError as error:
+            if error.reason == Reason.BOUNCED:
+                raise
+            self._side = None
+        else:
+            self._evidence["bounces_read"] = True
+        finally:
+            self._arrivals.close()
 
 
 _NEWEST_BOUNCES = 30
