@@ -12,6 +12,7 @@ K = TypeVar("K")
 T = TypeVar("T")
 
 _GRACE_SECONDS = 0.5
+_TICK_SECONDS = 0.25
 
 
 def run_together(jobs: Mapping[K, Callable[[], T]], seconds: float) -> Iterator[tuple[K, T]]:
@@ -32,10 +33,13 @@ def run_together(jobs: Mapping[K, Callable[[], T]], seconds: float) -> Iterator[
         threading.Thread(target=run, args=(key, job), daemon=True, name=f"mailctl {key}").start()
     end = time.monotonic() + seconds + _GRACE_SECONDS
     for _ in jobs:
-        try:
-            key, result, error = ends.get(timeout=max(end - time.monotonic(), 0.001))
-        except queue.Empty:
-            return
+        while True:
+            try:
+                key, result, error = ends.get(timeout=max(min(end - time.monotonic(), _TICK_SECONDS), 0.001))
+                break
+            except queue.Empty:  # Windows handles a signal only between two waits
+                if time.monotonic() >= end:
+                    return
         if error is not None:
             raise error
         yield key, result  # type: ignore[misc]  # None only beside an error, or as a job's own result

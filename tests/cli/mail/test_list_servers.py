@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.doubles.imap import capability_reply
+from tests.doubles.steps import Announce, Close, Stall
 from tests.servers.dovecot import Dovecot
 
 if TYPE_CHECKING:
@@ -122,3 +127,26 @@ def test_a_folder_that_may_not_be_opened_says_why(mailctl: Mailctl, scripted: Ca
     with scripted(examine=b"<tag> NO [NOPERM] not for you\r\n"):
         result = mailctl("mail", "list", ADDRESS, "-o", "json")
         assert (result.code, result.error["reply"]) == (13, "NO [NOPERM] not for you")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+def test_it_ends_at_once_when_it_is_interrupted(mailctl: Mailctl, scripted: Callable[..., Any]) -> None:
+    reached = threading.Event()
+    with scripted(examine=(Announce(reached), Stall())):
+        words = [sys.executable, "-m", "mailctl", "--config", str(mailctl.config), "mail", "list", ADDRESS]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+            assert reached.wait(20)
+            running.send_signal(signal.SIGINT)
+            out, err = running.communicate(timeout=20)
+    assert (running.returncode, out, err) == (130, "", "interrupted\n")
+
+
+def test_a_connection_that_is_lost_midway_is_named_and_the_others_are_shown(
+    mailctl: Mailctl, scripted: Callable[..., Any], add_mailbox: AddMailbox, dovecot: Dovecot
+) -> None:
+    address = add_mailbox(owner="ann")
+    dovecot.deliver(address, b"Subject: here\r\n\r\n")
+    with scripted(fetch=(b"* 1 FETCH (UID 1 %b BODY[HEADER] {9}\r\nSubj" % ITEMS, Close())):
+        result = mailctl("mail", "list", "--owner", "ann", "-o", "json")
+    assert [message["subject"] for message in result.json["messages"]] == ["here"]
+    assert [(failed["account"], failed["error"]["reason"]) for failed in result.json["failed"]] == [(ADDRESS, "closed")]
