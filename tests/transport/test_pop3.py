@@ -158,3 +158,17 @@ def test_messages_come_without_their_doubled_dots(serve):
         auth="plain",
     )
     assert message == b"Subject: x\r\n\r\n.\r\n.a\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "text"),
+    [
+        (b"+OK\r\na\n.\n+OK b\r\n..c\r\n.\r\n", b"a\r\n.\r\n+OK b\r\n.c\r\n"),
+        (b"+OK\r\na\n.\r\n+OK b\r\n.\r\n", b"a\r\n.\r\n+OK b\r\n"),
+        (b"+OK\na\n..b\n.\n", b"a\r\n.b\r\n"),
+    ],
+)
+def test_a_lone_dot_ends_a_message_only_behind_a_line_end_that_the_server_uses_itself(serve, sent, text):
+    server = Pop3Server(security="none", retr=sent, stat=b"+OK 3 4\r\n")
+    read, _ = serve(server, lambda session: (session.retrieve(1), session.stat()), auth="plain")
+    assert read == (text, (3, 4))

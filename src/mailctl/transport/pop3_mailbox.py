@@ -132,7 +132,7 @@ class Pop3Session:
             raise self._transport.refusal(answer, "does not give out the message", Reason.MESSAGE_REFUSED)
         message = bytearray()
         with self._transport.wire.bulk(bytes_max):
-            for line in self._transport.read_lines():
+            for line in self._transport.read_text_lines(answer):
                 message += line + b"\r\n"
         return bytes(message)
 

@@ -20,6 +20,9 @@ from mailctl.transport.pop3_transport import Answer
 
 _COMMANDS_AHEAD = 64
 _LONE_DOT = re.compile(rb"^\.\r?\n", re.MULTILINE)
+_LONE_DOT_FIRST = re.compile(rb"\.\r\n(?:(?<=\r\n\.\r\n)|(?<=\A\.\r\n))")
+_LONE_DOT_LATER = re.compile(rb"\.\r\n(?<=\r\n\.\r\n)")
+"""Where LF alone ends no line (`Pop3Transport.read_text_lines`), in a block that begins with a line, and in others."""
 _STUFFED = re.compile(rb"^\.", re.MULTILINE)
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _SIZE = re.compile(rb"(\d{1,12}) (\d{1,18})(?: .*)?")
@@ -117,10 +120,14 @@ class Pop3Maildrop:
         end = 0
         # Sizes are not always those of what is sent: some servers count a line end as one octet.
         with self._wire.bulk(2 * message.size + _SIZE_SLACK_OCTETS):
-            is_last = False
+            is_last, starts_line = False, True
             while not is_last:
-                block, is_last = self._wire.read_block(_LONE_DOT)
-                lines = _unstuffed(block)
+                strict = _LONE_DOT_FIRST if starts_line else _LONE_DOT_LATER
+                block, is_last = self._wire.read_block(_LONE_DOT if answer.ends_bare else strict)
+                lines = _with_line_ends(
+                    _STUFFED.sub(b"", block) if answer.ends_bare else _unstuffed(block, starts_line=starts_line)
+                )
+                starts_line = block.endswith(b"\r\n")
                 text[end : end + len(lines)] = lines
                 end += len(lines)
         del text[end:]
@@ -152,10 +159,13 @@ class Pop3Maildrop:
                     yield found
 
 
-def _unstuffed(block: bytes) -> bytes:
-    """Return lines without the dots that were put before their own (RFC 1939, 3), all ended by CRLF."""
-    if block.startswith(b".") or b"\n." in block:
-        block = _STUFFED.sub(b"", block)
+def _unstuffed(block: bytes, *, starts_line: bool) -> bytes:
+    """Return lines without the dots that were put before their own (RFC 1939, 3)."""
+    return (block.removeprefix(b".") if starts_line else block).replace(b"\r\n.", b"\r\n")
+
+
+def _with_line_ends(block: bytes) -> bytes:
+    """Return lines all ended by CRLF."""
     if block.count(b"\n") != block.count(b"\r\n"):
         block = _BARE_LINE_FEED.sub(b"\r\n", block)
     return block

@@ -15,10 +15,14 @@ from mailctl.transport.wire import Wire
 
 
 class Answer(Struct, frozen=True):
-    """A status line: `raw` as it came without its line end, and what it means; `reply` is None for a continuation."""
+    """A status line: `raw` as it came without its line end, and what it means; `reply` is None for a continuation.
+
+    `ends_bare`: whether its line end was LF alone.
+    """
 
     raw: bytes
     reply: PopReply | None
+    ends_bare: bool = False
 
     @property
     def ok(self) -> bool:
@@ -39,7 +43,7 @@ class Pop3Transport(poplib.POP3):
 
     def _getline(self) -> tuple[bytes, int]:
         line = self.wire.read_line()
-        return line.removesuffix(b"\n").removesuffix(b"\r"), len(line)
+        return _without_end(line), len(line)
 
     def _getresp(self) -> bytes:
         """Return a positive status line, in the way of poplib's own methods."""
@@ -52,11 +56,12 @@ class Pop3Transport(poplib.POP3):
 
     def read_answer(self) -> Answer:
         """Read one status line or continuation; raise ProtocolError if it is neither."""
-        line, _ = self._getline()
+        raw = self.wire.read_line()
+        line = _without_end(raw)
         if line == b"+" or line.startswith(b"+ "):
             return Answer(line, None)
         try:
-            return Answer(line, parse_pop_reply(line))
+            return Answer(line, parse_pop_reply(line), ends_bare=not raw.endswith(b"\r\n"))
         except ProtocolError as error:
             self.wire.is_broken = True
             said = self.wire.redacted(line)
@@ -65,9 +70,25 @@ class Pop3Transport(poplib.POP3):
             ) from None
 
     def read_lines(self) -> Iterator[bytes]:
-        """Yield the lines that follow a positive answer, to the lone dot."""
+        """Yield the lines of a listing that follows a positive answer, to the lone dot."""
         while (line := self._getline()[0]) != b".":
             yield line[1:] if line.startswith(b".") else line
+
+    def read_text_lines(self, answer: Answer) -> Iterator[bytes]:
+        """Yield the lines of a message that follows a positive answer, to the lone dot (RFC 1939, 3).
+
+        LF alone ends a line only where it ends the server's own, too. A server that gives out messages as they are
+        stored puts no dots before such lines, so that by a lone dot among them a message could play the server.
+        """
+        starts_line = True
+        while True:
+            line = self.wire.read_line()
+            if starts_line and line.startswith(b"."):
+                line = line[1:]
+                if line == b"\r\n" or (line == b"\n" and answer.ends_bare):
+                    return
+            yield _without_end(line)
+            starts_line = answer.ends_bare or line.endswith(b"\r\n")
 
     def command(self, text: str) -> Answer:
         """Send a command and return its answer."""
@@ -89,3 +110,7 @@ class Pop3Transport(poplib.POP3):
         if answer.reply.is_temporary:
             return TemporaryError(f"the server {what} for now", reason=reason, reply=said)
         return RefusedError(f"the server {what}", reason=reason, reply=said)
+
+
+def _without_end(line: bytes) -> bytes:
+    return line.removesuffix(b"\n").removesuffix(b"\r")

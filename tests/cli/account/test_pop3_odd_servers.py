@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -126,6 +127,34 @@ class Turns:
 
     def play(self, conversation: Any) -> None:
         conversation.write(self._parts.pop(0))
+
+
+SMUGGLED = OTHER.replace(b"<2@", b"<3@").replace(b"two", b"smuggled")
+
+
+@pytest.mark.parametrize("lone_dot", [b"\n.\n", b"\n.\r\n", b"\r\n..\n"])
+def test_a_dot_in_a_message_that_is_given_out_as_it_is_stored_does_not_end_it(
+    collect: Collect, dovecot: Dovecot, account: str, lone_dot: bytes
+) -> None:
+    text = MESSAGE.replace(b"\r\none", b"\r\nb" + lone_dot + b"+OK\r\n" + SMUGGLED + b"c\n.dot")
+    points = {"uidl": listing(b"A", b"B"), "list": listing(b"9", b"9")}
+    result = collect(**points, retr=iter_part(given_out(text), given_out(OTHER)))
+    assert result.code == 0, result
+    stored = dovecot.messages(account)
+    assert [len(stored), *map(subject_of, stored)] == [2, "one", "two"]
+    assert [line for line in stored[0].splitlines() if line.startswith(b".")] == [b".", b".dot"]
+
+
+def subject_of(message: bytes) -> str:
+    return str(email.message_from_bytes(message)["Subject"])
+
+
+def test_a_server_whose_lines_end_in_a_bare_line_feed_is_read(collect: Collect, dovecot: Dovecot, account: str) -> None:
+    text = MESSAGE.replace(b"one\r\n", b"one\n..two\r\n...\n").replace(b"\r\n", b"\n")
+    result = collect(retr=b"+OK\n" + text + b".\n")
+    assert result.code == 0, result
+    (stored,) = dovecot.messages(account)
+    assert stored.splitlines()[-3:] == [b"one", b".two", b".."]
 
 
 def test_a_lost_goodbye_deletes_nothing_and_the_next_run_does(collect: Collect, dovecot: Dovecot, account: str) -> None:
