@@ -30,8 +30,8 @@ class Listed(Struct, frozen=True, kw_only=True, rename={"sender": "from"}):
     """A message of a list.
 
     `date`: when it was sent, by its own word where that can be; in UTC. `flags`: as the server has them. `size`:
-    octets. `message_id`: with angle brackets. `thread`: which one of the list it belongs to, from 1 on, None outside threads; `depth`: 0 for the one that
-    begins the thread. `references`: what it answers, see `list_references`.
+    octets. `message_id`: with angle brackets. `thread`: which one of the list it belongs to, from 1 on, None outside
+    threads; `depth`: 0 for the one that begins the thread. `references`: what it answers, see `list_references`.
     """
 
     account: str
