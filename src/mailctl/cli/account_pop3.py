@@ -372,6 +372,8 @@ def _tell_results(session: Session, account: Account, results: list[Result], *, 
         if error:
             error.message = f"{collected.source}: {error.message}"
             session.terminal.error(error, exit_for(error))
+    if all(error and not collected.changed for collected, error in results):
+        return
     total = counted(sum(collected.collected for collected, _ in results))
     if dry_run:
         session.terminal.say(f"{total} to be collected for {account.address}; dry run, nothing was done")

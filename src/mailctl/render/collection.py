@@ -47,7 +47,7 @@ def result_rows(results: Iterable[tuple[Collected, MailctlError | None]]) -> Ite
     """Yield a row for what came of each source."""
     for collected, error in results:
         notes = [
-            f"recognised: {collected.recognised}" if collected.recognised else "",
+            f"stored by an interrupted run: {collected.recognised}" if collected.recognised else "",
             f"left: {len(collected.left)}" if collected.left else "",
             "failed" if error else "",
         ]

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mailctl.cli.boundary import run
-from mailctl.services.accounts import collect
+from mailctl.services.accounts import collection_recognition
 
 ADDRESS = "new@example.test"
 
@@ -72,7 +72,7 @@ def trial(folder: Path, name: str, deadly: int, *, halfway: bool) -> bool:
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    collect.SETTLING_SECONDS = 0.0  # who runs this sees when the server has settled
+    collection_recognition.SETTLING_SECONDS = 0.0  # who runs this sees when the server has settled
     standard_output = os.dup(1)
     os.dup2(2, 1)
     was_killed, deadly = True, 0

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -31,19 +30,19 @@ from mailctl.model.collection import CollectionSource
 from mailctl.model.folders import INBOX
 from mailctl.model.secret import Secret
 from mailctl.protocol.encoded_words import decode_words
-from mailctl.protocol.message_mark import MARK_FIELDS, find_received_at, mark_of, read_header
+from mailctl.protocol.message_mark import find_received_at, mark_of, read_header
 from mailctl.protocol.replies import printable
 from mailctl.protocol.sasl import Login
 from mailctl.services.accounts.collection_ledger import (
     Act,
     CollectionLedger,
     CollectionRecord,
-    begun_record,
-    stored_record,
 )
+from mailctl.services.accounts.collection_recognition import recognise
 from mailctl.services.accounts.collection_sources import lacks_password
+from mailctl.services.accounts.collection_storing import Item, Storing
 from mailctl.transport.imap_appending import Deposit, ImapAppending
-from mailctl.transport.imap_filing import FolderState, ImapFiling
+from mailctl.transport.imap_filing import ImapFiling
 from mailctl.transport.imap_folders import ImapFolders
 from mailctl.transport.imap_mailbox import ImapSession
 from mailctl.transport.limits import Deadline
@@ -53,9 +52,6 @@ from mailctl.transport.pop3_maildrop import Listed, Pop3Maildrop
 from mailctl.transport.route import Route
 from mailctl.transport.watch import Watch
 
-SETTLING_SECONDS = 5.0
-"""How long a server may work on what it received from a process that was killed."""
-
 MESSAGE_OCTETS_MAX = 128 * 1024 * 1024
 """A message is held in memory once, and a larger one is left where it is."""
 
@@ -64,8 +60,6 @@ _BATCH_MESSAGES = 100
 _ALONE_OCTETS = 4 * 1024 * 1024
 """A batch of that size is settled before the next one is read."""
 
-_LOOK_AGAIN_SECONDS = 0.5
-_FETCH_MESSAGES = 500
 _DAY_SECONDS = 86_400
 
 ReadSecret = Callable[[str], Secret]
@@ -130,14 +124,6 @@ class Collected(Struct, kw_only=True):
         return bool(self.collected or self.deleted)
 
 
-class _Item(Struct, frozen=True):
-    """A message that was read, and what of it is needed beside its text."""
-
-    message: Listed
-    deposit: Deposit
-    mark: str
-
-
 class _Plan(Struct):
     """What is to be done. `resized`: what is stored and has another size now, recorded anew."""
 
@@ -164,7 +150,6 @@ class CollectionRun:
         self._open_target = open_target
         self._ledger = ledger
         self._clock = clock
-        self._began = time.monotonic()
 
     def run(self, *, dry_run: bool = False, on_progress: Callable[[int, int], object] | None = None) -> None:
         """Collect what is new, and delete what is due; with `dry_run` only find out how much.
@@ -220,7 +205,7 @@ class CollectionRun:
         self._leave(message, f"the server has given it the unique id of another message, collected on {day}")
         return False
 
-    def _leave(self, message: Listed, problem: str, item: _Item | None = None) -> None:
+    def _leave(self, message: Listed, problem: str, item: Item | None = None) -> None:
         header = read_header(item.deposit.text) if item else None
         self.collected.left.append(
             Left(
@@ -235,14 +220,14 @@ class CollectionRun:
     def _store(self, session: ImapSession, plan: _Plan, on_progress: Callable[[int, int], object]) -> None:
         folders = ImapFolders(session)
         filing = ImapFiling(session, folders)
-        missing = self._recognise(filing, plan.uncertain) if plan.uncertain else []
+        missing = self._recognise(filing, plan.uncertain)
         messages = sorted([*plan.new, *missing], key=lambda message: message.number)
         if not messages:
             return
         folder = self._source.into
         if folder != INBOX and folder not in folders.list().names:
             folders.create(folder)
-        storing = _Storing(ImapAppending(session, folders, folder), folder, filing.state(folder), self._ledger)
+        storing = Storing(ImapAppending(session, folders, folder), folder, filing.state(folder), self._ledger)
         done = 0
         try:
             for batch in self._read_batches(messages, storing.octets_max):
@@ -260,7 +245,7 @@ class CollectionRun:
             raise
         on_progress(len(messages), len(messages))
 
-    def _take_in(self, outcomes: Sequence[tuple[_Item, MailError | None]]) -> None:
+    def _take_in(self, outcomes: Sequence[tuple[Item, MailError | None]]) -> None:
         """Count what became of messages; raise what ends the run: that the server takes nothing more."""
         for item, error in outcomes:
             if error is None:
@@ -272,8 +257,8 @@ class CollectionRun:
             if error and _ends_the_run(error):
                 raise error
 
-    def _read_batches(self, messages: Sequence[Listed], octets_max: int | None) -> Iterator[list[_Item]]:
-        batch: list[_Item] = []
+    def _read_batches(self, messages: Sequence[Listed], octets_max: int | None) -> Iterator[list[Item]]:
+        batch: list[Item] = []
         octets = 0
         now = dt.datetime.fromtimestamp(self._clock(), dt.UTC)
         for message, text in self._maildrop.retrieve(messages):
@@ -281,7 +266,7 @@ class CollectionRun:
                 self._leave(message, _told(text))
                 continue
             header = read_header(text)
-            item = _Item(message, Deposit(text, find_received_at(header, now)), mark_of(header))
+            item = Item(message, Deposit(text, find_received_at(header, now)), mark_of(header))
             if octets_max is not None and len(text) > octets_max:
                 self._leave(message, f"the IMAP server takes no message of more than {octets_max} bytes", item)
                 continue
@@ -295,34 +280,12 @@ class CollectionRun:
             yield batch
 
     def _recognise(self, filing: ImapFiling, uncertain: Sequence[Listed]) -> list[Listed]:
-        """Record which messages of an interrupted batch are stored; return those that are not."""
+        """Record which messages of interrupted batches are stored; return those that are not."""
+        if not uncertain:
+            return []
         marks = {message.uid: mark_of(read_header(self._maildrop.read_header(message))) for message in uncertain}
-        missing = list(uncertain)
-        while True:
-            missing = self._look_for(filing, missing, marks)
-            if not missing or time.monotonic() - self._began > SETTLING_SECONDS:
-                return missing
-            time.sleep(_LOOK_AGAIN_SECONDS)
-
-    def _look_for(self, filing: ImapFiling, wanted: Sequence[Listed], marks: dict[str, str]) -> list[Listed]:
-        arrived: dict[CollectionRecord, Counter[str]] = {}
-        missing, found = [], []
-        for message in wanted:
-            begun = self._ledger.begun[message.uid]
-            if begun not in arrived:
-                arrived[begun] = _list_arrived(filing, begun)
-                # What was recognised before stands for its own message alone.
-                arrived[begun].subtract(
-                    self._ledger.stored[uid].digest for uid in begun.uids if uid in self._ledger.stored
-                )
-            mark = marks[message.uid]
-            if arrived[begun][mark] > 0:
-                arrived[begun][mark] -= 1
-                found.append(stored_record(message, mark, self._clock()))
-            else:
-                missing.append(message)
-        self._ledger.append(*found)
-        self.collected.recognised += len(found)
+        missing = recognise(filing, self._ledger, uncertain, marks, self._clock)
+        self.collected.recognised = len(uncertain) - len(missing)
         return missing
 
     def _list_due(self, listed: Sequence[Listed]) -> list[Listed]:
@@ -334,58 +297,6 @@ class CollectionRun:
         left = {one.uid for one in self.collected.left}
         stored = self._ledger.stored
         return [one for one in listed if one.uid in stored and one.uid not in left and stored[one.uid].at <= until]
-
-
-class _Storing:
-    """Batches on their way into a folder, each written down before and after; one is under way at a time."""
-
-    def __init__(self, appending: ImapAppending, folder: str, state: FolderState, ledger: CollectionLedger) -> None:
-        self.octets_max = appending.octets_max
-        self._appending = appending
-        self._folder = folder
-        self._state = state
-        self._ledger = ledger
-        self._under_way: Sequence[_Item] = ()
-
-    def send(self, batch: Sequence[_Item]) -> None:
-        """Send a batch; the one before is settled."""
-        self._ledger.append(begun_record([item.message for item in batch], self._folder, self._state))
-        self._appending.send([item.deposit for item in batch])
-        self._under_way = batch
-
-    def settle(self, at: float) -> list[tuple[_Item, MailError | None]]:
-        """Wait for the batch that is under way, if one is; return what became of each message."""
-        batch, self._under_way = self._under_way, ()
-        if not batch:
-            return []
-        errors, self._state = self._appending.settle()
-        outcomes = list(zip(batch, errors, strict=True))
-        self._ledger.append(
-            *(
-                stored_record(item.message, item.mark, at)
-                if error is None
-                else CollectionRecord(act=Act.UNDONE, uids=(item.message.uid,))
-                for item, error in outcomes
-            )
-        )
-        return outcomes
-
-
-def _list_arrived(filing: ImapFiling, begun: CollectionRecord) -> Counter[str]:
-    """Return the marks of the messages that have come into a folder since a batch was begun, each as often as it is.
-
-    Where the folder was made anew since, every message in it may have come.
-    """
-    try:
-        state = filing.examine(begun.folder)
-    except RefusedError:  # it is there no more
-        return Counter()
-    uids = filing.list_uids(begun.uid_next if state.uid_validity == begun.uid_validity else 1)
-    arrived: Counter[str] = Counter()
-    for start in range(0, len(uids), _FETCH_MESSAGES):
-        found = filing.fetch(uids[start : start + _FETCH_MESSAGES], MARK_FIELDS)
-        arrived.update(mark_of(one.header) for one in found)
-    return arrived
 
 
 def _ends_the_run(error: MailError) -> bool:
