@@ -115,7 +115,15 @@ def test_parts_nested_by_the_thousand_cost_no_more_than_their_octets() -> None:
     assert find(message.encode()) is None  # the message that is returned begins too late to be believed
 
 
-@pytest.mark.parametrize("kind", ["((((" * 5000, 'multipart/report; boundary="' + "\\" * 20_000, ";" * 60_000])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "((((" * 5000,
+        'multipart/report; boundary="' + "\\" * 20_000,
+        ";" * 60_000,
+        "multipart/report; boundary*=utf-7''+2AA-",
+    ],
+)
 def test_a_content_type_that_cannot_be_read_is_none(kind: str) -> None:
     find(f"Return-Path: <>\r\nContent-Type: {kind}\r\n\r\n{ORIGINAL}".encode())
 

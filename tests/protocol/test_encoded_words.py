@@ -29,6 +29,10 @@ from mailctl.protocol.encoded_words import decode_words
         ("=?utf-8?X?x?=", "=?utf-8?X?x?="),
         ("=?utf-8?Q?=FF?=", "\ufffd"),
         ("=?base64?Q?x?=", "=?base64?Q?x?="),
+        ("=?punycode?Q?x-?=", "=?punycode?Q?x-?="),
+        ("=?unicode_escape?Q?=5Cud800?=", "=?unicode_escape?Q?=5Cud800?="),
+        ("=?utf-7?Q?+2AA-x?=", "\ufffdx"),
+        ("=?utf-7?Q?+2D3eAA-?=", "\U0001f600"),
         ("=?utf-8?B?5bGx55Sw=?=", "山田"),
     ],
 )

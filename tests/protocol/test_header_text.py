@@ -20,7 +20,7 @@ from mailctl.protocol.header_text import list_addresses, parse_base_subject, rea
         ("=?utf-8?Q?a=0D=0ABcc:_b?=", "a Bcc: b"),
         ("=?utf-8?Q?=1B[2J=C2=9B31m?=", r"\x1b[2J\x9b31m"),
         ("=?utf-8?Q?=E2=80=AEgpj.exe?=", r"\u{202e}gpj.exe"),
-        ("=?utf-7?Q?+2AA-?=", r"\ud800"),
+        ("=?utf-7?Q?+2AA-?=", "\ufffd"),
         ("שלום\u200f \u200bעולם", "שלום עולם"),
         ("می\u200cخواهم", "می\u200cخواهم"),
         ("\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f468\u200d\U0001f469\u200d\U0001f467"),

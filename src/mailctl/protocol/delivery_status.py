@@ -6,22 +6,20 @@ octets. What old systems write in their own way has no status, and is shown as i
 
 from __future__ import annotations
 
-import binascii
-import quopri
 import re
 from collections.abc import Iterable, Iterator
-from email.message import Message
+from itertools import islice
 
 from msgspec import Struct
 
 from mailctl.protocol.header_block import HeaderBlock, parse_header_block
+from mailctl.protocol.mime_entity import Entity, parse_kind
 
 OCTETS_MAX = 128 * 1024
 """How much of a message is looked at: the report stands before the message that is returned."""
 
 _PARTS_MAX = 20
 _EXPLANATION_CHARACTERS = 1000
-_CONTENT_TYPE_CHARACTERS = 1000
 _STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 _DAEMONS = ("mailer-daemon", "postmaster", "mail-daemon")
 
@@ -63,9 +61,8 @@ def may_be_report(header: HeaderBlock) -> bool:
     """Tell by its header whether a message may report on a delivery, and so is worth being read."""
     if (header.find("return-path") or "").replace(" ", "") == "<>" or header.find("x-failed-recipients"):
         return True
-    kind, _ = _content_type(header)
     sender = (header.find_address("from") or "").partition("@")[0].lower()
-    return kind == "multipart/report" or sender in _DAEMONS
+    return parse_kind(header) == "multipart/report" or sender in _DAEMONS
 
 
 def find_delivery_report(message: bytes, *, mentions: Iterable[str]) -> DeliveryReport | None:
@@ -73,9 +70,11 @@ def find_delivery_report(message: bytes, *, mentions: Iterable[str]) -> Delivery
 
     `mentions`: its Message-ID, or whatever else nobody could guess. `message`: OCTETS_MAX of it are enough.
     """
-    header, parts = _take_apart(message[:OCTETS_MAX])
-    if not may_be_report(header):
+    entity = Entity(message[:OCTETS_MAX])
+    if not may_be_report(entity.header):
         return None
+    inner = [entity] if entity.boundary is None else islice(entity.parts(), _PARTS_MAX)
+    parts = [(part.kind, part.decoded()) for part in inner]
     wanted = [mention.encode() for mention in mentions]
     # The octets as they came too: a system's own way may keep the returned message out of the parts.
     places = (message[:OCTETS_MAX], *(content for _, content in parts))
@@ -114,52 +113,3 @@ def _groups(content: bytes) -> Iterator[bytes]:
     for group in re.split(rb"\n[ \t]*\n", content.replace(b"\r\n", b"\n")):
         if group.strip():
             yield group.lstrip(b"\n")
-
-
-def _take_apart(message: bytes) -> tuple[HeaderBlock, list[tuple[str, bytes]]]:
-    """Return the header, and the parts of the body with their types: the body itself where it is not of several."""
-    head, body = _halves(message)
-    header = parse_header_block(head)
-    kind, boundary = _content_type(header)
-    if boundary is None:
-        return header, [(kind, _decoded(header, body))]
-    pieces = re.split(rb"(?:^|\r?\n)--" + re.escape(boundary.encode()) + rb"(?:--)?[ \t]*(?=\r?\n|$)", body)
-    parts = []
-    for piece in pieces[1 : _PARTS_MAX + 1]:
-        inner_head, inner = _halves(piece.removeprefix(b"\r").removeprefix(b"\n"))
-        fields = parse_header_block(inner_head)
-        parts.append((_content_type(fields)[0], _decoded(fields, inner)))
-    return header, parts
-
-
-def _halves(entity: bytes) -> tuple[bytes, bytes]:
-    if entity[:1] in (b"\r", b"\n"):  # no header at all
-        return b"", entity.lstrip(b"\r\n")
-    found = re.search(rb"\r?\n\r?\n", entity)
-    return (entity, b"") if found is None else (entity[: found.start()], entity[found.end() :])
-
-
-def _content_type(header: HeaderBlock) -> tuple[str, str | None]:
-    """Return the media type in lower case, and the boundary of a multipart one."""
-    value = header.find("content-type")
-    if value is None:
-        return "text/plain", None
-    field = Message()
-    field["Content-Type"] = value[:_CONTENT_TYPE_CHARACTERS].replace("\r", " ").replace("\n", " ")
-    kind = field.get_content_type()
-    try:
-        boundary = field.get_boundary()
-    except (ValueError, LookupError, UnicodeError):
-        boundary = None
-    return kind, boundary if kind.startswith("multipart/") else None
-
-
-def _decoded(header: HeaderBlock, content: bytes) -> bytes:
-    encoding = (header.find("content-transfer-encoding") or "").strip().lower()
-    if encoding == "quoted-printable":
-        return quopri.decodestring(content)
-    if encoding == "base64":
-        whole = re.sub(rb"[^A-Za-z0-9+/]", b"", content)
-        whole = whole[:-1] if len(whole) % 4 == 1 else whole  # cut off there, it stands for no octet
-        return binascii.a2b_base64(whole + b"=" * (-len(whole) % 4))
-    return content

@@ -12,6 +12,8 @@ from base64 import b64decode
 from itertools import groupby
 from quopri import decodestring
 
+from mailctl.protocol.charsets import decode_text
+
 _WORD = re.compile(r"=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([BbQq])\?([^?\s]*)\?=")
 _WORDS = re.compile(rf"{_WORD.pattern}(?:[ \t]*{_WORD.pattern})*")
 
@@ -27,7 +29,7 @@ def _decode_run(run: str) -> str:
     for charset, alike in groupby(words, key=lambda word: word[1].lower()):
         group = list(alike)
         octets = [_octets(word[2], word[3]) for word in group]
-        told = None if None in octets else _decode(b"".join(part or b"" for part in octets), charset)
+        told = None if None in octets else decode_text(b"".join(part or b"" for part in octets), charset)
         decoded.append(" ".join(word[0] for word in group) if told is None else told)
     return "".join(decoded)
 
@@ -38,11 +40,4 @@ def _octets(encoding: str, text: str) -> bytes | None:
     try:
         return b64decode(text + "=" * (-len(text) % 4))
     except (binascii.Error, ValueError):
-        return None
-
-
-def _decode(octets: bytes, charset: str) -> str | None:
-    try:
-        return octets.decode(charset, "replace")
-    except (LookupError, ValueError):  # ValueError: a name with a NUL in it, and codecs that are for other things
         return None

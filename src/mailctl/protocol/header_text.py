@@ -62,8 +62,7 @@ def _harmless(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    # A charset such as UTF-7 can make halves of surrogate pairs, which are in no encoding.
-    return printable(text.encode("utf-8", "backslashreplace"))
+    return printable(text.encode("utf-8", "replace"))
 
 
 def read_correspondent(value: str) -> Correspondent:

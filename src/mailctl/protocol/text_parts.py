@@ -5,41 +5,42 @@ What arrives may be anything. Only the octets that are given are looked at, and 
 
 from __future__ import annotations
 
-from email import policy
-from email.message import Message
-from email.parser import BytesParser
+from itertools import islice
+
+from mailctl.protocol.charsets import decode_text
+from mailctl.protocol.mime_entity import Entity
 
 _PARTS_MAX = 50
+_DEPTH_MAX = 10
 
 
 def read_text_parts(octets: bytes) -> list[str]:
-    """Return the text parts of a message, or of the beginning of one; attachments among them, as Sieve has it."""
-    try:
-        message = BytesParser(policy=policy.compat32).parsebytes(octets)
-        return [_text_of(part) for part in _leaves(message)[:_PARTS_MAX] if part.get_content_maintype() == "text"]
-    except (RecursionError, LookupError, ValueError, AttributeError, TypeError):  # parts in parts without an end, say
-        return []
+    """Return the text parts of a message, or of the beginning of one; attachments among them, as Sieve has it.
+
+    At most so many parts are looked at, and parts in parts so deep.
+    """
+    texts: list[str] = []
+    waiting = [(Entity(octets), 0)]
+    looked_at = 0
+    while waiting and looked_at < _PARTS_MAX:
+        entity, depth = waiting.pop()
+        inner = _parts_of(entity) if depth < _DEPTH_MAX else []
+        if inner:
+            waiting += [(part, depth + 1) for part in reversed(inner)]
+            continue
+        looked_at += 1
+        if entity.kind.startswith("text/"):
+            texts.append(_text_of(entity))
+    return texts
 
 
-def _leaves(message: Message) -> list[Message]:
-    leaves: list[Message] = []
-    waiting = [message]
-    while waiting and len(leaves) < _PARTS_MAX:
-        part = waiting.pop()
-        inner = part.get_payload()
-        if part.is_multipart() and isinstance(inner, list):
-            waiting += [one for one in reversed(inner) if isinstance(one, Message)]
-        else:
-            leaves.append(part)
-    return leaves
+def _parts_of(entity: Entity) -> list[Entity]:
+    if entity.kind == "message/rfc822":
+        return [Entity(entity.body)]
+    return list(islice(entity.parts(), _PARTS_MAX))
 
 
-def _text_of(part: Message) -> str:
-    octets = part.get_payload(decode=True)
-    if not isinstance(octets, bytes):
-        return ""
-    charset = part.get_content_charset("utf-8")
-    try:
-        return octets.decode(charset, "replace")
-    except LookupError:
-        return octets.decode("utf-8", "replace")
+def _text_of(part: Entity) -> str:
+    octets = part.decoded()
+    text = decode_text(octets, part.charset or "utf-8")
+    return octets.decode("utf-8", "replace") if text is None else text
