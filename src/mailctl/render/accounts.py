@@ -90,6 +90,8 @@ def _more(account: Account) -> Iterator[Fact]:
     for role in account.folders.__struct_fields__:
         if name := getattr(account.folders, role):
             yield "folders", f"{role}: {name}"
+    for source in account.pop3:
+        yield "collects", f"{source.name}: {source.username} at {source.host}, into {source.into}"
     if account.signature and account.signature.use is not SignatureUse.NONE:
         whose = "own" if account.signature.use is SignatureUse.OWN else "the organisation's"
         yield "signature", whose

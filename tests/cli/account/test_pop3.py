@@ -126,6 +126,7 @@ def test_a_given_password_is_stored_and_goes_with_its_mailbox(
     assert "account:taro@example.org/pop3/old/password" in [secret["name"] for secret in listed]
     shown = mailctl.must("account", "show", taro, "-o", "json").json["account"]
     assert shown["password"]["reference"] == "env:TARO"
+    assert "old: taro at pop.old.example, into 旧メール" in mailctl.must("account", "show", taro).out
     mailctl.must("secret", "set", "account:taro@example.org/pop3/old/password", "--stdin", stdin=b"an0ther\n")
     assert "an0ther" in keyring.values()
     mailctl.must("account", "pop3", "delete", taro, "old", "--yes")
