@@ -96,8 +96,7 @@ class Side:
         except SecretUnavailableError:
             pass
         except KeyboardInterrupt:
-            if not self.recorder.was_interrupted:
-                raise
+            self.recorder.interrupt()
         except SecretError as error:
             source = described(self.check.tls.client_key_passphrase)
             evidence = {"source": source, "present": False}

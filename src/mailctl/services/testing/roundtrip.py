@@ -79,7 +79,8 @@ def _travel(trip: RoundTrip, sending: Side, reading: Side, outgoing: Login | Non
         if sent is None:
             return
         with reading.watch.stage(Stage.ROUNDTRIP, protocol=trip.reading.protocol) as record:
-            header = _find(trip, arrivals, probe, sent, reading.deadline, record)
+            interrupted = sending.recorder.was_interrupted  # when all was said and not yet closed
+            header = _find(trip, arrivals, probe, sent, reading.deadline, record, interrupted=interrupted)
         add_authentication_step(
             reading.recorder,
             header,
@@ -106,15 +107,23 @@ def _renewing(login: Login | None) -> Iterator[Login | None]:
 def _send(side: Side, login: Login | None, probe: Probe) -> _Sent | None:
     """Send the message; return None where that failed, which its steps tell."""
     check = side.check
+    sent = None
     with side.observed(), open_sending_side(side, login) as session:
         began = dt.datetime.now(dt.UTC)
         outcome = session.send(check.envelope_from, [check.recipient], probe.content)
-        return _Sent(began, time.monotonic(), outcome.queue_id)
-    return None
+        sent = _Sent(began, time.monotonic(), outcome.queue_id)
+    return sent  # noqa: RET504 - an interruption while the session closes must not lose what was sent
 
 
 def _find(
-    trip: RoundTrip, arrivals: Arrivals[Any], probe: Probe, sent: _Sent, whole: Deadline, record: StageRecord
+    trip: RoundTrip,
+    arrivals: Arrivals[Any],
+    probe: Probe,
+    sent: _Sent,
+    whole: Deadline,
+    record: StageRecord,
+    *,
+    interrupted: bool,
 ) -> bytes:
     """Wait for the message, tell how it came, and delete it unless it is to be kept; return its header."""
     expected = Expected(
@@ -134,6 +143,8 @@ def _find(
         "bounces_read": trip.reads_bounces,
     }
     with _naming(expected, record):
+        if interrupted:
+            raise KeyboardInterrupt
         deadline = Deadline(trip.within_seconds - (time.monotonic() - sent.accepted), within=whole)
         with _SendersMailbox(trip.bounces, expected, record.evidence, whole) as senders_mailbox:
             arrival = wait_for(arrivals, expected, deadline, record.evidence, senders_mailbox.look)
@@ -187,6 +198,8 @@ class _SendersMailbox:
                 arrivals.begin(Watch(), newest=_NEWEST_BOUNCES)
                 self._arrivals = arrivals
             newcomers = self._arrivals.look()
+        if side.recorder.was_interrupted:
+            raise KeyboardInterrupt
         if newcomers is None or self._arrivals is None:
             self._side = None  # what fails is not tried again: it may be the login
             return

@@ -135,8 +135,12 @@ class StepRecorder:
 
     @property
     def was_interrupted(self) -> bool:
-        """Whether a stage was cut off, and told as such."""
+        """Whether Ctrl-C ended the test, in a stage or between two."""
         return self._failure is Exit.INTERRUPTED
+
+    def interrupt(self) -> None:
+        """Note that Ctrl-C ends the test; what failed before stays what failed."""
+        self._failure = self._failure or Exit.INTERRUPTED
 
     def on_record(self, record: StageRecord) -> None:
         """Turn a record of the watch into its step."""
@@ -230,7 +234,8 @@ class StepRecorder:
         passed = len(places) if stage is None else places.index((stage, protocol or ""))
         failed = next((step.name for step in self._steps if step.status in (Status.FAIL, Status.ERROR)), None)
         for planned in self._planned[:passed]:
-            unseen = f"not run, because {failed} failed" if failed else "not seen: a proxy stands in between"
+            proxied = "not run: interrupted" if self.was_interrupted else "not seen: a proxy stands in between"
+            unseen = f"not run, because {failed} failed" if failed else proxied
             status, why = planned.status or Status.SKIPPED, planned.why or unseen
             self._emit(Step(name=planned.stage, protocol=planned.protocol, status=status, duration_ms=0, cause=why))
         del self._planned[: passed + 1]
