@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailctl.cli.account_options import Address
+from mailctl.cli.account_runs import exit_for_undone, telling_partly_done
 from mailctl.cli.account_sieve import Replace, install_rules_of
 from mailctl.cli.changes import Outcome, apply_change, plain
 from mailctl.cli.mailbox import open_mailbox
 from mailctl.cli.params import DryRun, Output, OutputFormat, Yes, account_of, missing_input, words
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import InvalidValueError, Problem
-from mailctl.exits import Exit
 
 if TYPE_CHECKING:
     from mailctl.services.accounts.filter_run import Handled
@@ -222,24 +222,27 @@ def run(
       mailctl account filter run taro@example.org
     """
     from mailctl.cli.progress import show_progress
-    from mailctl.cli.sender_choice import open_account_outbox
-    from mailctl.services.accounts.filter_run import LEDGER_NAME, FilterRecord, FilterRun
+    from mailctl.cli.sender_choice import account_outbox
+    from mailctl.services.accounts.filter_ledger import LEDGER_NAME, FilterRecord
+    from mailctl.services.accounts.filter_run import FilterRun
     from mailctl.store.ledger import open_ledger
     from mailctl.transport.imap_filing import ImapFiling
     from mailctl.transport.imap_folders import ImapFolders
 
     session = get_session(context)
     account = session.settings_file.load().get_account(address)
-    ledger_of = open_ledger(session.settings_file.path, account.address, LEDGER_NAME, FilterRecord)
+    handled: list[Handled] = []
     with (
-        ledger_of as ledger,
-        open_account_outbox(session, account) as outbox,
+        telling_partly_done(session, handled, lambda: _tell_handled(session, handled), output),
+        open_ledger(session.settings_file.path, account.address, LEDGER_NAME, FilterRecord) as ledger,
+        account_outbox(session, account).open_deliveries() as deliveries,
         open_mailbox(session, account) as opened,
         show_progress(session, "looking at messages") as advance,
     ):
         folders = ImapFolders(opened)
-        running = FilterRun(account, folders, ImapFiling(opened, folders), ledger, outbox, folder=folder)
-        handled = list(running.run(again=again, dry_run=dry_run, on_progress=advance))
+        running = FilterRun(account, folders, ImapFiling(opened, folders), ledger, deliveries, folder=folder)
+        for one in running.run(again=again, dry_run=dry_run, on_progress=advance):
+            handled.append(one)  # noqa: PERF402 - `extend` need not keep what came before an error
     if output is OutputFormat.JSON:
         rehearsal = {"dry_run": True} if dry_run else {}
         session.terminal.data(
@@ -251,11 +254,19 @@ def run(
         )
     else:
         _tell_run(session, account.address, running.looked_at, handled, dry_run=dry_run)
-    if any(one.problem for one in handled):
-        raise typer.Exit(Exit.FATE_UNKNOWN if any(one.is_uncertain for one in handled) else Exit.REFUSED)
+    exit_for_undone([one for one in handled if one.problem])
 
 
 def _tell_run(session: Session, address: str, looked_at: int, handled: list[Handled], *, dry_run: bool) -> None:
+    _tell_handled(session, handled)
+    looked = "1 message" if looked_at == 1 else f"{looked_at} messages"
+    rules = "rules apply to none of them" if not handled else f"rules apply to {len(handled)}"
+    rehearsal = "; dry run, nothing was done" if dry_run else ""
+    found = f"looked at {looked} of {address}: {rules}{rehearsal}"
+    session.terminal.say(found if looked_at else f"no message of {address} is new to the rules")
+
+
+def _tell_handled(session: Session, handled: list[Handled]) -> None:
     from mailctl.render.filters import HANDLED_HEADERS, handled_rows
 
     if handled:
@@ -263,11 +274,6 @@ def _tell_run(session: Session, address: str, looked_at: int, handled: list[Hand
     for one in handled:
         if one.problem:
             session.terminal.warn(f"'{one.subject}' from {one.sender} stays where it is: {one.problem}")
-    looked = "1 message" if looked_at == 1 else f"{looked_at} messages"
-    rules = "rules apply to none of them" if not handled else f"rules apply to {len(handled)}"
-    rehearsal = "; dry run, nothing was done" if dry_run else ""
-    found = f"looked at {looked} of {address}: {rules}{rehearsal}"
-    session.terminal.say(found if looked_at else f"no message of {address} is new to the rules")
 
 
 def _given(conditions: list[str] | None, match: str | None, actions: list[str] | None, *, stop: bool) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailctl.cli.account_options import Address
+from mailctl.cli.account_runs import exit_for_undone, telling_partly_done
 from mailctl.cli.account_sieve import Replace, install_rules_of
 from mailctl.cli.changes import Outcome, apply_change, plain
 from mailctl.cli.mailbox import open_mailbox
 from mailctl.cli.params import DryRun, Output, OutputFormat, missing_input
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import InvalidValueError, Problem
-from mailctl.exits import Exit
 
 if TYPE_CHECKING:
     from mailctl.services.accounts.vacation_run import Answered
@@ -148,8 +148,9 @@ def run(context: typer.Context, address: Address, dry_run: DryRun = False, outpu
       mailctl account vacation run taro@example.org --dry-run
     """
     from mailctl.cli.progress import show_progress
-    from mailctl.cli.sender_choice import open_account_outbox
-    from mailctl.services.accounts.vacation_run import LEDGER_NAME, AnswerRecord, VacationRun
+    from mailctl.cli.sender_choice import account_outbox
+    from mailctl.services.accounts.vacation_ledger import LEDGER_NAME, AnswerRecord
+    from mailctl.services.accounts.vacation_run import VacationRun
     from mailctl.services.accounts.vacations import get_vacation
     from mailctl.store.ledger import open_ledger
     from mailctl.transport.imap_filing import ImapFiling
@@ -159,16 +160,21 @@ def run(context: typer.Context, address: Address, dry_run: DryRun = False, outpu
     account = session.settings_file.load().get_account(address)
     today = dt.date.today()  # noqa: DTZ011 - the day where the person is
     silent = get_vacation(account).why_silent(today)
-    looked_at, answered = 0, []
+    looked_at = 0
+    answered: list[Answered] = []
     if silent is None:
+        outbox = account_outbox(session, account)
         with (
+            telling_partly_done(session, answered, lambda: _tell_answered(session, answered, dry_run=dry_run), output),
             open_ledger(session.settings_file.path, account.address, LEDGER_NAME, AnswerRecord) as ledger,
-            open_account_outbox(session, account) as outbox,
+            outbox.open_deliveries() as deliveries,
             open_mailbox(session, account) as opened,
             show_progress(session, "looking at messages") as advance,
         ):
-            running = VacationRun(account, ImapFiling(opened, ImapFolders(opened)), ledger, outbox, today=today)
-            answered = list(running.run(dry_run=dry_run, on_progress=advance))
+            filing = ImapFiling(opened, ImapFolders(opened))
+            running = VacationRun(account, filing, ledger, outbox, deliveries, today=today)
+            for one in running.run(dry_run=dry_run, on_progress=advance):
+                answered.append(one)  # noqa: PERF402 - `extend` need not keep what came before an error
             looked_at = running.looked_at
     given = [one for one in answered if one.why_not is None]
     if output is OutputFormat.JSON:
@@ -185,15 +191,18 @@ def run(context: typer.Context, address: Address, dry_run: DryRun = False, outpu
         session.terminal.say(f"nothing is answered for {account.address}: {silent}")
     else:
         _tell_run(session, account.address, answered, len(given), dry_run=dry_run)
-    if any(one.failed for one in answered):
-        raise typer.Exit(Exit.REFUSED)
+    exit_for_undone([one for one in answered if one.failed])
 
 
-def _tell_run(session: Session, address: str, answered: list[Answered], given: int, *, dry_run: bool) -> None:
+def _tell_answered(session: Session, answered: list[Answered], *, dry_run: bool) -> None:
     from mailctl.render.vacations import ANSWERED_HEADERS, answered_rows
 
     if answered:
         session.terminal.table(ANSWERED_HEADERS, answered_rows(answered, dry_run=dry_run))
+
+
+def _tell_run(session: Session, address: str, answered: list[Answered], given: int, *, dry_run: bool) -> None:
+    _tell_answered(session, answered, dry_run=dry_run)
     rehearsal = "; dry run, nothing was sent" if dry_run else ""
     looked = "1 new message" if len(answered) == 1 else f"{len(answered)} new messages"
     session.terminal.say(f"{looked} of {address}, answered: {given}{rehearsal}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -98,31 +98,36 @@ def open_way_out(session: Session, choice: SenderChoice) -> Iterator[Outbox]:
     else:
         yield open_outbox(session, choice.tenant)
         return
-    with open_account_outbox(session, account) as outbox:
+    with _open_personal_outbox(session, account) as outbox:
         yield outbox
 
 
 @contextmanager
-def open_account_outbox(session: Session, account: Account) -> Iterator[Outbox]:
+def _open_personal_outbox(session: Session, account: Account) -> Iterator[Outbox]:
     """Open a person's way out, with the account's signature and sent folder."""
     from mailctl.cli.mailbox import mailbox_access
-    from mailctl.model.resolve_account import resolve_account
     from mailctl.services.accounts.sent_folder import sent_folder_of
     from mailctl.services.accounts.signatures import fill_signature
+
+    outbox = account_outbox(session, account)
+    signature = fill_signature(session.settings_file.load(), account)
+    with sent_folder_of(account, outbox.sending, mailbox_access(session, account)) as sent_folder:
+        yield replace(outbox, signature=signature, sent_folder=sent_folder)
+
+
+def account_outbox(session: Session, account: Account) -> Outbox:
+    """Return a person's way out for messages that are no letters of theirs: nothing is put below, or filed."""
+    from mailctl.cli.mailbox import mailbox_access
+    from mailctl.model.resolve_account import resolve_account
     from mailctl.services.sending.outbox import Outbox
 
-    settings = session.settings_file.load()
     access = mailbox_access(session, account)
-    sending = resolve_account(settings, account)
-    with sent_folder_of(account, sending, access) as sent_folder:
-        outbox = Outbox(
-            sending=sending,
-            read_secret=access.read_secret,
-            open_tokens=access.open_tokens,
-            folder=access.folder,
-            signature=fill_signature(settings, account),
-            sent_folder=sent_folder,
-        )
-        for warning in outbox.warnings:
-            session.terminal.warn(warning)
-        yield outbox
+    outbox = Outbox(
+        sending=resolve_account(session.settings_file.load(), account),
+        read_secret=access.read_secret,
+        open_tokens=access.open_tokens,
+        folder=access.folder,
+    )
+    for warning in outbox.warnings:
+        session.terminal.warn(warning)
+    return outbox

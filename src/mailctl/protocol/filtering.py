@@ -47,7 +47,8 @@ class Filing(Struct, frozen=True):
 class Outcome(Struct, frozen=True):
     """What becomes of a message.
 
-    `filings`: where it is to be in the end, INBOX where it stays. `redirects`: addresses that it goes to.
+    `filings`: where it is to be in the end, the folder that it is in where it stays. `redirects`: addresses that it
+    goes to.
     `applied`: the names of the rules that matched.
     """
 
@@ -70,9 +71,9 @@ def find_needs(filters: Iterable[Filter]) -> Needs:
     return Needs(frozenset(fields), any(condition.field == Place.BODY for condition in conditions))
 
 
-def decide(filters: Sequence[Filter], mail: Mail, *, trash: str | None) -> Outcome:
-    """Return what the rules make of a message that is in INBOX. `trash`: as in `compile_sieve`."""
-    course = _Course(trash)
+def decide(filters: Sequence[Filter], mail: Mail, *, trash: str | None, here: str = INBOX) -> Outcome:
+    """Return what the rules make of a message that is in the folder `here`. `trash`: as in `compile_sieve`."""
+    course = _Course(trash, here)
     for rule in filters:
         if _matches(rule, mail):
             course.applied.append(rule.name)
@@ -84,9 +85,10 @@ def decide(filters: Sequence[Filter], mail: Mail, *, trash: str | None) -> Outco
 class _Course:
     """What has been decided so far."""
 
-    def __init__(self, trash: str | None) -> None:
+    def __init__(self, trash: str | None, here: str) -> None:
         self.applied: list[str] = []
         self._trash = trash
+        self._here = here
         self._filings: dict[str, tuple[str, ...]] = {}
         self._redirects: list[str] = []
         self._flags: tuple[str, ...] = ()
@@ -113,7 +115,7 @@ class _Course:
                     self._redirects.append(action.argument)
                 self._keeps = False
             case ActionKind.KEEP:
-                self._file(INBOX)
+                self._file(self._here)
                 self._keeps = False
             case ActionKind.STOP:
                 return False
@@ -121,7 +123,7 @@ class _Course:
 
     def outcome(self) -> Outcome:
         if self._keeps:
-            self._file(INBOX)
+            self._file(self._here)
         filings = tuple(Filing(folder, flags) for folder, flags in self._filings.items())
         return Outcome(filings, tuple(self._redirects), tuple(self.applied))
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 
 from mailctl.model.account import mailbox_key
+from mailctl.protocol.delivery_status import may_be_report
 from mailctl.protocol.header_block import HeaderBlock
 from mailctl.protocol.header_text import list_addresses
 
@@ -16,7 +17,7 @@ FIELDS = (
     "return-path", "from", "sender", "to", "cc", "resent-to", "resent-cc", "subject", "message-id", "references",
     "in-reply-to", "auto-submitted", "precedence", "list-id", "list-post", "list-help", "list-unsubscribe",
     "list-subscribe", "list-owner", "list-archive", "mailing-list", "x-auto-response-suppress", "x-spam-flag",
-    "x-autoreply", "x-autorespond", "feedback-id",
+    "x-autoreply", "x-autorespond", "feedback-id", "content-type", "x-failed-recipients",
 )  # fmt: skip
 """What is looked at, in small letters."""
 
@@ -55,6 +56,8 @@ def why_unanswered(header: HeaderBlock, own: Iterable[str]) -> str | None:
 
 
 def _why_automatic(header: HeaderBlock) -> str | None:
+    if may_be_report(header):
+        return "it is a report: of a delivery, or that something was read"
     submitted = (header.find("auto-submitted") or "no").partition(";")[0].strip().lower()
     if submitted != "no":
         return f"it is automatic mail (Auto-Submitted: {submitted})"

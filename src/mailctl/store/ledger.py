@@ -48,11 +48,18 @@ class Ledger(Generic[R]):
         self.records += records
 
     def rewrite(self, records: Iterable[R]) -> None:
-        """Put other records in the place of all, in one step: for those that nobody will ask for any more."""
-        self.records = list(records)
-        replace_file(self._path, b"".join(self._encoder.encode(record) + b"\n" for record in self.records))
+        """Put other records in the place of all, in one step: for those that nobody will ask for any more.
+
+        Raises SettingsWriteError.
+        """
+        kept = list(records)
+        try:
+            replace_file(self._path, b"".join(self._encoder.encode(record) + b"\n" for record in kept))
+            renewed = system.open(self._path, os.O_WRONLY | os.O_APPEND)
+        except OSError as error:
+            raise _write_error(self._path, error) from error
         os.close(self._descriptor)
-        self._descriptor = system.open(self._path, os.O_WRONLY | os.O_APPEND)
+        self._descriptor, self.records = renewed, kept
 
     def close(self) -> None:
         os.close(self._descriptor)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from mailctl.errors import BugError, MailError, RefusedError
+from mailctl.protocol.imap_dates import format_moment
 from mailctl.protocol.reasons import Reason
 from mailctl.transport.imap_filing import STATE_ITEMS, FolderState, read_folder_state
 from mailctl.transport.imap_folders import ImapFolders
@@ -26,8 +27,6 @@ _UNASKED_OCTETS_MAX = 1024 * 1024
 _CHUNK_OCTETS = 64 * 1024
 _STORING_SECONDS = 60.0
 """How long a server may take to store a batch, besides its usual time."""
-
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class Deposit(Struct, frozen=True):
@@ -147,7 +146,4 @@ class ImapAppending:
 
 def _date(moment: dt.datetime | None) -> bytes:
     """Return a time in UTC as an argument (RFC 9051, 9: date-time) and a blank, or nothing."""
-    if moment is None:
-        return b""
-    at = f"{moment.day:02}-{_MONTHS[moment.month - 1]}-{moment.year:04} {moment:%H:%M:%S} +0000"
-    return f'"{at}" '.encode()
+    return b"" if moment is None else f"{format_moment(moment)} ".encode()

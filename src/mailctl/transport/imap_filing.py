@@ -5,21 +5,31 @@ Nothing gets \\Seen by being looked at, and nothing but the named messages is ev
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from imapclient.response_parser import parse_fetch_response  # type: ignore[import-untyped]  # it has no types
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mailctl.errors import CapabilityError
 from mailctl.protocol.header_block import HeaderBlock, parse_header_block
+from mailctl.protocol.message_mark import MARK_FIELDS, mark_of
 from mailctl.protocol.reasons import Reason
 from mailctl.transport.faults import translated
 from mailctl.transport.imap_folders import ImapFolders
 from mailctl.transport.imap_mailbox import ImapSession, parsing
-from mailctl.transport.imap_transport import Completion, ImapTransport, quoted
+from mailctl.transport.imap_transport import Completion, ImapTransport
 
 _FIELDS_OCTETS_MAX = 64 * 1024
+_BODIES_OCTETS_MAX = 8 * 1024 * 1024
+"""Bodies of so many octets are asked for at once, since they are in memory together."""
+_SEARCHED_MESSAGES = 50_000
+"""Among so many messages is searched at once where each UID is listed: their line is to be of a bearable length."""
+
+_UIDS_MAX = 20_000_000
+_ALL = re.compile(rb"\bALL ([0-9:,]+)", re.IGNORECASE)
 
 
 class FolderState(Struct, frozen=True):
@@ -49,7 +59,7 @@ class Found(Struct, frozen=True, kw_only=True):
     size: int
     flags: frozenset[str]
     header: HeaderBlock
-    body: bytes
+    body: bytes = b""
 
 
 class ImapFiling:
@@ -59,6 +69,7 @@ class ImapFiling:
         self._transport = session.transport
         self._capabilities = session.capabilities
         self._folders = folders
+        self._exists = 0
 
     def require_removal(self, folder: str) -> None:
         """Raise CapabilityError where single messages cannot be taken out of a folder without touching others."""
@@ -91,7 +102,16 @@ class ImapFiling:
 
     def list_uids(self, first: int, *criteria: str) -> list[int]:
         """Return the UIDs of the open folder from one on, in their order; of what fits further search keys."""
-        return [uid for uid in self._search("UID", f"{first}:*", *criteria) if uid >= first]
+        wanted = ("UID", f"{first}:*", *criteria)
+        if self._capabilities.offers("ESEARCH") or self._capabilities.offers("IMAP4REV2"):
+            return sorted(uid for uid in self._search_ranges(*wanted) if uid >= first)
+        found: set[int] = set()
+        # From the last on: what is expunged meanwhile shifts others to where is still to be searched.
+        for start in reversed(range(1, max(self._exists, 1) + 1, _SEARCHED_MESSAGES)):
+            is_last = start + _SEARCHED_MESSAGES > self._exists
+            among = f"{start}:{'*' if is_last else start + _SEARCHED_MESSAGES - 1}"
+            found |= self._search(*(() if self._exists <= _SEARCHED_MESSAGES else (among,)), *wanted)
+        return sorted(uid for uid in found if uid >= first)
 
     def fetch(self, uids: Sequence[int], fields: Iterable[str], *, body_octets: int = 0) -> Iterator[Found]:
         """Yield messages of the open folder; those that have gone meanwhile are left out.
@@ -99,24 +119,21 @@ class ImapFiling:
         `body_octets`: how much of each is read for its text.
         """
         names = " ".join(sorted({*fields, "message-id"})).upper()
-        items = ["UID", "FLAGS", "RFC822.SIZE", f"BODY.PEEK[HEADER.FIELDS ({names})]<0.{_FIELDS_OCTETS_MAX}>"]
-        if body_octets:
-            items.append(f"BODY.PEEK[]<0.{body_octets}>")
-        self._transport.forget()
-        self._command("does not give messages", "UID", "FETCH", _set_of(uids), f"({' '.join(items)})")
-        with translated(self._transport.wire.peer), parsing():
-            found: dict[int, dict[bytes, Any]] = parse_fetch_response(self._transport.take("FETCH"))
-        for uid in uids:
-            if uid in found and b"RFC822.SIZE" in found[uid]:
-                yield _found(uid, found[uid])
+        items = ("FLAGS", "RFC822.SIZE", f"BODY.PEEK[HEADER.FIELDS ({names})]<0.{_FIELDS_OCTETS_MAX}>")
+        answers = self._fetch(uids, *items)
+        found = [_found(uid, answers[uid]) for uid in uids if b"RFC822.SIZE" in answers.get(uid, ())]
+        if not body_octets:
+            yield from found
+            return
+        for group in _grouped(found, body_octets):
+            bodies = self._fetch([one.uid for one in group], f"BODY.PEEK[]<0.{body_octets}>")
+            for one in group:
+                if one.uid in bodies:
+                    yield replace(one, body=_body_of(bodies[one.uid]))
 
     def read(self, uid: int) -> bytes:
-        """Return a whole message of the open folder."""
-        self._transport.forget()
-        self._command("does not give the message", "UID", "FETCH", str(uid), "(UID BODY.PEEK[])")
-        with translated(self._transport.wire.peer), parsing():
-            found: dict[int, dict[bytes, Any]] = parse_fetch_response(self._transport.take("FETCH"))
-        return next((value for name, value in found[uid].items() if name.startswith(b"BODY[") and value), b"")
+        """Return a whole message of the open folder; nothing where it has gone."""
+        return _body_of(self._fetch([uid], "BODY.PEEK[]").get(uid, {}))
 
     def add_flags(self, uids: Sequence[int], flags: Sequence[str]) -> None:
         self._store(uids, "+FLAGS.SILENT", flags)
@@ -144,30 +161,49 @@ class ImapFiling:
         self._store(uids, "+FLAGS.SILENT", ["\\Deleted"])
         self._command("does not expunge the messages", "UID", "EXPUNGE", _set_of(uids))
 
-    def holds(self, folder: str, first: int, message_id: str | None, size: int) -> bool:
+    def holds(self, folder: str, first: int, mark: str, size: int) -> bool:
         """Tell whether a message came into another folder, at the UID `first` or later; that folder is then open.
 
-        It is known by its Message-ID; one that has none by its size.
+        It is known by its `protocol.message_mark` and its size: a server copies a message as it is.
         """
         self.examine(folder)
-        if message_id and message_id.isascii():
-            known: tuple[str, ...] = ("HEADER", "MESSAGE-ID", str(quoted(message_id)))
-        else:
-            known = ("LARGER", str(size - 1), "SMALLER", str(size + 1))
-        return any(uid >= first for uid in self._search("UID", f"{first}:*", *known))
+        uids = self.list_uids(first, "LARGER", str(size - 1), "SMALLER", str(size + 1))
+        return any(mark_of(found.header) == mark for found in self.fetch(uids, MARK_FIELDS)) if uids else False
 
     def _enter(self, folder: str, command: str) -> FolderState:
         state = self.state(folder)
+        self._transport.forget()
         self._command(f"does not open '{folder}'", command, self._folders.argument(folder))
+        with translated(self._transport.wire.peer), parsing():
+            self._exists = int((self._transport.take("EXISTS") or [0])[-1])
         self._transport.state = "SELECTED"
         self._transport.is_readonly = command == "EXAMINE"
         return state
 
-    def _search(self, *words: str) -> list[int]:
+    def _search(self, *words: str) -> set[int]:
         self._transport.forget()
         self._command("does not search", "UID", "SEARCH", *words)
         with translated(self._transport.wire.peer), parsing():
-            return sorted({int(word) for line in self._transport.take("SEARCH") if line for word in line.split()})
+            return {int(word) for line in self._transport.take("SEARCH") if line for word in line.split()}
+
+    def _search_ranges(self, *words: str) -> set[int]:
+        """Search; UIDs that follow one another are told as a range (RFC 4731, RFC 9051)."""
+        self._transport.forget()
+        self._command("does not search", "UID", "SEARCH", "RETURN", "(ALL)", *words)
+        with translated(self._transport.wire.peer), parsing():
+            lines = [bytes(line) for line in self._transport.take("ESEARCH")]
+            told = [found[1] for line in lines if (found := _ALL.search(line))]
+            bounds = [sorted(map(int, part.split(b":"))) for part in b",".join(told).split(b",") if part]
+            if sum(last - first for first, *_, last in ((*one, one[-1]) for one in bounds)) > _UIDS_MAX:
+                raise ValueError("more UIDs than a folder can hold")
+            return {uid for first, *_, last in ((*one, one[-1]) for one in bounds) for uid in range(first, last + 1)}
+
+    def _fetch(self, uids: Sequence[int], *items: str) -> dict[int, dict[bytes, Any]]:
+        self._transport.forget()
+        self._command("does not give messages", "UID", "FETCH", _set_of(uids), f"(UID {' '.join(items)})")
+        with translated(self._transport.wire.peer), parsing():
+            found: dict[int, dict[bytes, Any]] = parse_fetch_response(self._transport.take("FETCH"))
+        return found
 
     def _store(self, uids: Sequence[int], change: str, flags: Sequence[str]) -> None:
         if uids and flags:
@@ -182,15 +218,32 @@ class ImapFiling:
 
 def _found(uid: int, items: dict[bytes, Any]) -> Found:
     header = next((value for name, value in items.items() if name.startswith(b"BODY[HEADER")), b"")
-    body = next((value for name, value in items.items() if name.startswith(b"BODY[]")), b"")
     flags = frozenset(flag.decode("ascii", "replace").lower() for flag in items.get(b"FLAGS", ()))
     return Found(
         uid=uid,
         size=int(items[b"RFC822.SIZE"]),
         flags=flags,
         header=parse_header_block(header or b""),
-        body=body or b"",
     )
+
+
+def _body_of(items: dict[bytes, Any]) -> bytes:
+    return next((value for name, value in items.items() if name.startswith(b"BODY[]") and value), b"")
+
+
+def _grouped(found: Iterable[Found], body_octets: int) -> Iterator[list[Found]]:
+    """Yield messages in their order, as many at a time as their bodies may be in memory."""
+    group: list[Found] = []
+    octets = 0
+    for one in found:
+        size = min(one.size, body_octets)
+        if group and octets + size > _BODIES_OCTETS_MAX:
+            yield group
+            group, octets = [], 0
+        group.append(one)
+        octets += size
+    if group:
+        yield group
 
 
 def _set_of(uids: Sequence[int]) -> str:

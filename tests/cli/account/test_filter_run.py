@@ -70,6 +70,7 @@ def test_a_dry_run_shows_what_would_move_where_and_does_nothing(
             "uid": 1, "sender": "Shop <shop@example.test>", "subject": "invoice",
             "filters": ["subject contains invoice"], "filings": [{"folder": "Invoices", "flags": []}],
             "redirects": [], "problem": None, "is_uncertain": False,
+            "is_temporary": False,
         }
     ]  # fmt: skip
     assert subjects(dovecot, account) == ["invoice", "other"]

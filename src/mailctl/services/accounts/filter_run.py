@@ -9,60 +9,41 @@ knows whether it was sent is not sent again: the message stays where it is, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from email.utils import formatdate, make_msgid
-from enum import StrEnum
+from email.utils import make_msgid
 
 from msgspec import Struct
 
-from mailctl.errors import FateUnknownError, MailctlError
+from mailctl.errors import FateUnknownError, MailctlError, TemporaryError
 from mailctl.model.account import Account
 from mailctl.model.address import parse_address
 from mailctl.model.folders import INBOX, FolderRole
-from mailctl.model.rule_text import Action, ActionKind
-from mailctl.protocol.encoded_words import decode_words
+from mailctl.model.rule_text import ActionKind
 from mailctl.protocol.filtering import Filing, Mail, Outcome, decide, find_needs
+from mailctl.protocol.header_text import read_text
+from mailctl.protocol.message_mark import MARK_FIELDS, mark_of
+from mailctl.protocol.reasons import Reason
+from mailctl.protocol.resent import resend
 from mailctl.protocol.text_parts import read_text_parts
+from mailctl.services.accounts.filter_ledger import Act, FilterLedger, FilterRecord
 from mailctl.services.accounts.filters import find_trash
+from mailctl.services.accounts.folders import require_folder
 from mailctl.services.sending.compose import Message
-from mailctl.services.sending.outbox import Outbox
+from mailctl.services.sending.outbox import Deliveries, is_of_the_message, told
 from mailctl.store.ledger import Ledger
-from mailctl.transport.imap_filing import FolderState, Found, ImapFiling
+from mailctl.transport.imap_filing import Found, ImapFiling
 from mailctl.transport.imap_folders import ImapFolders
 
-LEDGER_NAME = "filters"
 BATCH = 200
 _SHOWN_FIELDS = ("from", "subject", "date")
 _REDIRECT_FIELDS = ("resent-from",)
 _BODY_OCTETS_MAX = 1024 * 1024
 
 
-class Act(StrEnum):
-    """What a record of the ledger tells."""
-
-    LOOKED = "looked"
-    """The folder was looked through up to this UID."""
-    BEGUN = "begun"
-    """A message is being put into a folder, or redirected."""
-    DONE = "done"
-    UNDONE = "undone"
-    """It was certainly not done, and may be tried again."""
-
-
-class FilterRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A line of the ledger. `target`: a folder or an address. `uid_next`: of the target folder, before the act."""
-
-    act: Act
-    folder: str
-    uid_validity: int
-    uid: int
-    target: str = ""
-    uid_next: int = 0
-
-
 class Handled(Struct, frozen=True, kw_only=True):
     """A message that rules apply to, and what became of it.
 
-    `problem`: why a part of that was not done; `is_uncertain`: nobody knows whether it was.
+    `problem`: why a part of that was not done; `is_uncertain`: nobody knows whether it was; `is_temporary`: the next
+    run tries again.
     """
 
     uid: int
@@ -73,13 +54,18 @@ class Handled(Struct, frozen=True, kw_only=True):
     redirects: tuple[str, ...]
     problem: str | None = None
     is_uncertain: bool = False
+    is_temporary: bool = False
 
 
 class Left(Struct, frozen=True):
-    """Why a message stays as it is. `is_uncertain`: something may have been done all the same."""
+    """Why a message stays as it is.
+
+    `is_uncertain`: something may have been done all the same. `is_temporary`: it may be done by a later run.
+    """
 
     problem: str
     is_uncertain: bool = False
+    is_temporary: bool = False
 
 
 class FilterRun:
@@ -91,7 +77,7 @@ class FilterRun:
         folders: ImapFolders,
         filing: ImapFiling,
         ledger: Ledger[FilterRecord],
-        outbox: Outbox,
+        deliveries: Deliveries,
         *,
         folder: str = INBOX,
     ) -> None:
@@ -99,12 +85,11 @@ class FilterRun:
         self._account = account
         self._folders = folders
         self._filing = filing
-        self._ledger = ledger
-        self._outbox = outbox
+        self._records = ledger
+        self._deliveries = deliveries
         self._folder = folder
         self._trash = find_trash(account)
         self._needs = find_needs(account.filters)
-        self._state = FolderState(0, 0)
 
     def run(
         self, *, again: bool = False, dry_run: bool = False, on_progress: Callable[[int, int], object] | None = None
@@ -112,41 +97,49 @@ class FilterRun:
         """Yield each message that a rule applies to, when that is done; with `dry_run` nothing is.
 
         `again`: also those that were looked at before. `on_progress`: is told how many of how many were looked at.
-        Raises CapabilityError before anything is done where the server cannot take single messages out of a folder,
-        MailError; what was done until then stays done, and is known.
+        Raises, before anything is done, NotFoundError for a folder that is not there, and CapabilityError where the
+        server cannot take single messages out of a folder; MailError, KeyboardInterrupt: what was done until then
+        stays done, and is known.
         """
-        if any(action.kind in (ActionKind.MOVE, ActionKind.DELETE) for action in self._actions()):
-            self._filing.require_removal(self._folder)
-        if not dry_run:
-            self._make_folders()
-        self._state = self._filing.open(self._folder)
-        uids = self._filing.list_uids(1 if again else self._looked_up_to() + 1)
+        self._prepare_folders(dry_run=dry_run)
+        state = self._filing.open(self._folder)
+        self._ledger = FilterLedger(self._records, self._folder, state.uid_validity)
+        uids = self._filing.list_uids(1 if again else self._ledger.looked_up_to + 1)
+        retried: int | None = None
         for start in range(0, len(uids), BATCH):
             batch = uids[start : start + BATCH]
-            yield from self._handle(batch, dry_run=dry_run)
+            for handled in self._handle(batch, dry_run=dry_run):
+                if handled.is_temporary and retried is None:
+                    retried = handled.uid
+                yield handled
             self.looked_at += len(batch)
-            if not dry_run:
-                self._ledger.append(self._record(Act.LOOKED, batch[-1]))
+            # What may be done later is looked at again by the next run, and with it all that is behind it.
+            looked_up_to = batch[-1] if retried is None else retried - 1
+            if not dry_run and looked_up_to > self._ledger.looked_up_to:
+                self._ledger.append(Act.LOOKED, looked_up_to)
             if on_progress:
                 on_progress(self.looked_at, len(uids))
+        if not dry_run:
+            self._ledger.forget_gone(lambda: self._filing.list_uids(1))
 
     def _handle(self, uids: Sequence[int], *, dry_run: bool) -> Iterator[Handled]:
-        fields = {*self._needs.fields, *_SHOWN_FIELDS, *_REDIRECT_FIELDS}
+        fields = {*self._needs.fields, *_SHOWN_FIELDS, *_REDIRECT_FIELDS, *MARK_FIELDS}
         octets = _BODY_OCTETS_MAX if self._needs.body else 0
         for found in self._filing.fetch(uids, fields, body_octets=octets):
             mail = Mail(found.header, found.size, read_text_parts(found.body) if found.body else ())
-            outcome = decide(self._account.filters, mail, trash=self._trash)
+            outcome = decide(self._account.filters, mail, trash=self._trash, here=self._folder)
             if outcome.applied:
                 left = None if dry_run else self._carry_out(found, outcome)
                 yield Handled(
                     uid=found.uid,
-                    sender=decode_words(found.header.find("from") or ""),
-                    subject=decode_words(found.header.find("subject") or ""),
+                    sender=read_text(found.header.find("from") or ""),
+                    subject=read_text(found.header.find("subject") or ""),
                     filters=outcome.applied,
                     filings=outcome.filings,
                     redirects=outcome.redirects,
                     problem=left.problem if left else None,
                     is_uncertain=left is not None and left.is_uncertain,
+                    is_temporary=left is not None and left.is_temporary,
                 )
 
     def _carry_out(self, found: Found, outcome: Outcome) -> Left | None:
@@ -155,10 +148,10 @@ class FilterRun:
             if left := self._redirect(found, address):
                 return left
         filings = outcome.filings
-        if not filings and self._account.folders.find(FolderRole.TRASH):
+        if not filings and (trash := self._account.folders.find(FolderRole.TRASH)):
             # What is only redirected is not kept; nothing is destroyed, either.
-            filings = (Filing(str(self._account.folders.find(FolderRole.TRASH))),)
-        here = next((filing for filing in filings if filing.folder.upper() == self._folder.upper()), None)
+            filings = (Filing(trash),)
+        here = next((filing for filing in filings if filing.folder == self._folder), None)
         elsewhere = [filing for filing in filings if filing is not here]
         moved = elsewhere.pop() if here is None and elsewhere and self._filing.moves_at_once else None
         for filing in elsewhere:
@@ -175,94 +168,77 @@ class FilterRun:
         return None
 
     def _copy(self, found: Found, filing: Filing) -> None:
-        begun = self._find(Act.BEGUN, found.uid, filing.folder)
-        if self._find(Act.DONE, found.uid, filing.folder):
+        begun = self._ledger.find(found.uid, filing.folder)
+        if begun and begun.act is Act.DONE:
             return
         if begun is None or not self._arrived(found, begun):
             uid_next = self._filing.uid_next(filing.folder)
-            self._ledger.append(self._record(Act.BEGUN, found.uid, filing.folder, uid_next))
+            self._ledger.append(Act.BEGUN, found.uid, filing.folder, uid_next)
             self._filing.add_flags([found.uid], filing.flags)
             self._filing.copy([found.uid], filing.folder)
-        self._ledger.append(self._record(Act.DONE, found.uid, filing.folder))
+        self._ledger.append(Act.DONE, found.uid, filing.folder)
 
     def _arrived(self, found: Found, begun: FilterRecord) -> bool:
         """Tell whether a copy that a killed run had begun was made."""
-        message_id = found.header.find("message-id")
-        arrived = self._filing.holds(begun.target, begun.uid_next, message_id, found.size)
-        self._state = self._filing.open(self._folder)
+        arrived = self._filing.holds(begun.target, begun.uid_next, mark_of(found.header), found.size)
+        self._filing.open(self._folder)
         return arrived
 
     def _redirect(self, found: Found, address: str) -> Left | None:
-        own = parse_address(self._account.address)
-        if self._find(Act.DONE, found.uid, address):
-            return None
-        if self._find(Act.BEGUN, found.uid, address):
-            return _unknown(address)
+        """Send a message on; return why that was not done, for a reason that is the message's own."""
+        known = self._ledger.find(found.uid, address)
+        if known:
+            return None if known.act is Act.DONE else _unknown(address)
+        own, to = parse_address(self._account.address), parse_address(address)
         if own.with_ascii_domain.casefold() in " ".join(found.header.find_all("resent-from")).casefold():
             return Left(f"not redirected to {address}: it has been redirected from here before")
-        to = parse_address(address)
+        content = self._filing.read(found.uid)
+        if not content:
+            return Left(f"not redirected to {address}: the server does not give its text")
         message_id = make_msgid(domain=own.with_ascii_domain.rpartition("@")[2])
-        resent = (
-            f"Resent-Date: {formatdate(localtime=True)}\r\n"
-            f"Resent-From: {own.with_ascii_domain}\r\nResent-To: {to.with_ascii_domain}\r\n"
-            f"Resent-Message-ID: {message_id}\r\n"
-        )
         message = Message(
             message_id=message_id,
-            content=resent.encode() + self._filing.read(found.uid),
+            content=resend(content, own, to, message_id),
             sender=str(own),
             recipients=(str(to),),
         )
-        self._ledger.append(self._record(Act.BEGUN, found.uid, address))
+        self._ledger.append(Act.BEGUN, found.uid, address)
         try:
-            sent = self._outbox.deliver(message)
-        except FateUnknownError:
+            sent = self._deliveries.deliver(message)
+        except FateUnknownError as error:
+            if error.reason == Reason.INTERRUPTED:
+                raise KeyboardInterrupt from error
             return _unknown(address)
-        except MailctlError:
-            self._ledger.append(self._record(Act.UNDONE, found.uid, address))
-            raise
+        except MailctlError as error:
+            self._ledger.append(Act.UNDONE, found.uid, address)
+            if not (is_of_the_message(error) and self._deliveries.is_possible):
+                raise
+            is_temporary = isinstance(error, TemporaryError)
+            return Left(f"not redirected to {address}: {told(error)}", is_temporary=is_temporary)
         for refused in sent.refused.values():
-            self._ledger.append(self._record(Act.UNDONE, found.uid, address))
-            return Left(f"not redirected to {address}: {refused.reply}")
-        self._ledger.append(self._record(Act.DONE, found.uid, address))
+            self._ledger.append(Act.UNDONE, found.uid, address)
+            return Left(f"not redirected to {address}: {refused.reply}", is_temporary=refused.is_temporary)
+        self._ledger.append(Act.DONE, found.uid, address)
         return None
 
-    def _actions(self) -> list[Action]:
-        return [action for rule in self._account.filters for action in rule.parsed_actions]
-
-    def _make_folders(self) -> None:
-        """Create the folders that rules name and the server does not have."""
-        named = [action.argument for action in self._actions() if action.kind in (ActionKind.MOVE, ActionKind.COPY)]
-        present = self._folders.list().names
+    def _prepare_folders(self, *, dry_run: bool) -> None:
+        """Find the folders that are needed, and create those that rules name and the server does not have."""
+        tree = self._folders.list()
+        self._folder = require_folder(tree, self._folder, self._account.address)
+        trash = self._account.folders.find(FolderRole.TRASH)
+        kinds = [{action.kind for action in rule.parsed_actions} for rule in self._account.filters]
+        if any(ActionKind.DELETE in of_rule or ActionKind.REDIRECT in of_rule for of_rule in kinds) and trash:
+            require_folder(tree, trash, self._account.address)
+        removing = {ActionKind.MOVE, ActionKind.DELETE, *([ActionKind.REDIRECT] if trash else ())}
+        if any(of_rule & removing and ActionKind.KEEP not in of_rule for of_rule in kinds):
+            self._filing.require_removal(self._folder)
+        if dry_run:
+            return
+        actions = [action for rule in self._account.filters for action in rule.parsed_actions]
+        named = [action.argument for action in actions if action.kind in (ActionKind.MOVE, ActionKind.COPY)]
         for name in dict.fromkeys(named):
-            if name not in present and name != INBOX:
+            if name not in tree.names and name != INBOX:
                 self._folders.create(name)
-
-    def _looked_up_to(self) -> int:
-        return max((record.uid for record in self._records() if record.act is Act.LOOKED), default=0)
-
-    def _find(self, act: Act, uid: int, target: str) -> FilterRecord | None:
-        """Return the record of an act, unless a later one says that it was not done after all."""
-        found = None
-        for record in self._records():
-            if (record.uid, record.target) == (uid, target):
-                found = record if record.act is act else None if record.act is Act.UNDONE else found
-        return found
-
-    def _records(self) -> Iterator[FilterRecord]:
-        """Yield what the ledger tells of the folder as the server numbers it now."""
-        here = (self._folder, self._state.uid_validity)
-        return (record for record in self._ledger.records if (record.folder, record.uid_validity) == here)
-
-    def _record(self, act: Act, uid: int, target: str = "", uid_next: int = 0) -> FilterRecord:
-        return FilterRecord(
-            act=act,
-            folder=self._folder,
-            uid_validity=self._state.uid_validity,
-            uid=uid,
-            target=target,
-            uid_next=uid_next,
-        )
 
 
 def _unknown(address: str) -> Left:

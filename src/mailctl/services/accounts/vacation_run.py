@@ -11,163 +11,175 @@ import datetime as dt
 import hashlib
 import re
 from collections.abc import Callable, Iterator
-from enum import StrEnum
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mailctl.errors import FateUnknownError, MailctlError, RefusedError
+from mailctl.errors import (
+    CapabilityError,
+    FateUnknownError,
+    InvalidValueError,
+    MailctlError,
+    RefusedError,
+    TemporaryError,
+)
 from mailctl.model.account import Account, mailbox_key
 from mailctl.model.address import parse_address
 from mailctl.model.folders import INBOX
 from mailctl.protocol.address_list import Mailbox
-from mailctl.protocol.encoded_words import decode_words
+from mailctl.protocol.header_text import read_text
+from mailctl.protocol.imap_dates import format_day
 from mailctl.protocol.reasons import Reason
 from mailctl.protocol.vacation import FIELDS, find_sender, why_unanswered
+from mailctl.services.accounts.vacation_ledger import Act, AnswerLedger, AnswerRecord
 from mailctl.services.accounts.vacations import get_vacation
 from mailctl.services.sending.compose import Draft, Field, Message, compose
-from mailctl.services.sending.outbox import Outbox
+from mailctl.services.sending.outbox import Deliveries, Outbox, is_of_the_message, told
 from mailctl.store.ledger import Ledger
-from mailctl.transport.imap_filing import FolderState, Found, ImapFiling
+from mailctl.transport.imap_filing import Found, ImapFiling
 
-LEDGER_NAME = "vacation"
 BATCH = 200
 _REFERENCES_MAX = 20
-_MESSAGE_ID = re.compile(r"<[^<>@\s]+@[^<>@\s]+>", re.ASCII)
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-class Act(StrEnum):
-    """What a record of the ledger tells."""
-
-    LOOKED = "looked"
-    """The inbox was looked through up to this UID."""
-    ANSWERED = "answered"
-    """An answer is on its way, or there."""
-    UNANSWERED = "unanswered"
-    """It certainly did not go out, and may be tried again."""
-
-
-class AnswerRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A line of the ledger. `answer`: which one, by its digest. `sender`: who got it, `day`: when."""
-
-    act: Act
-    uid_validity: int
-    uid: int
-    answer: str = ""
-    sender: str = ""
-    day: dt.date | None = None
+_MESSAGE_ID = re.compile(r"<[!-;=?A-~]+@[!-;=?A-~]+>")
 
 
 class Answered(Struct, frozen=True, kw_only=True):
-    """A message that was looked at. `why_not`: why it got no answer; None where it did."""
+    """A message that was looked at. `why_not`: why it got no answer; None where it did.
+
+    `failed`: it was to get one. `is_uncertain`: nobody knows whether it did; `is_temporary`: the next run tries again.
+    """
 
     uid: int
     sender: str | None
     subject: str
     why_not: str | None = None
     failed: bool = False
+    is_uncertain: bool = False
+    is_temporary: bool = False
 
 
 class VacationRun:
     """One run over an inbox. `looked_at`: how many messages were looked at so far."""
 
     def __init__(
-        self, account: Account, filing: ImapFiling, ledger: Ledger[AnswerRecord], outbox: Outbox, *, today: dt.date
+        self,
+        account: Account,
+        filing: ImapFiling,
+        ledger: Ledger[AnswerRecord],
+        outbox: Outbox,
+        deliveries: Deliveries,
+        *,
+        today: dt.date,
     ) -> None:
         self.looked_at = 0
         self._account = account
         self._vacation = get_vacation(account)
         self._filing = filing
-        self._ledger = ledger
+        self._records = ledger
         self._outbox = outbox
+        self._deliveries = deliveries
         self._today = today
-        self._state = FolderState(0, 0)
-        told = f"{self._vacation.subject}\n{self._vacation.text}"
         self._rehearsed: set[str] = set()
-        self._answer = hashlib.sha256(told.encode()).hexdigest()[:16]
 
     def run(
         self, *, dry_run: bool = False, on_progress: Callable[[int, int], object] | None = None
     ) -> Iterator[Answered]:
         """Yield each new message of the days of the vacation, with what was or would be done about it.
 
-        Raises MailError where no answer can be sent for now: those left are taken up by the next run.
+        An answer without a first day begins with its first run: what was there before gets none.
+        Raises MailError where no answer can be sent for now, KeyboardInterrupt: those left are taken up by the next
+        run.
         """
-        self._state = self._filing.examine(INBOX)
-        looked = [record.uid for record in self._records() if record.act is Act.LOOKED]
-        uids = self._filing.list_uids(max(looked, default=0) + 1, *self._days())
+        state = self._filing.examine(INBOX)
+        digest = hashlib.sha256(f"{self._vacation.subject}\n{self._vacation.text}".encode()).hexdigest()[:16]
+        self._ledger = AnswerLedger(self._records, state.uid_validity, digest)
+        first = self._ledger.looked_up_to + 1
+        if self._vacation.from_date is None and not self._ledger.has_begun:
+            first = state.uid_next
+            if not dry_run:
+                self._ledger.append_looked(first - 1)
+        uids = self._filing.list_uids(first, *self._days())
+        retried: int | None = None
         for start in range(0, len(uids), BATCH):
             batch = uids[start : start + BATCH]
             for found in self._filing.fetch(batch, FIELDS):
-                yield self._answer_one(found, dry_run=dry_run)
+                answered = self._answer_one(found, dry_run=dry_run)
+                if answered.is_temporary and retried is None:
+                    retried = answered.uid
+                yield answered
             self.looked_at += len(batch)
-            if not dry_run:
-                self._ledger.append(self._record(Act.LOOKED, batch[-1]))
+            looked_up_to = batch[-1] if retried is None else retried - 1
+            if not dry_run and looked_up_to > self._ledger.looked_up_to:
+                self._ledger.append_looked(looked_up_to)
             if on_progress:
                 on_progress(self.looked_at, len(uids))
+        if not dry_run:
+            self._ledger.forget_old(self._today)
 
     def _days(self) -> list[str]:
         first, last = self._vacation.from_date, self._vacation.until
-        since = ["SINCE", _imap_date(first)] if first else []
-        return [*since, *(["BEFORE", _imap_date(last + dt.timedelta(days=1))] if last else [])]
+        since = ["SINCE", format_day(first)] if first else []
+        return [*since, *(["BEFORE", format_day(last + dt.timedelta(days=1))] if last else [])]
 
     def _answer_one(self, found: Found, *, dry_run: bool) -> Answered:
         sender = find_sender(found.header) or ""
         answered = Answered(
             uid=found.uid,
-            sender=sender or None,
-            subject=decode_words(found.header.find("subject") or ""),
-            why_not=why_unanswered(found.header, [self._account.address]) or self._why_again(sender),
+            sender=read_text(sender) or None,
+            subject=read_text(found.header.find("subject") or ""),
+            why_not=why_unanswered(found.header, [self._account.address]) or self._why_again(found.uid, sender),
         )
         if answered.why_not is not None:
             return answered
-        if dry_run:
-            self._rehearsed.add(mailbox_key(sender))
-            return answered
-        problem = self._send(found, sender)
-        return answered if problem is None else replace(answered, why_not=problem, failed=True)
-
-    def _why_again(self, sender: str) -> str | None:
-        """Return why a sender gets no answer now who would get one otherwise."""
-        last: AnswerRecord | None = None
-        for record in self._ledger.records:
-            if (record.answer, record.sender) == (self._answer, mailbox_key(sender)):
-                last = record if record.act is Act.ANSWERED else None
-        if mailbox_key(sender) in self._rehearsed:
-            return f"{sender} would have an answer already"
-        if last is None or last.day is None or (self._today - last.day).days >= self._vacation.every_days:
-            return None
-        return f"{sender} has been answered on {last.day}"
-
-    def _send(self, found: Found, sender: str) -> str | None:
-        """Answer a message; return why not, if the answer was refused or its fate is not known."""
         try:
             to = Mailbox(parse_address(sender))
         except ValueError as error:
-            return str(error)
-        message = replace(self._compose(found, to), sender="")
-        record = self._record(Act.ANSWERED, found.uid, mailbox_key(sender))
-        self._ledger.append(record)
+            return replace(answered, why_not=f"it has no sender that could be answered: {error}")
+        if dry_run:
+            self._rehearsed.add(mailbox_key(sender))
+            return answered
+        return self._send(found, to, sender, answered)
+
+    def _why_again(self, uid: int, sender: str) -> str | None:
+        """Return why a sender gets no answer now who would get one otherwise."""
+        if mailbox_key(sender) in self._rehearsed:
+            return f"{sender} would have an answer already"
+        if self._ledger.is_answered(uid):
+            return "it has been answered already, or may have been by a run that ended early"
+        day = self._ledger.find_day(sender)
+        if day is None or (self._today - day).days >= self._vacation.every_days:
+            return None
+        return f"{sender} has been answered on {day}"
+
+    def _send(self, found: Found, to: Mailbox, sender: str, answered: Answered) -> Answered:
+        """Answer a message; return what came of it."""
+        try:
+            message = replace(self._compose(found, to), sender="")
+        except (CapabilityError, InvalidValueError) as error:
+            return replace(answered, why_not=f"it cannot be answered: {error.message}", failed=True)
+        self._ledger.append_answer(Act.ANSWERED, found.uid, sender, self._today)
         try:
             try:
-                sent = self._outbox.deliver(message)
+                sent = self._deliveries.deliver(message)
             except RefusedError as error:
-                if error.reason != Reason.SENDER_REFUSED:
+                if error.reason != Reason.SENDER_REFUSED or not self._deliveries.is_possible:
                     raise
                 # Some servers take nothing without a sender (RFC 3834, 3.3 has the null one, to make no loops).
-                sent = self._outbox.deliver(replace(message, sender=self._account.address))
+                sent = self._deliveries.deliver(replace(message, sender=self._account.address))
         except FateUnknownError as error:
-            return f"not known whether the answer went out: {error.message}"
+            if error.reason == Reason.INTERRUPTED:
+                raise KeyboardInterrupt from error
+            why_not = f"not known whether the answer went out: {error.message}"
+            return replace(answered, why_not=why_not, failed=True, is_uncertain=True)
         except MailctlError as error:
-            self._ledger.append(replace(record, act=Act.UNANSWERED))
-            if isinstance(error, RefusedError):
-                return f"the answer was refused: {error.message}"
-            raise
+            self._ledger.append_answer(Act.UNANSWERED, found.uid, sender, self._today)
+            if not (is_of_the_message(error) and self._deliveries.is_possible):
+                raise
+            return _refused(answered, told(error), is_temporary=isinstance(error, TemporaryError))
         for refusal in sent.refused.values():
-            self._ledger.append(replace(record, act=Act.UNANSWERED))
-            return f"the answer was refused: {refusal.reply}"
-        return None
+            self._ledger.append_answer(Act.UNANSWERED, found.uid, sender, self._today)
+            return _refused(answered, refusal.reply, is_temporary=refusal.is_temporary)
+        return answered
 
     def _compose(self, found: Found, to: Mailbox) -> Message:
         """Return the answer to a message (RFC 3834, 3.1)."""
@@ -183,21 +195,8 @@ class VacationRun:
         self._outbox.check(draft)
         return compose(draft, self._outbox.roles)
 
-    def _records(self) -> Iterator[AnswerRecord]:
-        """Yield what the ledger tells of the inbox as the server numbers it now."""
-        return (record for record in self._ledger.records if record.uid_validity == self._state.uid_validity)
 
-    def _record(self, act: Act, uid: int, sender: str = "") -> AnswerRecord:
-        return AnswerRecord(
-            act=act,
-            uid_validity=self._state.uid_validity,
-            uid=uid,
-            answer=self._answer if sender else "",
-            sender=sender,
-            day=self._today if sender else None,
-        )
-
-
-def _imap_date(day: dt.date) -> str:
-    """Return a day as IMAP's SEARCH has it, whatever the language of this machine (RFC 9051, 9)."""
-    return f"{day.day}-{_MONTHS[day.month - 1]}-{day.year}"
+def _refused(answered: Answered, said: str, *, is_temporary: bool) -> Answered:
+    for_now = " for now" if is_temporary else ""
+    why_not = f"the answer was refused{for_now}: {said}"
+    return replace(answered, why_not=why_not, failed=True, is_temporary=is_temporary)
