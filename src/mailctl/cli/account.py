@@ -156,7 +156,6 @@ def edit(
       mailctl account edit taro@example.org --server branch --clear display-name
     """
     from mailctl.services.accounts.accounts import address_of, edit_account
-    from mailctl.store.ledger import move_ledgers
 
     session = get_session(context)
     fields = _given(person, servers, login, incoming, smtp, tls, sieve)
@@ -177,8 +176,6 @@ def edit(
     with _naming_options():
         found = (address_of({"address": new_address}) if new_address else None) or present.address
     change = _change(session, edit_with, fields, found, stored, dry_run=dry_run)
-    if not dry_run:
-        move_ledgers(session.settings_file.path, present.address, found)
     _tell(session, change, found, f"changed {found}", output)
 
 
@@ -240,6 +237,7 @@ def delete(
     """Delete an account and the secrets that were stored for it; its mail stays where it is."""
     from mailctl.model.account import find_main
     from mailctl.services.accounts.accounts import delete_account
+    from mailctl.services.accounts.ledger_owner import ledger_owner
     from mailctl.store.ledger import delete_ledgers
 
     session = get_session(context)
@@ -250,7 +248,7 @@ def delete(
         raise typer.Exit(1)
     change = apply_change(session, plain(delete_account(account.address)), dry_run=dry_run)
     if not dry_run:
-        delete_ledgers(session.settings_file.path, account.address)
+        delete_ledgers(session.settings_file.path, ledger_owner(change.before, account))
     before, after = (find_main(settings.accounts, account.owner) for settings in (change.before, change.after))
     if output is OutputFormat.JSON:
         main = after.address if after else None

@@ -225,6 +225,7 @@ def run(
     from mailctl.cli.sender_choice import account_outbox
     from mailctl.services.accounts.filter_ledger import LEDGER_NAME, FilterRecord
     from mailctl.services.accounts.filter_run import FilterRun
+    from mailctl.services.accounts.ledger_owner import ledger_owner
     from mailctl.store.ledger import open_ledger
     from mailctl.transport.imap_filing import ImapFiling
     from mailctl.transport.imap_folders import ImapFolders
@@ -232,9 +233,10 @@ def run(
     session = get_session(context)
     account = session.settings_file.load().get_account(address)
     handled: list[Handled] = []
+    owner = ledger_owner(session.settings_file.load(), account)
     with (
         telling_partly_done(session, handled, lambda: _tell_handled(session, handled), output),
-        open_ledger(session.settings_file.path, account.address, LEDGER_NAME, FilterRecord) as ledger,
+        open_ledger(session.settings_file.path, owner, LEDGER_NAME, FilterRecord) as ledger,
         account_outbox(session, account).open_deliveries() as deliveries,
         open_mailbox(session, account) as opened,
         show_progress(session, "looking at messages") as advance,

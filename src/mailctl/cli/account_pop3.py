@@ -222,12 +222,13 @@ def edit(
 def list_(context: typer.Context, address: Address, output: Output = OutputFormat.TABLE) -> None:
     """List the mailboxes that an account collects from, and how much was collected."""
     from mailctl.services.accounts.collection_ledger import read_progress
+    from mailctl.services.accounts.ledger_owner import ledger_owner
 
     session = get_session(context)
-    account = session.settings_file.load().get_account(address)
-    progress = {
-        source.name: read_progress(session.settings_file.path, account.address, source) for source in account.pop3
-    }
+    settings = session.settings_file.load()
+    account = settings.get_account(address)
+    owner = ledger_owner(settings, account)
+    progress = {source.name: read_progress(session.settings_file.path, owner, source) for source in account.pop3}
     if output is OutputFormat.JSON:
         import msgspec
 
@@ -326,16 +327,17 @@ def _collect(session: Session, account: Account, source: CollectionSource, *, dr
     from mailctl.render.sending import complete_mail_error
     from mailctl.services.accounts.collect import Collected, CollectionRun, open_source
     from mailctl.services.accounts.collection_ledger import CollectionLedger, CollectionRecord, ledger_name
+    from mailctl.services.accounts.ledger_owner import ledger_owner
     from mailctl.store.ledger import open_ledger
     from mailctl.transport.pop3_maildrop import Pop3Maildrop
 
-    path = session.settings_file.path
+    path, owner = session.settings_file.path, ledger_owner(session.settings_file.load(), account)
     if not source.tls.verify:
         session.terminal.warn(f"certificate verification is off for {source.host}")
     collected = Collected(source=source.name)
     try:
         with (
-            open_ledger(path, account.address, ledger_name(source), CollectionRecord) as ledger,
+            open_ledger(path, owner, ledger_name(source), CollectionRecord) as ledger,
             open_source(
                 account.address,
                 source,

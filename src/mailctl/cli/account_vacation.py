@@ -149,6 +149,7 @@ def run(context: typer.Context, address: Address, dry_run: DryRun = False, outpu
     """
     from mailctl.cli.progress import show_progress
     from mailctl.cli.sender_choice import account_outbox
+    from mailctl.services.accounts.ledger_owner import ledger_owner
     from mailctl.services.accounts.vacation_ledger import LEDGER_NAME, AnswerRecord
     from mailctl.services.accounts.vacation_run import VacationRun
     from mailctl.services.accounts.vacations import get_vacation
@@ -162,11 +163,12 @@ def run(context: typer.Context, address: Address, dry_run: DryRun = False, outpu
     silent = get_vacation(account).why_silent(today)
     looked_at = 0
     answered: list[Answered] = []
+    owner = ledger_owner(session.settings_file.load(), account)
     if silent is None:
         outbox = account_outbox(session, account)
         with (
             telling_partly_done(session, answered, lambda: _tell_answered(session, answered, dry_run=dry_run), output),
-            open_ledger(session.settings_file.path, account.address, LEDGER_NAME, AnswerRecord) as ledger,
+            open_ledger(session.settings_file.path, owner, LEDGER_NAME, AnswerRecord) as ledger,
             outbox.open_deliveries() as deliveries,
             open_mailbox(session, account) as opened,
             show_progress(session, "looking at messages") as advance,

@@ -1,6 +1,6 @@
 """Ledgers: what was done for an account, so that it is not done again: a durable line for each act.
 
-They are beside the settings file, in `NAME.ledgers/ADDRESS/`, and not in a user's own folder: whoever runs mailctl with
+They are beside the settings file, in `NAME.ledgers/OWNER/`, and not in a user's own folder: whoever runs mailctl with
 these settings, a person or a system's timer, must know of the same acts. A line that a killed process left half
 written tells of an act that was not acknowledged, and is dropped.
 """
@@ -19,7 +19,6 @@ import msgspec
 
 from mailctl.durable import cause_of, lock_file, replace_file, system
 from mailctl.errors import LedgerInvalidError, SettingsWriteError
-from mailctl.model.account import mailbox_key
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -66,13 +65,13 @@ class Ledger(Generic[R]):
 
 
 @contextmanager
-def open_ledger(settings: Path, address: str, name: str, kind: type[R]) -> Iterator[Ledger[R]]:
-    """Open a ledger of an account, `name`d after its acts; its records are of a type.
+def open_ledger(settings: Path, owner: str, name: str, kind: type[R]) -> Iterator[Ledger[R]]:
+    """Open a ledger of an owner, `name`d after its acts; its records are of a type.
 
-    `settings`: the settings file. Raises SettingsLockedError while another process has it open, LedgerInvalidError
-    for one that is not ours, SettingsWriteError.
+    `settings`: the settings file. `owner`: any text. Raises SettingsLockedError while another process has it
+    open, LedgerInvalidError for one that is not ours, SettingsWriteError.
     """
-    path = _folder(settings, address) / f"{name}.jsonl"
+    path = _folder(settings, owner) / f"{name}.jsonl"
     with lock_file(path, timeout_seconds=_LOCK_SECONDS):
         try:
             if not path.exists():
@@ -86,28 +85,20 @@ def open_ledger(settings: Path, address: str, name: str, kind: type[R]) -> Itera
             ledger.close()
 
 
-def read_ledger(settings: Path, address: str, name: str, kind: type[R]) -> list[R]:
+def read_ledger(settings: Path, owner: str, name: str, kind: type[R]) -> list[R]:
     """Return the records of a ledger as they are now; none where there is none."""
-    path = _folder(settings, address) / f"{name}.jsonl"
+    path = _folder(settings, owner) / f"{name}.jsonl"
     return _parse(path.read_bytes(), path, kind) if path.exists() else []
 
 
-def delete_ledgers(settings: Path, address: str) -> None:
-    """Delete all ledgers of an account."""
-    shutil.rmtree(_folder(settings, address), ignore_errors=True)
+def delete_ledgers(settings: Path, owner: str) -> None:
+    """Delete all ledgers of an owner."""
+    shutil.rmtree(_folder(settings, owner), ignore_errors=True)
 
 
-def move_ledgers(settings: Path, old: str, new: str) -> None:
-    """Let the ledgers of an account go along with its new address."""
-    before, after = _folder(settings, old), _folder(settings, new)
-    if before != after and before.is_dir():
-        shutil.rmtree(after, ignore_errors=True)
-        system.replace(before, after)
-
-
-def _folder(settings: Path, address: str) -> Path:
-    # Percent-encoded, an address is a file name on every system; one mailbox has one folder however it is spelled.
-    return settings.absolute().with_suffix(".ledgers") / quote(mailbox_key(address), safe="@+-_")
+def _folder(settings: Path, owner: str) -> Path:
+    # Percent-encoded, whatever the owner is called is a file name on every system.
+    return settings.absolute().with_suffix(".ledgers") / quote(owner, safe="@+-_")
 
 
 def _read(path: Path, kind: type[R]) -> list[R]:

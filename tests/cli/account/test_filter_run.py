@@ -168,7 +168,7 @@ def test_a_run_that_is_killed_again_and_again_loses_and_doubles_nothing(
 def test_a_removed_account_takes_its_ledger_along(mailctl: Mailctl, account: str, person: Person) -> None:
     add(mailctl, account, "subject is x", "flag")
     mailctl.must("account", "filter", "run", account)
-    ledger = mailctl.config.with_suffix(".ledgers") / person.address
+    ledger = mailctl.config.with_suffix(".ledgers") / f"{person.address}@localhost"
     assert ledger.is_dir()
     mailctl.must("account", "delete", account, "--yes")
     assert not ledger.exists()

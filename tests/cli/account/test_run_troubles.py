@@ -248,3 +248,15 @@ def test_without_a_first_day_nothing_is_answered_that_was_there_before(
         told = mailctl.must("account", "vacation", "run", address, "-o", "json").json
         assert [(one["subject"], one["why_not"]) for one in told["messages"]] == [("new", None)]
         assert len(server.messages) == 1
+
+
+def test_an_address_that_is_changed_by_hand_has_nothing_done_again(
+    mailctl: Mailctl, account: str, dovecot: Dovecot
+) -> None:
+    add(mailctl, account, "subject is x", "copy C")
+    dovecot.deliver(account, message("x"))
+    mailctl.must("account", "filter", "run", account)
+    renamed = mailctl.settings().replace(f'address = "{account}"', 'address = "new@example.test"')
+    mailctl.config.write_text(renamed, encoding="utf-8")
+    assert "no message" in mailctl.must("account", "filter", "run", "new@example.test").err
+    assert subjects(dovecot, account, "C") == ["x"]

@@ -104,9 +104,9 @@ class Progress(Struct, frozen=True, kw_only=True):
     last_collected_at: dt.datetime | None
 
 
-def read_progress(settings: Path, address: str, source: CollectionSource) -> Progress:
-    """Return how much an account has collected from a source; `settings`: the settings file."""
-    records = read_ledger(settings, address, ledger_name(source), CollectionRecord)
+def read_progress(settings: Path, owner: str, source: CollectionSource) -> Progress:
+    """Return how much was collected from a source; `settings`: the settings file, `owner`: as `ledger_owner` says."""
+    records = read_ledger(settings, owner, ledger_name(source), CollectionRecord)
     stored = [record for record in records if record.act is Act.STORED]
     last = dt.datetime.fromtimestamp(stored[-1].at, dt.UTC) if stored else None
     return Progress(collected=len({record.uids for record in stored}), last_collected_at=last)
