@@ -91,3 +91,15 @@ def test_the_answer_goes_to_the_envelopes_sender() -> None:
     header = parse_header_block(b"Return-Path: <b@example.net>\r\nFrom: a@example.net\r\nReply-To: c@example.net\r\n")
     assert find_sender(header) == "b@example.net"
     assert find_sender(parse_header_block(b"From: A <a@example.net>\r\n")) == "a@example.net"
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "Content-Type: multipart/report; report-type=delivery-status; boundary=x",
+        "Content-Type: multipart/report; report-type=disposition-notification; boundary=x",
+        "X-Failed-Recipients: a@example.net",
+    ],
+)
+def test_reports_get_none_though_they_name_a_sender(field: str) -> None:
+    assert "report" in str(reason(field))
