@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +11,7 @@ from imapclient import IMAPClient
 from tests.doubles.scripted import ScriptedServer
 from tests.doubles.smtp import TAKE_MESSAGE, SmtpServer
 from tests.doubles.steps import Close, Part
+from tests.servers.certificates import CertificateAuthority
 from tests.servers.dovecot import Dovecot
 from tests.servers.people import Person
 
@@ -260,3 +261,27 @@ def test_an_address_that_is_changed_by_hand_has_nothing_done_again(
     mailctl.config.write_text(renamed, encoding="utf-8")
     assert "no message" in mailctl.must("account", "filter", "run", "new@example.test").err
     assert subjects(dovecot, account, "C") == ["x"]
+
+
+@pytest.fixture(scope="module")
+def plain_dovecot(ca: CertificateAuthority) -> Iterator[Dovecot]:
+    """A server that has neither MOVE nor UIDPLUS."""
+    capabilities = "IMAP4rev1 SASL-IR LITERAL+ NAMESPACE STARTTLS AUTH=PLAIN"
+    with Dovecot(ca=ca, extra=f"imap_capability = {capabilities}\n") as server:
+        yield server
+
+
+@pytest.mark.parametrize("action", ["move A", "redirect z@example.net"])
+def test_what_cannot_be_taken_out_of_a_folder_is_known_before_anything_is_done(
+    mailctl: Mailctl, add_person: AddPerson, plain_dovecot: Dovecot, action: str
+) -> None:
+    person = Person(f"{action.partition(' ')[0]}@example.test", "secret")
+    plain_dovecot.add_user(person.address, person.password)
+    add_person(person, imap=plain_dovecot)
+    mailctl.must("account", "folders", "set", person.address, "trash", "Trash")
+    add(mailctl, person.address, "subject is x", action)
+    plain_dovecot.deliver(person.address, message("x"))
+    result = mailctl("account", "filter", "run", person.address)
+    assert result.code == 18
+    assert "neither MOVE nor UIDPLUS" in result.err
+    assert subjects(plain_dovecot, person.address) == ["x"]
