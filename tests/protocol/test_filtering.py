@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
 import subprocess
@@ -14,6 +15,7 @@ from tests.servers.processes import get_program, make_folder
 
 from mailctl.errors import CapabilityError
 from mailctl.model.filters import Filter, Match
+from mailctl.model.vacation import Vacation
 from mailctl.protocol.filtering import Filing, Mail, Outcome, decide, find_needs
 from mailctl.protocol.header_block import parse_header_block
 from mailctl.protocol.sieve import compile_sieve
@@ -196,3 +198,22 @@ def test_a_script_has_nothing_that_a_name_or_value_could_end():
     assert r'header :is "subject" "x\" { discard; } #"' in script
     assert r'fileinto "a\"b\\c";' in script
     assert [line for line in script.split("\r\n") if line.startswith("# a")] == [f"# {name}"]
+
+
+@pytest.mark.real("dovecot")
+def test_pigeonholes_compiler_takes_what_every_word_becomes(tmp_path):
+    everything = rule(
+        "subject contains a", "from is b", "header:sender matches *c?", "sender is d@x.test", "recipient contains e",
+        "body contains f", "size over 1M", "size under 2G",
+        then=("move 見積書", "copy B", "mark read", "flag", "flag $W", "delete", "redirect g@例え.テスト", "keep", "stop"),
+        name='規則 "1"',
+    )  # fmt: skip
+    away = Vacation(
+        subject='不在 "x"', text="Away.\n.\nBye \\", from_date=dt.date(2026, 12, 24), until=dt.date(2027, 1, 3)
+    )
+    offered = (*ALL_EXTENSIONS, "vacation", "date", "relational")
+    script = tmp_path / "all.sieve"
+    text = compile_sieve([everything], trash=TRASH, extensions=offered, vacation=away, own=["h@x.test"])
+    script.write_bytes(text.encode())
+    compiled = subprocess.run([get_program("sievec"), script], capture_output=True, text=True, check=False)
+    assert compiled.returncode == 0, compiled.stderr

@@ -241,15 +241,17 @@ def delete(
     from mailctl.store.ledger import delete_ledgers
 
     session = get_session(context)
-    account = session.settings_file.load().get_account(address)
+    settings = session.settings_file.load()
+    account = settings.get_account(address)
+    owner = ledger_owner(settings, account)
     question = f"Delete the account {account.address} ({account.owner}) and its stored secrets?"
     if not dry_run and not session.terminal.require_agreement(question, yes=yes):
         session.terminal.say("nothing was deleted")
         raise typer.Exit(1)
     change = apply_change(session, plain(delete_account(account.address)), dry_run=dry_run)
     if not dry_run:
-        delete_ledgers(session.settings_file.path, ledger_owner(change.before, account))
-    before, after = (find_main(settings.accounts, account.owner) for settings in (change.before, change.after))
+        delete_ledgers(session.settings_file.path, owner)
+    before, after = (find_main(state.accounts, account.owner) for state in (change.before, change.after))
     if output is OutputFormat.JSON:
         main = after.address if after else None
         session.terminal.data(**change.as_json(), deleted=account.address, owner=account.owner, main=main)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ import pytest
 from imapclient import IMAPClient
 from tests.servers.dovecot import Dovecot
 from tests.servers.people import ALICE, Person
+from tests.servers.processes import wait_for
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Mailctl
@@ -153,12 +155,17 @@ def test_a_run_that_is_killed_again_and_again_loses_and_doubles_nothing(
     mailctl: Mailctl, account: str, dovecot: Dovecot, many: list[str]
 ) -> None:
     command = [sys.executable, "-m", "mailctl", "--config", str(mailctl.config), "account", "filter", "run", account]
-    for wait in (0.35, 0.4, 0.45, 0.5, 0.6, 0.7):
+    ledger = mailctl.config.with_suffix(".ledgers") / f"{account}@localhost/filters.jsonl"
+
+    def lines() -> int:
+        return ledger.read_bytes().count(b"\n") if ledger.exists() else 0
+
+    for further in range(7, 13):
+        enough = lines() + further
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
-            try:
-                running.wait(wait)
-            except subprocess.TimeoutExpired:
-                running.kill()
+            wait_for(lambda: lines() >= enough or running.poll() is not None, "the run does nothing")  # noqa: B023 - at once
+            running.kill()
+        assert running.returncode == -signal.SIGKILL
     mailctl.must("account", "filter", "run", account)
     assert subjects(dovecot, account) == []
     assert sorted(subjects(dovecot, account, "Copies")) == sorted(many)
