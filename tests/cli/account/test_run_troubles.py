@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 from imapclient import IMAPClient
 from tests.doubles.scripted import ScriptedServer
 from tests.doubles.smtp import TAKE_MESSAGE, SmtpServer
-from tests.doubles.steps import Close, Part
+from tests.doubles.steps import Announce, Close, Part, Stall
 from tests.servers.certificates import CertificateAuthority
 from tests.servers.dovecot import Dovecot
 from tests.servers.people import Person
@@ -285,3 +289,57 @@ def test_what_cannot_be_taken_out_of_a_folder_is_known_before_anything_is_done(
     assert result.code == 18
     assert "neither MOVE nor UIDPLUS" in result.err
     assert subjects(plain_dovecot, person.address) == ["x"]
+
+
+@contextmanager
+def never_said(reached: threading.Event) -> Iterator[ScriptedServer]:
+    """A server that never says whether it took a message."""
+    with smtp((TAKE_MESSAGE, Announce(reached), Stall())) as server:
+        yield server
+
+
+def end(mailctl: Mailctl, reached: threading.Event, number: int, *words: str) -> int:
+    """Run a command, send it a signal when a message is on its way, and return its exit code."""
+    command = [sys.executable, "-m", "mailctl", "--config", str(mailctl.config), *words]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        assert reached.wait(30)
+        running.send_signal(number)
+    return running.returncode
+
+
+ENDINGS = pytest.mark.parametrize(("number", "code"), [(2, 130), (9, -9)], ids=["interrupted", "killed"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+@ENDINGS
+def test_a_redirect_that_is_cut_off_is_not_sent_again_and_is_told(
+    mailctl: Mailctl, through: Through, dovecot: Dovecot, number: int, code: int
+) -> None:
+    reached = threading.Event()
+    with never_said(reached) as server:
+        address = through(server)
+        add(mailctl, address, "subject contains x", "redirect b@example.test")
+        dovecot.deliver(address, message("x1"))
+        assert end(mailctl, reached, number, "account", "filter", "run", address) == code
+        dovecot.deliver(address, message("y"))
+        again = mailctl("account", "filter", "run", address)
+        assert len(server.messages) == 1
+    assert again.code == 17
+    assert "not known whether it was redirected to b@example.test" in again.err
+    assert subjects(dovecot, address) == ["x1", "y"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+@ENDINGS
+def test_an_answer_that_is_cut_off_is_not_given_again(
+    mailctl: Mailctl, through: Through, dovecot: Dovecot, away: list[object], number: int, code: int
+) -> None:
+    reached = threading.Event()
+    with never_said(reached) as server:
+        address = through(server)
+        mailctl.must("account", "vacation", "set", address, *away, "--every", "1")
+        for subject in ("one", "two"):
+            dovecot.deliver(address, message(subject, to=address), sender="alice@example.test")
+        assert end(mailctl, reached, number, "account", "vacation", "run", address) == code
+        mailctl.must("account", "vacation", "run", address)
+        assert len(server.messages) == 1
