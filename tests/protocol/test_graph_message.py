@@ -132,3 +132,9 @@ def test_a_draft_keeps_five_fields_of_ones_own():
 )
 def test_what_is_signed_or_encrypted_is_no_draft(content_type, divisible):
     assert can_be_draft(b"Content-Type: " + content_type + b"\r\n\r\n") is divisible
+
+
+def test_comments_in_comments_without_an_end_name_nobody():
+    message = b"To: " + b"(" * 3000 + b"\r\nSubject: x\r\n\r\nHi.\r\n"
+    addressed = address_message(message, [ANNA])
+    assert recipients_in(addressed.content) == {"anna@example.org"}

@@ -104,7 +104,11 @@ def _read_addresses(value: str) -> _Named:
     except ValueError:
         mailboxes: list[Mailbox] = []
         others: list[str] = []
-        for name, text in getaddresses([value]):
+        try:
+            found = getaddresses([value])
+        except RecursionError:  # comments in comments without an end
+            found = [("", value)]
+        for name, text in found:
             try:
                 mailboxes.append(Mailbox(parse_address(text), name if name.isprintable() else None))
             except ValueError:

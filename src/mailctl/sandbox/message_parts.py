@@ -98,7 +98,10 @@ def _field_name(field: bytes) -> str:
 
 
 def _addresses(value: str | None) -> list[tuple[str | None, None, str, str]] | None:
-    parsed = getaddresses([value]) if value else []
+    try:
+        parsed = getaddresses([value]) if value else []
+    except RecursionError:  # comments in comments without an end
+        parsed = []
     return [(name or None, None, *_halves(address)) for name, address in parsed] or None
 
 
