@@ -10,6 +10,8 @@ from tests.servers.dovecot import Dovecot
 from tests.servers.people import Person
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.cli.account.conftest import AddPerson
     from tests.cli.conftest import Mailctl
 
@@ -167,9 +169,21 @@ def test_deleting_needs_to_know_the_trash(mailctl: Mailctl, ruled: str, dovecot:
     assert imap.select_folder("Trash")[b"EXISTS"] == 1
 
 
-def test_a_server_without_managesieve_is_said_with_the_way_on(mailctl: Mailctl, account: str, dovecot: Dovecot) -> None:
-    add(mailctl, account, "x", "subject is Hello", "move Other")
+def test_a_server_without_managesieve_is_said_with_the_way_on(mailctl: Mailctl, account: str, tmp_path: Path) -> None:
+    body = tmp_path / "away.txt"
+    body.write_text("I am away.\n")
     mailctl.must("account", "edit", account, "--sieve-host", "localhost", "--sieve-port", "1")
-    refused = mailctl("account", "filter", "install", account)
+    mailctl.must("account", "vacation", "set", account, "--subject", "Away", "--body-file", body)
+    refused = mailctl("account", "vacation", "install", account)
     assert refused.code == 10
-    assert f"mailctl account filter run {account}" in refused.err
+    assert "error: ManageSieve at localhost, port 1: the connection was refused" in refused.err
+    assert f"`mailctl account vacation run {account}` does the same from here" in refused.err
+    assert "filter run" not in refused.err
+    add(mailctl, account, "x", "subject is Hello", "move Other")
+    both = f"`mailctl account filter run {account}` and `mailctl account vacation run {account}` do the same"
+    for group in ("filter", "vacation"):
+        assert both in mailctl("account", group, "install", account).err
+    mailctl.must("account", "vacation", "off", account)
+    refused = mailctl("account", "vacation", "install", account)
+    assert f"`mailctl account filter run {account}` does the same" in refused.err
+    assert "vacation run" not in refused.err

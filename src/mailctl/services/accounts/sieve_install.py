@@ -60,17 +60,26 @@ def open_sieve(account: Account, access: MailboxAccess, *, trace: Trace | None =
 
     Raises SecretError before anything is contacted, MailError of the stage that fails.
     """
-    route = access.route_to(sieve_endpoint(account, access))
+    endpoint = sieve_endpoint(account, access)
+    route = access.route_to(endpoint)
     with forgetting_refused(route.login):
         try:
             with open_managesieve(route, Watch(), trace=trace) as session:
                 yield session
         except NetworkError as error:
-            error.hint = (
-                f"where the server has no ManageSieve: `mailctl account filter run {account.address}`; "
-                f"where another has: `mailctl account edit {account.address} --sieve-host HOST`"
-            )
+            error.message = f"ManageSieve at {endpoint.host}, port {endpoint.port}: {error.message}"
+            error.hint = _way_without(account)
             raise
+
+
+def _way_without(account: Account) -> str:
+    """Return what to do where the server has no ManageSieve: what is to be installed runs from here as well."""
+    runs = [f"`mailctl account filter run {account.address}`"] * bool(account.filters)
+    runs += [f"`mailctl account vacation run {account.address}`"] * bool(account.vacation and account.vacation.active)
+    do = "do" if runs[1:] else "does"
+    from_here = [f"where there is none, {' and '.join(runs)} {do} the same from here, by a timer"] * bool(runs)
+    elsewhere = f"where another host has it: `mailctl account edit {account.address} --sieve-host HOST`"
+    return "; ".join([*from_here, elsewhere])
 
 
 def install_rules(
