@@ -20,4 +20,9 @@ def decode_text(octets: bytes, charset: str) -> str | None:
         text = None if name in _NO_CHARSETS else octets.decode(name, "replace")
     except (LookupError, ValueError):  # ValueError: a name with a NUL in it
         return None
-    return text and _SURROGATE.sub("\ufffd", text)
+    return text and without_surrogates(text)
+
+
+def without_surrogates(text: str) -> str:
+    """Return a text with U+FFFD for each half of a surrogate pair."""
+    return _SURROGATE.sub("\ufffd", text)

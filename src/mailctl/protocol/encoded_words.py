@@ -1,7 +1,8 @@
 """Encoded words in header fields, read: `=?utf-8?B?5bGx?=`. RFC 2047, 2231 (languages).
 
-What cannot be read stays as it is, so nothing here raises. Words that stand side by side are read as one text where
-they are of one charset: many programs cut characters in two.
+What cannot be read stays as it is, so nothing here raises; but halves of surrogate pairs, which no encoding has, become
+U+FFFD. Words that stand side by side are read as one text where they are of one charset: many programs cut characters
+in two.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from base64 import b64decode
 from itertools import groupby
 from quopri import decodestring
 
-from mailctl.protocol.charsets import decode_text
+from mailctl.protocol.charsets import decode_text, without_surrogates
 
 _WORD = re.compile(r"=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([BbQq])\?([^?\s]*)\?=")
 _WORDS = re.compile(rf"{_WORD.pattern}(?:[ \t]*{_WORD.pattern})*")
@@ -20,6 +21,7 @@ _WORDS = re.compile(rf"{_WORD.pattern}(?:[ \t]*{_WORD.pattern})*")
 
 def decode_words(text: str) -> str:
     """Return the text with its encoded words read; blanks between two of them are none of the text's."""
+    text = without_surrogates(text)
     return _WORDS.sub(lambda found: _decode_run(found[0]), text) if "=?" in text else text
 
 
@@ -36,7 +38,7 @@ def _decode_run(run: str) -> str:
 
 def _octets(encoding: str, text: str) -> bytes | None:
     if encoding in "Qq":
-        return decodestring(text.encode("utf-8", "surrogateescape"), header=True)
+        return decodestring(text.encode(), header=True)
     try:
         return b64decode(text + "=" * (-len(text) % 4))
     except (binascii.Error, ValueError):

@@ -257,6 +257,21 @@ def test_a_target_gets_messages_in_the_way_that_it_knows(
     assert b"2026" not in target.received  # these have no date, and get none
 
 
+def test_what_no_encoding_has_is_told_of_a_message_all_the_same(
+    collect: Collect, mailctl: Mailctl, account: str
+) -> None:
+    capability = capability_reply(*CAPABILITIES, b"APPENDLIMIT=10")
+    with ScriptedServer(ImapServer(security="none", capability=capability).script) as target:
+        mailctl.must(
+            "account", "edit", account, "--incoming-host", "127.0.0.1", "--incoming-port", str(target.port),
+            "--incoming-security", "none",
+        )  # fmt: skip
+        result = collect("-o", "json", retr=given_out(MESSAGE.replace(b"Subject: one", b"Subject: =?utf-7?Q?+2AA-?=")))
+    assert result.code == 13
+    [left] = result.json["pop3"][0]["left"]
+    assert (left["sender"], left["subject"]) == ("a@example.org", "\ufffd")
+
+
 def test_a_large_message_is_held_once(
     mailctl: Mailctl, add_person: AddPerson, person: Person, dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

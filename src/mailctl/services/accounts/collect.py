@@ -29,7 +29,7 @@ from mailctl.errors import MailError, RefusedError, SecretMissingError
 from mailctl.model.collection import CollectionSource
 from mailctl.model.folders import INBOX
 from mailctl.model.secret import Secret
-from mailctl.protocol.encoded_words import decode_words
+from mailctl.protocol.header_text import read_text
 from mailctl.protocol.message_mark import find_received_at, mark_of, read_header
 from mailctl.protocol.replies import printable
 from mailctl.protocol.sasl import Login
@@ -211,8 +211,8 @@ class CollectionRun:
             Left(
                 uid=message.uid,
                 size=message.size,
-                sender=decode_words((header and header.find("from")) or ""),
-                subject=decode_words((header and header.find("subject")) or ""),
+                sender=read_text((header and header.find("from")) or ""),
+                subject=read_text((header and header.find("subject")) or ""),
                 problem=problem,
             )
         )
