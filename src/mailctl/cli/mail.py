@@ -188,7 +188,7 @@ def _read_all(session: Session, accounts: Sequence[Account], read: Callable[[Acc
 
 
 def _failures(readings: Readings[Any]) -> list[dict[str, Any]]:
-    from mailctl.render.sending import describe_error
+    from mailctl.render.errors import describe_error
 
     return [{"account": address, "error": describe_error(error)} for address, error in readings.failed.items()]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mailctl.errors import MailctlError
-from mailctl.exits import exit_for
 from mailctl.model.collection import CollectionSource
+from mailctl.render.errors import describe_error
 
 if TYPE_CHECKING:
     from mailctl.services.accounts.collect import Collected
@@ -57,16 +57,7 @@ def result_rows(results: Iterable[tuple[Collected, MailctlError | None]]) -> Ite
 
 def describe_results(results: Iterable[tuple[Collected, MailctlError | None]]) -> list[dict[str, Any]]:
     """Return what came of each source as JSON."""
-    return [{**msgspec.to_builtins(collected), "error": _describe_error(error)} for collected, error in results]
-
-
-def _describe_error(error: MailctlError | None) -> dict[str, Any] | None:
-    if error is None:
-        return None
-    return {
-        "code": error.code,
-        "exit_code": int(exit_for(error)),
-        "message": error.message,
-        "hint": error.hint,
-        **error.details,
-    }
+    return [
+        {**msgspec.to_builtins(collected), "error": describe_error(error) if error else None}
+        for collected, error in results
+    ]

@@ -9,7 +9,6 @@ from typing import Any
 from msgspec.structs import asdict
 
 from mailctl.errors import FateUnknownError, MailctlError, MailError
-from mailctl.exits import exit_for
 from mailctl.model.report import Stage
 from mailctl.model.resolve import Sending
 from mailctl.model.server import SmtpAuth
@@ -17,6 +16,7 @@ from mailctl.model.target_name import edit_command
 from mailctl.protocol.reasons import Reason
 from mailctl.protocol.remedies import find_remedy
 from mailctl.protocol.replies import printable
+from mailctl.render.errors import describe_error
 from mailctl.render.style import Style
 from mailctl.services.sending.batch import BatchResult
 from mailctl.services.sending.compose import Message, Roles
@@ -155,14 +155,3 @@ def describe_result(result: BatchResult) -> dict[str, Any]:
     """Return what became of a message of a batch as JSON."""
     sent = asdict(result.sent) if result.sent else {}
     return {"line": result.number, **sent, "error": describe_error(result.error) if result.error else None}
-
-
-def describe_error(error: MailctlError) -> dict[str, Any]:
-    """Return an error of one of several messages or mailboxes as JSON."""
-    return {
-        "code": error.code,
-        "exit_code": int(exit_for(error)),
-        "message": error.message,
-        "hint": error.hint,
-        **error.details,
-    }
