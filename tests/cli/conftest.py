@@ -35,7 +35,7 @@ class Result:
 
 
 class Mailctl:
-    """Runs `mailctl --config CONFIG …` as a script would: no terminal anywhere."""
+    """Runs `mailctl …` with the settings file CONFIG (MAILCTL_CONFIG) as a script would: no terminal anywhere."""
 
     def __init__(self, config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         self.config = config
@@ -43,9 +43,10 @@ class Mailctl:
         self._monkeypatch = monkeypatch
 
     def __call__(self, *arguments: str | Path, stdin: bytes = b"") -> Result:
+        self._monkeypatch.setenv("MAILCTL_CONFIG", str(self.config))
         self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
         self._capsys.readouterr()
-        code = run(["--config", str(self.config), *map(str, arguments)])
+        code = run(list(map(str, arguments)))
         captured = self._capsys.readouterr()
         return Result(code, captured.out, captured.err)
 
@@ -73,7 +74,6 @@ class Mailctl:
 
 @pytest.fixture
 def mailctl(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Mailctl:
-    monkeypatch.delenv("MAILCTL_CONFIG", raising=False)
     monkeypatch.delenv("MAILCTL_NO_INPUT", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return Mailctl(tmp_path / "mailctl.toml", capsys, monkeypatch)

@@ -192,7 +192,7 @@ def show(context: typer.Context, address: Address, output: Output = OutputFormat
         return
     from mailctl.render.accounts import render_account
 
-    session.terminal.result(render_account(state, session.terminal.out))
+    session.terminal.result(session.terminal.commands.complete_prose(render_account(state, session.terminal.out, session.terminal.width)))
     for warning in state.login.warnings:
         session.terminal.warn(warning)
 

@@ -105,6 +105,13 @@ def _mailctl(
       mailctl test send hq --to you@example.org --username me@example.org
     """
     del version  # answered by its callback
+    source = context.get_parameter_source("config")
     context.obj = Session(
-        config=config, no_input=no_input, quiet=quiet, verbose=verbose, debug=debug, no_color=no_color
+        config=config,
+        no_input=no_input,
+        quiet=quiet,
+        verbose=verbose,
+        debug=debug,
+        no_color=no_color,
+        is_config_given=source is not None and source.name == "COMMANDLINE",
     )

@@ -98,7 +98,7 @@ def _report_to_monitor(error: BaseException, terminal: Terminal) -> int:
             _print_traceback(explained)
         message = explained.message + (f" ({explained.hint})" if explained.hint else "")
     with suppress(BrokenPipeError):
-        terminal.result(render_error(message))
+        terminal.result(render_error(terminal.commands.complete_prose(message)))
     return State.UNKNOWN
 
 

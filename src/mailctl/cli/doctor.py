@@ -39,6 +39,7 @@ def doctor(
     if output is OutputFormat.JSON:
         terminal.data(ok=not needs_mending(findings), findings=findings)
     else:
+        findings = [terminal.commands.complete_fields(finding) for finding in findings]
         for line in render_findings(findings, terminal.out, terminal.width):
             terminal.result(line)
         terminal.result("")

@@ -28,10 +28,18 @@ class Session:
     verbose: bool = False
     debug: bool = False
     no_color: bool = False
+    is_config_given: bool = False
+    """Whether the command line itself names the settings file, not the environment."""
 
     @cached_property
     def terminal(self) -> Terminal:
-        return Terminal(no_input=self.no_input, quiet=self.quiet, debug=self.debug, no_color=self.no_color)
+        return Terminal(
+            no_input=self.no_input,
+            quiet=self.quiet,
+            debug=self.debug,
+            no_color=self.no_color,
+            config=self.config if self.is_config_given else None,
+        )
 
     @cached_property
     def config_path(self) -> Path:

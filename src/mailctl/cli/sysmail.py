@@ -103,7 +103,7 @@ def show(context: typer.Context, output: Output = OutputFormat.TABLE) -> None:
         return
     from mailctl.render.sysmail import render_sysmail
 
-    session.terminal.result(render_sysmail(state, session.terminal.out))
+    session.terminal.result(session.terminal.commands.complete_prose(render_sysmail(state, session.terminal.out, session.terminal.width)))
     for warning in state.login.warnings:
         session.terminal.warn(warning)
 

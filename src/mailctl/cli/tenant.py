@@ -181,7 +181,8 @@ def show(context: typer.Context, code: Code, output: Output = OutputFormat.TABLE
     from mailctl.render.tenants import VALUE_HEADERS, render_title, value_rows
 
     session.terminal.result(render_title(state, session.terminal.out))
-    session.terminal.table(VALUE_HEADERS, value_rows(state))
+    complete = session.terminal.commands.complete_prose
+    session.terminal.table(VALUE_HEADERS, (tuple(map(complete, row)) for row in value_rows(state)))
     _warn_off(session, settings)
     for warning in state.login.warnings:
         session.terminal.warn(warning)

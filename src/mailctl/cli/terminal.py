@@ -6,9 +6,11 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from mailctl.errors import MailctlError, MissingInputError
+from mailctl.render.commands import Commands
 from mailctl.render.style import Style, visible
 from mailctl.render.wrap import wrap
 
@@ -32,10 +34,13 @@ class Terminal:
         debug: bool = False,
         no_color: bool = False,
         json_errors: bool = False,
+        config: Path | None = None,
     ) -> None:
+        """`config`: the settings file that the command line names; commands that are told to people name it, too."""
         self.quiet = quiet
         self.debug = debug
         self.json_errors = json_errors
+        self.commands = Commands(str(config) if config else None)
         self._warned: set[str] = set()
         plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
         self.out = Style(sys.stdout.isatty() and not plain)
@@ -46,12 +51,22 @@ class Terminal:
     def for_errors(cls, arguments: Sequence[str]) -> Terminal:
         """Return a terminal for an error, which may come before the options were understood."""
         wants_json = wanted_output(arguments) == "json"
-        return cls(debug="--debug" in arguments, no_color="--no-color" in arguments, json_errors=wants_json)
+        return cls(
+            debug="--debug" in arguments,
+            no_color="--no-color" in arguments,
+            json_errors=wants_json,
+            config=given_config(arguments),
+        )
 
     @property
     def width(self) -> int | None:
         """Columns of the screen that standard output is, or None where it is none: nothing is cut there."""
         return _screen_width(sys.stdout)
+
+    @property
+    def talk_width(self) -> int | None:
+        """Columns of the screen that standard error is, or None where it is none."""
+        return _screen_width(sys.stderr)
 
     def result(self, text: str) -> None:
         """Write a result to standard output; raises MailctlError where that is full or broken."""
@@ -66,7 +81,7 @@ class Terminal:
 
     def data(self, **fields: Any) -> None:
         """Write a result as one JSON object, with its schema version first."""
-        self.result(_json_for(sys.stdout, fields))
+        self.result(_json_for(sys.stdout, self.commands.complete_json(fields)))
 
     def table(self, headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Write rows under headers to standard output; they are made to fit where it is a screen."""
@@ -77,7 +92,7 @@ class Terminal:
     def say(self, text: str) -> None:
         """Tell a person something, unless they asked for quiet."""
         if not self.quiet:
-            _talk(text)
+            self._advise(text)
 
     def tell(self, text: str) -> None:
         """Tell a person what an option asked for by name; quiet does not silence it."""
@@ -88,18 +103,18 @@ class Terminal:
         if text in self._warned:
             return
         self._warned.add(text)
-        _talk(f"{self.err.yellow('warning:')} {_visible_lines(text)}")
+        self._advise(f"{self.err.yellow('warning:')} {_visible_lines(text)}")
 
     def error(self, error: MailctlError, exit_code: Exit) -> None:
         """Tell what went wrong and what to do, as text or as one JSON object."""
         if self.json_errors:
             self._json_error(error.code, exit_code, error.message, error.hint, error.details)
             return
-        _talk(f"{self.err.red('error:')} {_visible_lines(error.message)}")
+        self._advise(f"{self.err.red('error:')} {_visible_lines(error.message)}")
         if error.hint:
-            _talk(f"{self.err.dim('hint:')} {_visible_lines(error.hint)}")
+            self._advise(f"{self.err.dim('hint:')} {_visible_lines(error.hint)}")
         if command := error.details.get("next"):
-            _talk(f"{self.err.dim('next:')} {_visible_lines(str(command))}")
+            _talk(f"{self.err.dim('next:')} {_visible_lines(self.commands.complete(str(command)))}")
 
     def interrupted(self) -> None:
         """Tell that a person, or a signal, ended the command."""
@@ -109,11 +124,15 @@ class Terminal:
             # A terminal has shown ^C, or stands behind a question.
             _write(sys.stderr, "\ninterrupted" if sys.stderr.isatty() else "interrupted")
 
+    def _advise(self, text: str) -> None:
+        """Tell a person prose that may name commands."""
+        _talk(self.commands.complete_prose(text))
+
     def _json_error(
         self, code: str, exit_code: int, message: str, hint: str | None, details: Mapping[str, object]
     ) -> None:
         described = {"code": code, "exit_code": int(exit_code), "message": message, "hint": hint, **details}
-        _write(sys.stderr, _json_for(sys.stderr, {"error": described}))
+        _write(sys.stderr, _json_for(sys.stderr, self.commands.complete_json({"error": described})))
 
     def ask(self, question: str, default: str | None = None) -> str:
         """Ask a person for a line; an empty answer takes the default, and is asked again where there is none."""
@@ -169,6 +188,19 @@ def wanted_output(arguments: Sequence[str]) -> str | None:
             if argument.startswith(start) and len(argument) > len(start):
                 return argument.removeprefix(start)
     return None
+
+
+def given_config(arguments: Sequence[str]) -> Path | None:
+    """Return the settings file that `--config` names in a command line that may not have been understood."""
+    given = None
+    words = iter(arguments)
+    for word in words:
+        if not word.startswith("-"):
+            break
+        name, equals, value = word.partition("=")
+        if name == "--config":
+            given = value if equals else next(words, None)
+    return Path(given) if given else None
 
 
 def encode_json(fields: Mapping[str, Any]) -> str:

@@ -80,7 +80,7 @@ class TestCall:
                 reports.append(
                     show_test(self.session, perform, title=title, what=what, fail_on_warnings=warned)
                     if shown
-                    else perform(None)
+                    else _completed(perform(None), self.session)
                 )
             except KeyboardInterrupt:
                 report = gather(self._test, reports, began=self._began, interrupted=True)
@@ -95,7 +95,8 @@ class TestCall:
         from mailctl.services.testing.verdict import gather
 
         terminal = self.session.terminal
-        report = gather(self._test, outcome.reports, began=self._began, unfinished=outcome.unfinished)
+        reports = [_completed(target, self.session) for target in outcome.reports]
+        report = gather(self._test, reports, began=self._began, unfinished=outcome.unfinished)
         if self.options.transcript:
             for name, trace in self._traces.items():
                 terminal.tell(terminal.err.bold(name))
@@ -225,17 +226,24 @@ def show_test(
     lines = StepLines(terminal.out, terminal.width)
 
     def show(step: Step) -> None:
-        for line in lines.add(step):
+        for line in lines.add(terminal.commands.complete_fields(step)):
             terminal.result(line)
         terminal.flush()
 
-    report = perform(show)
+    report = _completed(perform(show), session)
     for line in (*lines.rest(), *render_failures(report, terminal.out, terminal.width)):
         terminal.result(line)
     terminal.result("")
     verdict = render_verdict(report, what, terminal.out, fail_on_warnings=fail_on_warnings)
     terminal.result(wrap(verdict, terminal.width))
     return report
+
+
+def _completed(report: TargetReport, session: Session) -> TargetReport:
+    """Return a report whose steps name commands that act on the settings of this call."""
+    from msgspec.structs import replace
+
+    return replace(report, steps=[session.terminal.commands.complete_fields(step) for step in report.steps])
 
 
 def find_login(

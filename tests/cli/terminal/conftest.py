@@ -40,7 +40,7 @@ def spawn(config: Path) -> Iterator[Spawn]:
 
     def start(*arguments: str, columns: int = 80, **changes: str) -> Any:
         child = pexpect.spawn(
-            PROGRAM[0], [*PROGRAM[1:], "--config", str(config), *arguments], env=environment(**changes),
+            PROGRAM[0], [*PROGRAM[1:], *arguments], env=environment(MAILCTL_CONFIG=str(config), **changes),
             encoding="utf-8", dimensions=(24, columns), timeout=30,
         )  # fmt: skip
         children.append(child)
@@ -57,7 +57,7 @@ def pipe(config: Path) -> Pipe:
 
     def start(*arguments: str, **changes: str) -> Any:
         return subprocess.run(
-            [*PROGRAM, "--config", str(config), *arguments], env=environment(**changes), stdin=subprocess.DEVNULL,
+            [*PROGRAM, *arguments], env=environment(MAILCTL_CONFIG=str(config), **changes), stdin=subprocess.DEVNULL,
             capture_output=True, check=False, timeout=60,
         )  # fmt: skip
 
