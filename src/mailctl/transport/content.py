@@ -30,9 +30,7 @@ class Content:
         self.size = 0
         self.is_eight_bit = False
         self.has_ended = False
-        header = self._file.read(_HEADER_BYTES_MAX)
-        end = _END_OF_HEADER.search(header)
-        header = header[: end.start()] if end else header
+        header = _header_of(self._file.read(_HEADER_BYTES_MAX))
         self.has_eight_bit_header = not header.isascii()
         found = _MESSAGE_ID.search(header)
         self.message_id = found[1].decode("ascii", "replace") if found else None
@@ -71,3 +69,13 @@ class Content:
                 yield whole
         if carried:
             yield b"\r\n"
+
+
+def has_eight_bit_header(message: bytes | bytearray) -> bool:
+    """Tell whether a message's header has characters beyond ASCII, as far as its first 256 KiB go."""
+    return not _header_of(bytes(memoryview(message)[:_HEADER_BYTES_MAX])).isascii()
+
+
+def _header_of(beginning: bytes) -> bytes:
+    end = _END_OF_HEADER.search(beginning)
+    return beginning[: end.start()] if end else beginning

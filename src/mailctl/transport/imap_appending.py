@@ -15,8 +15,15 @@ from msgspec import Struct
 from mailctl.errors import BugError, MailError, RefusedError
 from mailctl.protocol.imap_dates import format_moment
 from mailctl.protocol.reasons import Reason
-from mailctl.transport.imap_filing import STATE_ITEMS, FolderState, read_folder_state
-from mailctl.transport.imap_folders import ImapFolders
+from mailctl.transport.content import has_eight_bit_header
+from mailctl.transport.imap_folders import (
+    STATE_ITEMS,
+    UTF8_MARK,
+    FolderState,
+    ImapFolders,
+    is_unknown,
+    read_folder_state,
+)
 from mailctl.transport.imap_mailbox import ImapSession
 from mailctl.transport.imap_transport import Completion
 
@@ -45,9 +52,11 @@ class ImapAppending:
         self._capabilities = session.capabilities
         self._folder = folder
         self._argument = folders.argument(folder)
+        self._is_utf8 = folders.is_utf8
         self._batch: Sequence[Deposit] = ()
         self._tags: list[bytes] = []
         self._status_tag = b""
+        self._state = FolderState(0, 0)
 
     @property
     def octets_max(self) -> int | None:
@@ -59,6 +68,7 @@ class ImapAppending:
         """Send a batch, in one command where the server takes several messages in one."""
         if self._batch:
             raise BugError("a batch is under way already")
+        self._batch = batch
         self._send(batch, at_once=len(batch) > 1 and self._capabilities.offers("MULTIAPPEND"))
 
     def settle(self) -> tuple[list[MailError | None], FolderState]:
@@ -74,17 +84,35 @@ class ImapAppending:
         outcomes = [self._refusal(completion) for completion in completions]
         if len(outcomes) < len(self._batch):
             outcomes = [None] * len(self._batch)
+        self._store_marked(outcomes)
         self._batch = ()
-        return outcomes, read_folder_state(self._transport)
+        return outcomes, self._state
 
-    def _send(self, batch: Sequence[Deposit], *, at_once: bool) -> None:
-        self._batch, self._tags = batch, []
+    def _store_marked(self, outcomes: list[MailError | None]) -> None:
+        """Store what was refused perhaps for its header in UTF-8 in the way of RFC 6855; see `imap_folders`."""
+        if not self._is_utf8:
+            return
+        refused = [
+            index
+            for index, error in enumerate(outcomes)
+            if isinstance(error, RefusedError) and has_eight_bit_header(self._batch[index].text)
+        ]
+        if refused:
+            self._send([self._batch[index] for index in refused], at_once=False, mark=UTF8_MARK)
+            for index, completion in zip(refused, self._complete(), strict=True):
+                if not is_unknown(completion):
+                    outcomes[index] = self._refusal(completion)
+
+    def _send(self, batch: Sequence[Deposit], *, at_once: bool, mark: tuple[bytes, bytes] = (b"", b"")) -> None:
+        self._tags = []
         self._transport.forget()
         groups = [batch] if at_once else [[deposit] for deposit in batch]
-        self._wire.send_bulk(self._chunks(groups))
+        self._wire.send_bulk(self._chunks(groups, *mark))
         (self._status_tag,) = self._transport.issue_all([("STATUS", self._argument, STATE_ITEMS)])
 
-    def _chunks(self, groups: Sequence[Sequence[Deposit]]) -> Iterator[bytes | bytearray]:
+    def _chunks(
+        self, groups: Sequence[Sequence[Deposit]], opening: bytes, closing: bytes
+    ) -> Iterator[bytes | bytearray]:
         """Yield the commands for groups of messages, small pieces put together."""
         ready = bytearray()
         for group in groups:
@@ -92,8 +120,9 @@ class ImapAppending:
             self._tags.append(tag)
             ready += b"%b APPEND %b" % (tag, self._argument.encode())
             for deposit in group:
-                asks = self._asks_before(deposit)
-                ready += b" %b{%d%b}\r\n" % (_date(deposit.received_at), len(deposit.text), b"" if asks else b"+")
+                asks = bool(opening) or self._asks_before(deposit)
+                ready += b" %b%b" % (_date(deposit.received_at), opening)
+                ready += b"{%d%b}\r\n" % (len(deposit.text), b"" if asks else b"+")
                 if asks:
                     yield ready
                     ready = bytearray()
@@ -108,6 +137,7 @@ class ImapAppending:
                     if len(ready) > _CHUNK_OCTETS:
                         yield ready
                         ready = bytearray()
+                ready += closing
             else:
                 ready += b"\r\n"
         yield ready
@@ -128,8 +158,8 @@ class ImapAppending:
             self._wire.begin_reply(extra_seconds=_STORING_SECONDS)
             completions.append(self._transport.complete(tag))
         status = completions.pop()
-        if not status.ok:
-            raise self._transport.refusal(status, f"refuses STATUS of '{self._folder}'", Reason.MAILBOX_REFUSED)
+        self._transport.require(status, f"refuses STATUS of '{self._folder}'")
+        self._state = read_folder_state(self._transport, status)
         return completions
 
     def _refusal(self, completion: Completion) -> MailError | None:

@@ -10,20 +10,19 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple
+from typing import Any
 
-from imapclient.response_parser import (  # type: ignore[import-untyped]  # it has no types
-    parse_fetch_response,
-    parse_response,
-)
+from imapclient.response_parser import parse_fetch_response  # type: ignore[import-untyped]  # it has no types
+from msgspec.structs import replace
 
-from mailctl.errors import ProtocolError, RefusedError
+from mailctl.errors import RefusedError
 from mailctl.model.folders import INBOX, FolderRole
-from mailctl.protocol.folder_names import encode_name, find_by_name
-from mailctl.protocol.header_block import parse_header_block
-from mailctl.protocol.reasons import Reason
+from mailctl.protocol.folder_names import find_by_name
+from mailctl.protocol.header_block import HeaderBlock, parse_header_block
 from mailctl.transport.arrivals import Arrival, Arrivals, CleanUp, IsLeftover
 from mailctl.transport.faults import translated
+from mailctl.transport.imap_fetch import SECTION, fields_item, find_section
+from mailctl.transport.imap_folders import STATE_ITEMS, FolderState, folder_argument, read_folder_state
 from mailctl.transport.imap_mailbox import Folder, ImapSession, parsing
 from mailctl.transport.imap_transport import Completion
 from mailctl.transport.watch import Watch
@@ -35,13 +34,6 @@ _NEWEST = 1000
 _SWEPT_MAX = 50
 
 
-class _Moment(NamedTuple):
-    """A folder as it was: what came later has UIDNEXT or higher, as long as UIDVALIDITY stays."""
-
-    uid_validity: int
-    uid_next: int
-
-
 class ImapArrivals(Arrivals[ImapSession]):
     """What arrives in INBOX and in the junk folder, if there is one."""
 
@@ -51,7 +43,7 @@ class ImapArrivals(Arrivals[ImapSession]):
         self, open_session: Callable[[Watch], AbstractContextManager[ImapSession]], field_names: Sequence[str]
     ) -> None:
         super().__init__(open_session, field_names)
-        self._seen: dict[str, _Moment] = {}
+        self._seen: dict[str, FolderState] = {}
         self._junk: str | None = None
         self._opened: str | None = None
 
@@ -71,32 +63,32 @@ class ImapArrivals(Arrivals[ImapSession]):
         session = self._open(watch)
         self._junk = _find_junk(session.list_folders())
         try:
-            self._seen = self._ask_moments()
+            self._seen = self._ask_states()
         except RefusedError:
             if self._junk is None:
                 raise
             self._junk = None  # listed, and not ours to look into
-            self._seen = self._ask_moments()
+            self._seen = self._ask_states()
         self._seen = {
-            folder: moment._replace(uid_next=max(moment.uid_next - newest, 1)) for folder, moment in self._seen.items()
+            folder: replace(state, uid_next=max(state.uid_next - newest, 1)) for folder, state in self._seen.items()
         }
 
     def look(self) -> list[Arrival]:
         arrivals: list[Arrival] = []
-        moments = self._ask_moments()
-        for folder, moment in moments.items():
+        states = self._ask_states()
+        for folder, state in states.items():
             before = self._seen[folder]
             first = before.uid_next
-            if moment.uid_validity != before.uid_validity:  # the server has numbered the folder anew
-                first = max(moment.uid_next - _UIDS_AT_ONCE, 1)
-            for start in range(first, moment.uid_next, _UIDS_AT_ONCE):
-                arrivals += self._fetch_fields(folder, start, min(start + _UIDS_AT_ONCE, moment.uid_next) - 1)
-        self._seen = moments
+            if state.uid_validity != before.uid_validity:  # the server has numbered the folder anew
+                first = max(state.uid_next - _UIDS_AT_ONCE, 1)
+            for start in range(first, state.uid_next, _UIDS_AT_ONCE):
+                arrivals += self._fetch_fields(folder, start, min(start + _UIDS_AT_ONCE, state.uid_next) - 1)
+        self._seen = states
         return arrivals
 
     def read(self, arrival: Arrival, octets_max: int) -> bytes:
         found = self._fetch(arrival.folder, str(arrival.key), f"UID BODY.PEEK[]<0.{octets_max}>")
-        return next((_body_of(items) for uid, items in found.items() if uid == arrival.key), b"")
+        return find_section(found.get(int(arrival.key), {}), SECTION) or b""
 
     def clean_up(self, arrival: Arrival, *, marked_by: str, is_leftover: IsLeftover) -> CleanUp:
         problem, swept = None, 0
@@ -129,30 +121,24 @@ class ImapArrivals(Arrivals[ImapSession]):
             transport.wire.begin_reply()
         return completions
 
-    def _require(self, completion: Completion, what: str) -> None:
-        """Raise RefusedError or TemporaryError unless a command succeeded."""
-        if not completion.ok:
-            raise self._open().transport.refusal(completion, f"refuses {what}", Reason.MAILBOX_REFUSED)
-
-    def _ask_moments(self) -> dict[str, _Moment]:
+    def _ask_states(self) -> dict[str, FolderState]:
         """Return how far each folder has come, in one round trip."""
         transport = self._open().transport
         transport.forget()
         # What is open was opened by EXAMINE, so that CLOSE expunges nothing.
         opening = [("CLOSE",)] if self._opened is not None else []
-        asking = [("STATUS", _written(folder), "(UIDNEXT UIDVALIDITY)") for folder in self.folders]
+        asking = [("STATUS", _argument(folder), STATE_ITEMS) for folder in self.folders]
         tags = transport.issue_all([*opening, *asking])
         for tag in tags[: len(opening)]:
             transport.complete(tag)
         self._opened = None
-        moments: dict[str, _Moment] = {}
+        states: dict[str, FolderState] = {}
         for folder, tag in zip(self.folders, tags[len(opening) :], strict=True):
             completion = transport.complete(tag)
             transport.wire.begin_reply()
-            self._require(completion, f"STATUS {folder}")
-            with translated(transport.wire.peer), parsing():
-                moments[folder] = _read_moment(transport.take("STATUS"), completion, transport.said)
-        return moments
+            transport.require(completion, f"refuses STATUS {folder}")
+            states[folder] = read_folder_state(transport, completion)
+        return states
 
     def _select(self, folder: str, marked_by: str) -> tuple[int, list[int]]:
         """Open a folder to delete in it; return its UIDVALIDITY (0: untold), and what bears a mark among the newest.
@@ -162,9 +148,9 @@ class ImapArrivals(Arrivals[ImapSession]):
         transport = self._open().transport
         oldest = max(self._seen[folder].uid_next - _NEWEST, 1)
         select, search = self._run(
-            ("SELECT", _written(folder)), ("UID", "SEARCH", "UID", f"{oldest}:*", "HEADER", marked_by, '""')
+            ("SELECT", _argument(folder)), ("UID", "SEARCH", "UID", f"{oldest}:*", "HEADER", marked_by, '""')
         )
-        self._require(select, f"SELECT {folder}")
+        transport.require(select, f"refuses SELECT {folder}")
         self._opened = folder
         validity = transport.take("UIDVALIDITY")
         with parsing():
@@ -175,32 +161,31 @@ class ImapArrivals(Arrivals[ImapSession]):
     def _fetch(self, folder: str, uids: str, items: str) -> dict[int, dict[bytes, Any]]:
         """Fetch of a folder, opened to look unless it is open: in one round trip in either case."""
         transport = self._open().transport
-        opening = [("EXAMINE", _written(folder))] if self._opened != folder else []
+        opening = [("EXAMINE", _argument(folder))] if self._opened != folder else []
         *opened, fetched = self._run(*opening, ("UID", "FETCH", uids, f"({items})"))
         for completion in opened:
-            self._require(completion, f"EXAMINE {folder}")
+            transport.require(completion, f"refuses EXAMINE {folder}")
         self._opened = folder
-        self._require(fetched, "UID FETCH")
+        transport.require(fetched, "refuses UID FETCH")
         with translated(transport.wire.peer), parsing():
             found: dict[int, dict[bytes, Any]] = parse_fetch_response(transport.take("FETCH"), normalise_times=False)
         # What others do meanwhile is told in between, without a text.
-        return {uid: items for uid, items in found.items() if _has_body(items)}
+        return {uid: items for uid, items in found.items() if find_section(items, SECTION) is not None}
 
     def _fetch_fields(self, folder: str, first: int, last: int) -> Iterator[Arrival]:
-        found = self._fetch(folder, f"{first}:{last}", f"UID {_fields_item(self._field_names)}")
+        found = self._fetch(folder, f"{first}:{last}", f"UID {fields_item(self._field_names, _FIELDS_OCTETS_MAX)}")
         for uid in sorted(found):
             if first <= uid <= last:
-                header = parse_header_block(_body_of(found[uid]))
-                yield Arrival(folder=folder, is_junk=folder == self._junk, key=uid, header=header)
+                yield Arrival(folder=folder, is_junk=folder == self._junk, key=uid, header=_header_of(found[uid]))
 
     def _find_leftovers(self, folder: str, uids: Sequence[int], is_leftover: IsLeftover) -> Iterator[int]:
         """Yield which of these messages are leftovers, by a look at each."""
         if not uids:
             return
         wanted = ",".join(map(str, uids[:_SWEPT_MAX]))
-        names = (*self._field_names, "Date")
-        for uid, items in self._fetch(folder, wanted, f"UID INTERNALDATE {_fields_item(names)}").items():
-            if is_leftover(parse_header_block(_body_of(items)), _received_at(items)):
+        fields = fields_item((*self._field_names, "Date"), _FIELDS_OCTETS_MAX)
+        for uid, items in self._fetch(folder, wanted, f"UID INTERNALDATE {fields}").items():
+            if is_leftover(_header_of(items), _received_at(items)):
                 yield uid
 
     def _delete(self, uids: Sequence[int]) -> str | None:
@@ -232,43 +217,15 @@ def _find_junk(folders: Sequence[Folder]) -> str | None:
     return told or find_by_name(FolderRole.SPAM, [folder.name for folder in usable], prefix="", separator=separator)
 
 
-def _written(folder: str) -> str:
-    """Return a folder's name as an argument: modified UTF-7, which is ASCII, in quotes."""
-    escaped = encode_name(folder, utf8=False).decode("ascii").replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+def _argument(folder: str) -> str:
+    # Nobody has switched on UTF8=ACCEPT, which would cost a round trip.
+    return folder_argument(folder, utf8=False)
 
 
-def _fields_item(names: Sequence[str]) -> str:
-    return f"BODY.PEEK[HEADER.FIELDS ({' '.join(names)})]<0.{_FIELDS_OCTETS_MAX}>"
-
-
-def _has_body(items: dict[bytes, Any]) -> bool:
-    return any(name.startswith(b"BODY[") for name in items)
-
-
-def _body_of(items: dict[bytes, Any]) -> bytes:
-    return next((value for name, value in items.items() if name.startswith(b"BODY[") and value), b"")
+def _header_of(items: dict[bytes, Any]) -> HeaderBlock:
+    return parse_header_block(find_section(items, SECTION) or b"")
 
 
 def _received_at(items: dict[bytes, Any]) -> dt.datetime | None:
     moment = items.get(b"INTERNALDATE")
     return moment if isinstance(moment, dt.datetime) and moment.tzinfo else None
-
-
-def _read_moment(lines: list[Any], completion: Completion, said: Callable[[Completion], bytes]) -> _Moment:
-    parsed = tuple(parse_response(lines)) if lines else ()
-    values = parsed[-1] if parsed and isinstance(parsed[-1], tuple) else ()
-    told = {str(name).upper(): value for name, value in zip(_texts(values[::2]), values[1::2], strict=False)}
-    uid_next = told.get("UIDNEXT")
-    if not isinstance(uid_next, int):
-        raise ProtocolError(
-            "the server does not tell UIDNEXT, by which new messages are known",
-            reason=Reason.MALFORMED_REPLY,
-            reply=said(completion),
-        )
-    uid_validity = told.get("UIDVALIDITY")
-    return _Moment(uid_validity if isinstance(uid_validity, int) else 0, uid_next)
-
-
-def _texts(values: Sequence[Any]) -> list[str]:
-    return [value.decode("ascii", "replace") if isinstance(value, bytes) else str(value) for value in values]

@@ -18,9 +18,10 @@ from mailctl.protocol.header_block import HeaderBlock, parse_header_block
 from mailctl.protocol.message_mark import MARK_FIELDS, mark_of
 from mailctl.protocol.reasons import Reason
 from mailctl.transport.faults import translated
-from mailctl.transport.imap_folders import ImapFolders
+from mailctl.transport.imap_fetch import HEADER_SECTION, WHOLE_SECTION, fields_item, find_section
+from mailctl.transport.imap_folders import STATE_ITEMS, FolderState, ImapFolders, read_folder_state
 from mailctl.transport.imap_mailbox import ImapSession, parsing
-from mailctl.transport.imap_transport import Completion, ImapTransport
+from mailctl.transport.imap_transport import Completion
 
 _FIELDS_OCTETS_MAX = 64 * 1024
 _BODIES_OCTETS_MAX = 8 * 1024 * 1024
@@ -30,26 +31,6 @@ _SEARCHED_MESSAGES = 50_000
 
 _UIDS_MAX = 20_000_000
 _ALL = re.compile(rb"\bALL ([0-9:,]+)", re.IGNORECASE)
-
-
-class FolderState(Struct, frozen=True):
-    """A folder as it is: UIDs hold as long as `uid_validity` does; what comes later has `uid_next` or a higher one."""
-
-    uid_validity: int
-    uid_next: int
-
-
-STATE_ITEMS = "(UIDNEXT UIDVALIDITY)"
-"""What STATUS is asked for."""
-
-
-def read_folder_state(transport: ImapTransport) -> FolderState:
-    """Return what the server has answered to STATUS for STATE_ITEMS; raises ProtocolError."""
-    told = transport.take("STATUS")
-    with translated(transport.wire.peer), parsing():
-        words = told[-1].rpartition(b"(")[2].rstrip(b") ").split()
-        values = dict(zip((word.upper() for word in words[::2]), map(int, words[1::2]), strict=True))
-        return FolderState(values.get(b"UIDVALIDITY", 0), values[b"UIDNEXT"])
 
 
 class Found(Struct, frozen=True, kw_only=True):
@@ -93,8 +74,8 @@ class ImapFiling:
         """Return how a folder is that is not open."""
         self._transport.forget()
         argument = self._folders.argument(folder)
-        self._command(f"refuses STATUS of '{folder}'", "STATUS", argument, STATE_ITEMS)
-        return read_folder_state(self._transport)
+        completion = self._command(f"refuses STATUS of '{folder}'", "STATUS", argument, STATE_ITEMS)
+        return read_folder_state(self._transport, completion)
 
     def uid_next(self, folder: str) -> int:
         """Return UIDNEXT of a folder that is not open."""
@@ -118,9 +99,8 @@ class ImapFiling:
 
         `body_octets`: how much of each is read for its text.
         """
-        names = " ".join(sorted({*fields, "message-id"})).upper()
-        items = ("FLAGS", "RFC822.SIZE", f"BODY.PEEK[HEADER.FIELDS ({names})]<0.{_FIELDS_OCTETS_MAX}>")
-        answers = self._fetch(uids, *items)
+        names = sorted(name.upper() for name in {*fields, "message-id"})
+        answers = self._fetch(uids, "FLAGS", "RFC822.SIZE", fields_item(names, _FIELDS_OCTETS_MAX))
         found = [_found(uid, answers[uid]) for uid in uids if b"RFC822.SIZE" in answers.get(uid, ())]
         if not body_octets:
             yield from found
@@ -129,11 +109,11 @@ class ImapFiling:
             bodies = self._fetch([one.uid for one in group], f"BODY.PEEK[]<0.{body_octets}>")
             for one in group:
                 if one.uid in bodies:
-                    yield replace(one, body=_body_of(bodies[one.uid]))
+                    yield replace(one, body=find_section(bodies[one.uid], WHOLE_SECTION) or b"")
 
     def read(self, uid: int) -> bytes:
         """Return a whole message of the open folder; nothing where it has gone."""
-        return _body_of(self._fetch([uid], "BODY.PEEK[]").get(uid, {}))
+        return find_section(self._fetch([uid], "BODY.PEEK[]").get(uid, {}), WHOLE_SECTION) or b""
 
     def add_flags(self, uids: Sequence[int], flags: Sequence[str]) -> None:
         self._store(uids, "+FLAGS.SILENT", flags)
@@ -211,24 +191,18 @@ class ImapFiling:
 
     def _command(self, refused: str, *words: str) -> Completion:
         completion = self._transport.command(*words)
-        if not completion.ok:
-            raise self._transport.refusal(completion, refused, Reason.MAILBOX_REFUSED)
+        self._transport.require(completion, refused)
         return completion
 
 
 def _found(uid: int, items: dict[bytes, Any]) -> Found:
-    header = next((value for name, value in items.items() if name.startswith(b"BODY[HEADER")), b"")
     flags = frozenset(flag.decode("ascii", "replace").lower() for flag in items.get(b"FLAGS", ()))
     return Found(
         uid=uid,
         size=int(items[b"RFC822.SIZE"]),
         flags=flags,
-        header=parse_header_block(header or b""),
+        header=parse_header_block(find_section(items, HEADER_SECTION) or b""),
     )
-
-
-def _body_of(items: dict[bytes, Any]) -> bytes:
-    return next((value for name, value in items.items() if name.startswith(b"BODY[]") and value), b"")
 
 
 def _grouped(found: Iterable[Found], body_octets: int) -> Iterator[list[Found]]:

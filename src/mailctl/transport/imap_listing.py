@@ -13,12 +13,11 @@ from imapclient.response_parser import parse_fetch_response  # type: ignore[impo
 from msgspec import Struct
 
 from mailctl.protocol.header_block import HeaderBlock, parse_header_block
-from mailctl.protocol.reasons import Reason
 from mailctl.protocol.threads import Thread, parse_threads
 from mailctl.transport.faults import translated
+from mailctl.transport.imap_fetch import HEADER_SECTION, fields_item, find_section
 from mailctl.transport.imap_folders import ImapFolders
 from mailctl.transport.imap_mailbox import ImapSession, parsing
-from mailctl.transport.imap_transport import Completion
 
 _FIELDS = ("DATE", "FROM", "SUBJECT", "MESSAGE-ID", "IN-REPLY-TO", "REFERENCES")
 _FIELDS_OCTETS_MAX = 16 * 1024
@@ -58,7 +57,7 @@ class ImapListing:
         """
         self._transport.forget()
         completion = self._transport.command("EXAMINE", self._folders.argument(folder))
-        self._require(completion, f"does not open '{folder}'")
+        self._transport.require(completion, f"does not open '{folder}'")
         self._transport.state, self._transport.is_readonly = "SELECTED", True
         with translated(self._transport.wire.peer), parsing():
             exists = int(self._transport.take("EXISTS")[-1])
@@ -67,13 +66,13 @@ class ImapListing:
         return self._read(f"{max(exists - count, 0) + 1}:{exists}", threads=threads and self.offers_threads)
 
     def _read(self, numbers: str, *, threads: bool) -> FolderListing:
-        fields = f"BODY.PEEK[HEADER.FIELDS ({' '.join(_FIELDS)})]<0.{_FIELDS_OCTETS_MAX}>"
-        commands: list[tuple[str, ...]] = [("FETCH", numbers, f"(UID FLAGS INTERNALDATE RFC822.SIZE {fields})")]
+        items = f"(UID FLAGS INTERNALDATE RFC822.SIZE {fields_item(_FIELDS, _FIELDS_OCTETS_MAX)})"
+        commands: list[tuple[str, ...]] = [("FETCH", numbers, items)]
         if threads:
             commands.append(("UID", "THREAD", "REFERENCES", "UTF-8", numbers))
         transport = self._transport
         fetched, *threaded = transport.issue_all(commands)
-        self._require(transport.complete(fetched), "does not give messages")
+        transport.require(transport.complete(fetched), "does not give messages")
         lines, answers = transport.take("FETCH"), None
         for tag in threaded:
             transport.wire.begin_reply()
@@ -85,18 +84,13 @@ class ImapListing:
             told = None if answers is None else tuple(parse_threads(b"".join(filter(None, answers))))
         return FolderListing(tuple(messages), told)
 
-    def _require(self, completion: Completion, refused: str) -> None:
-        if not completion.ok:
-            raise self._transport.refusal(completion, refused, Reason.MAILBOX_REFUSED)
-
 
 def _summary(uid: int, items: dict[bytes, Any]) -> Summary:
-    header = next((value for name, value in items.items() if name.startswith(b"BODY[HEADER")), b"")
     received = items.get(b"INTERNALDATE")
     return Summary(
         uid=uid,
         size=int(items[b"RFC822.SIZE"]),
         flags=tuple(sorted(flag.decode("ascii", "replace") for flag in items.get(b"FLAGS", ()))),
         received=received if isinstance(received, dt.datetime) else dt.datetime.fromtimestamp(0, dt.UTC),
-        header=parse_header_block(header or b""),
+        header=parse_header_block(find_section(items, HEADER_SECTION) or b""),
     )

@@ -109,8 +109,7 @@ class ImapSession:
         for tag in others:
             self._transport.wire.begin_reply()
             self._transport.complete(tag)
-        if not completion.ok:
-            raise self._transport.refusal(completion, "refuses LIST", Reason.MAILBOX_REFUSED)
+        self._transport.require(completion, "refuses LIST")
         with translated(self._transport.wire.peer), parsing():
             return self._read_folders()
 
@@ -130,8 +129,7 @@ class ImapSession:
         with self._watch.stage(Stage.MAILBOX, protocol="imap") as record, translated(self._transport.wire.peer):
             completions = self._ask()
             for command in ("LIST", "EXAMINE"):
-                if not completions[command].ok:
-                    raise self._transport.refusal(completions[command], f"refuses {command}", Reason.MAILBOX_REFUSED)
+                self._transport.require(completions[command], f"refuses {command}")
             with parsing():
                 mailbox = self._read()
             record.reply = self._transport.said(completions["EXAMINE"])
@@ -175,21 +173,12 @@ class ImapSession:
 
     def _read(self) -> Mailbox:
         transport = self._transport
-        status = self._read_status()
+        status = read_status(transport)
         exists = transport.take("EXISTS")
         messages = int(exists[-1]) if exists else status.get(b"MESSAGES", 0)
         return Mailbox(
             messages, status.get(b"UNSEEN"), self._read_folders(), self._read_namespaces(), self._read_quota()
         )
-
-    def _read_status(self) -> dict[bytes, int]:
-        parsed = _parse(self._transport.take("STATUS"))
-        values = parsed[-1] if parsed and isinstance(parsed[-1], tuple) else ()
-        return {
-            name.upper(): value
-            for name, value in zip(values[::2], values[1::2], strict=False)
-            if isinstance(name, bytes) and isinstance(value, int)
-        }
 
     def _read_folders(self) -> tuple[Folder, ...]:
         # IMAPClient knows modified UTF-7, and names that are numbers.
@@ -230,6 +219,17 @@ class ImapSession:
                 for at in range(0, len(values) - 2, 3)
             ]
         return tuple(found)
+
+
+def read_status(transport: ImapTransport) -> dict[bytes, int]:
+    """Return what the server has answered to STATUS of one folder, by items; inside of `parsing`."""
+    parsed = _parse(transport.take("STATUS"))
+    values = parsed[-1] if parsed and isinstance(parsed[-1], tuple) else ()
+    return {
+        name.upper(): value
+        for name, value in zip(values[::2], values[1::2], strict=False)
+        if isinstance(name, bytes) and isinstance(value, int)
+    }
 
 
 def _parse(lines: list[Any]) -> tuple[Any, ...]:

@@ -27,9 +27,14 @@ _TAG_STEP_MAX = 1 << 20
 
 
 class Literal(Struct, frozen=True):
-    """An argument that is sent as a literal: any bytes (RFC 9051, 4.3)."""
+    """An argument that is sent as a literal: any bytes (RFC 9051, 4.3).
+
+    `opening`, `closing`: what encloses it.
+    """
 
     data: bytes
+    opening: bytes = b""
+    closing: bytes = b""
 
 
 class Completion(Struct, frozen=True):
@@ -149,13 +154,13 @@ class ImapTransport(imaplib.IMAP4):
             if isinstance(argument, str):
                 line += b" " + argument.encode()
                 continue
-            line += b" {%d%b}\r\n" % (len(argument.data), b"+" if non_sync else b"")
+            line += b" %b{%d%b}\r\n" % (argument.opening, len(argument.data), b"+" if non_sync else b"")
             if not non_sync:
                 self.send(line)
                 line = b""
                 if self.read_turn(tag) is not None:
                     return
-            line += argument.data
+            line += argument.data + argument.closing
         self.send(line + b"\r\n")
 
     def read_turn(self, tag: bytes) -> Completion | None:
@@ -201,6 +206,11 @@ class ImapTransport(imaplib.IMAP4):
     def said(self, completion: Completion) -> bytes:
         """Return a completion verbatim, without its tag and without secrets."""
         return self.wire.redacted(completion.raw.partition(b" ")[2])
+
+    def require(self, completion: Completion, refused: str) -> None:
+        """Raise RefusedError or TemporaryError of the mailbox unless a command succeeded; `refused`: see `refusal`."""
+        if not completion.ok:
+            raise self.refusal(completion, refused, Reason.MAILBOX_REFUSED)
 
     def refusal(self, completion: Completion, what: str, reason: str) -> MailError:
         """Return the error for a completion that is not OK; `what` completes "the server …"."""

@@ -48,6 +48,9 @@ _RELAY_PORT = 25
 _SECOND_LOOK_SECONDS = 3.0
 """How long a silent server may take for the handshake with which it is found out whether it waits for TLS."""
 
+_SILENT = (Reason.TIMED_OUT, Reason.CLOSED, Reason.RESET)
+"""What becomes of who waits for the greeting of a server that waits for TLS: it may be the first to lose patience."""
+
 _ORDER = {
     stage: order
     for order, stages in enumerate(
@@ -182,18 +185,27 @@ def greeted(wire: Wire, route: Route, watch: Watch) -> Iterator[None]:
     try:
         yield
     except (NetworkError, ProtocolError) as error:
-        speaks = find_greeter(error.reply or b"")
-        if isinstance(error, ProtocolError) and speaks and speaks != route.protocol.upper():
-            error.reason = Reason.OTHER_PROTOCOL
-            error.message = f"{wire.peer} is a port for {speaks}, not {route.protocol.upper()}"
-        elif not wire.is_secured:
+        if isinstance(error, ProtocolError):
+            _refuse_other_protocol(error, route, wire)
+        if not wire.is_secured:
             error.hint = error.hint or route.mode_hint
-            if watch.thorough and error.reason == Reason.TIMED_OUT and _speaks_tls(route):
+            if watch.thorough and error.reason in _SILENT and not error.reply and _speaks_tls(route):
                 raise TLSError(
                     f"{wire.peer} waits for TLS from the start, and says nothing before",
                     reason=Reason.TLS_EXPECTED,
                 ) from error
         raise
+
+
+def _refuse_other_protocol(error: MailError, route: Route, wire: Wire) -> None:
+    """Raise ProtocolError, in the place of an error, if what was said there is the greeting of another protocol."""
+    speaks = find_greeter(error.reply or b"")
+    if speaks and speaks != route.protocol.upper():
+        raise ProtocolError(
+            f"{wire.peer} is a port for {speaks}, not {route.protocol.upper()}",
+            reason=Reason.OTHER_PROTOCOL,
+            reply=error.reply,
+        ) from error
 
 
 def _speaks_tls(route: Route) -> bool:
@@ -222,12 +234,13 @@ def secure(wire: Wire, route: Route, watch: Watch, *, mode: str, reach: ReachTls
         record.evidence |= {"sni": None if tls.is_ip_address(route.host) else route.host, "mode": mode}
         context = tls.build_context(route.tls, passphrase=route.client_key_passphrase)
         reach(wire)
-        if mode == "implicit":
-            _refuse_cleartext_greeting(wire)
         try:
+            if mode == "implicit":
+                _refuse_cleartext_greeting(wire)
             secured = wire.start_tls(context, route.host)
         except TLSError as error:
             if not error.reason.startswith("certificate-"):
+                _refuse_other_protocol(error, route, wire)
                 raise
             failure = error
             session, chain = _look_again(route, reach)
@@ -290,8 +303,4 @@ def _refuse_cleartext_greeting(wire: Wire) -> None:
     greeting = wire.find_early_data()
     if greeting:
         wire.is_broken = True
-        raise TLSError(
-            f"{wire.peer} does not speak TLS here: it greets in the clear",
-            reason=Reason.WRONG_VERSION,
-            reply=wire.redacted(greeting),
-        )
+        raise tls.cleartext_error(wire.redacted(greeting), wire.peer)

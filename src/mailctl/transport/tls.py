@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import ipaddress
 import os
+import selectors
 import socket
 import ssl
 from contextlib import suppress
@@ -16,7 +17,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TypeAlias
 
-from mailctl.errors import TLSError
+from mailctl.errors import MailError, NetworkError, TLSError
 from mailctl.model.secret import Secret
 from mailctl.model.server import TlsOptions
 from mailctl.protocol.reasons import Reason
@@ -26,11 +27,10 @@ from mailctl.transport.limits import Deadline
 Context: TypeAlias = ssl.SSLContext
 """What `build_context` makes, for those who pass it on."""
 
-_HANDSHAKE_REASONS: dict[str, Reason] = {
-    Reason.TIMED_OUT: Reason.HANDSHAKE_TIMED_OUT,
-    Reason.RESET: Reason.HANDSHAKE_RESET,
-    Reason.CLOSED: Reason.HANDSHAKE_RESET,
-}
+_LOST = (Reason.RESET, Reason.CLOSED)
+_RECORD_TYPES = range(20, 25)
+"""The first byte of all that is said in TLS (RFC 8446, 5.1); no greeting in the clear begins so."""
+_PEEKED_BYTES = 1024
 
 
 class SecuredSocket(ssl.SSLSocket):
@@ -150,31 +150,57 @@ def shake_hands(connected: socket.socket, context: Context, host: str, deadline:
     """Return the connection secured; implicit TLS, STARTTLS and STLS all pass here.
 
     `host`: A-labels or an IP address, for SNI (names only) and the certificate check. `doing` completes messages.
-    Raises TLSError; the connection is then closed.
+    Raises NetworkError where nothing comes in time, as any time-out is the network's, and else TLSError: where the
+    other side speaks in the clear, with what it said. The connection is then closed.
     """
     secured: ssl.SSLSocket | None = None
     try:
         # As bytes: for text, Python's IDNA codec is loaded, whose tables take longer than the handshake.
         name = host.encode("ascii")
         secured = context.wrap_socket(connected, server_hostname=name, do_handshake_on_connect=False)
+        _require_tls(secured, deadline, doing)
         secured.settimeout(deadline.left_seconds())
         secured.do_handshake()
+    except TLSError:
+        (secured or connected).close()
+        raise
     except (OSError, ValueError) as error:
         (secured or connected).close()
         raise _handshake_error(error, doing) from error
     return secured
 
 
-def _handshake_error(error: OSError | ValueError, doing: str) -> TLSError:
+def _require_tls(secured: ssl.SSLSocket, deadline: Deadline, doing: str) -> None:
+    """Begin a handshake, and look at the answer before OpenSSL does, which shows nobody what is no TLS."""
+    secured.settimeout(0)
+    with suppress(ssl.SSLWantReadError):
+        secured.do_handshake()
+    with selectors.DefaultSelector() as selector:
+        selector.register(secured, selectors.EVENT_READ)
+        if not selector.select(deadline.left_seconds()):
+            raise TimeoutError
+    said = socket.socket.recv(secured, _PEEKED_BYTES, socket.MSG_PEEK)
+    if said and said[0] not in _RECORD_TYPES:
+        raise cleartext_error(said, doing)
+
+
+def cleartext_error(said: bytes, doing: str) -> TLSError:
+    """Return the error for a server that speaks in the clear where TLS begins."""
+    return TLSError(
+        f"the server does not speak TLS here, but in the clear ({doing})", reason=Reason.WRONG_VERSION, reply=said
+    )
+
+
+def _handshake_error(error: OSError | ValueError, doing: str) -> MailError:
     found = find_mail_error(error, doing)
     if isinstance(found, TLSError):
         return found
-    reason = _HANDSHAKE_REASONS.get(found.reason, Reason.HANDSHAKE) if found else Reason.HANDSHAKE
-    said = {
-        Reason.HANDSHAKE_TIMED_OUT: "the TLS handshake did not end in time",
-        Reason.HANDSHAKE_RESET: "the server ended the connection during the TLS handshake",
-    }.get(reason, "the TLS handshake failed")
-    return TLSError(f"{said} ({doing})", reason=reason)
+    if found and found.reason == Reason.TIMED_OUT:
+        return NetworkError(f"the TLS handshake did not end in time ({doing})", reason=Reason.HANDSHAKE_TIMED_OUT)
+    if found and found.reason in _LOST:
+        said = f"the server ended the connection during the TLS handshake ({doing})"
+        return TLSError(said, reason=Reason.HANDSHAKE_RESET)
+    return TLSError(f"the TLS handshake failed ({doing})", reason=Reason.HANDSHAKE)
 
 
 def find_certificate_chain(secured: ssl.SSLSocket) -> list[bytes]:

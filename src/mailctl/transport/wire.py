@@ -14,7 +14,7 @@ import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
-from mailctl.errors import NetworkError, ProtocolError
+from mailctl.errors import NetworkError, ProtocolError, TLSError
 from mailctl.protocol.reasons import Reason
 from mailctl.protocol.redact import Redactor
 from mailctl.transport import tls
@@ -231,12 +231,17 @@ class Wire:
     def start_tls(self, context: tls.Context, host: str) -> ssl.SSLSocket:
         """Shake hands, within the current deadline; `host` is for SNI and the certificate check.
 
-        Raises ProtocolError if data came before, TLSError if no session comes about. The wire is broken then.
+        Raises ProtocolError if data came before, NetworkError or TLSError if no session comes about. The wire is
+        broken then.
         """
         self.refuse_early_data()
         self._flush_heard()
         self.is_broken = True
-        secured = tls.shake_hands(self._socket, context, host, self._command, self.peer)
+        try:
+            secured = tls.shake_hands(self._socket, context, host, self._command, self.peer)
+        except TLSError as error:
+            error.reply = error.reply and self.redacted(error.reply)
+            raise
         self._socket = secured
         self.is_broken = False
         self.turns += 1 if secured.version() == "TLSv1.3" else 2

@@ -126,7 +126,7 @@ class Turns:
         self._parts = parts
 
     def play(self, conversation: Any) -> None:
-        conversation.write(self._parts.pop(0))
+        conversation.write(conversation.fill_in(self._parts.pop(0)))
 
 
 SMUGGLED = OTHER.replace(b"<2@", b"<3@").replace(b"two", b"smuggled")
@@ -255,6 +255,39 @@ def test_a_target_gets_messages_in_the_way_that_it_knows(
     assert target.received.count(b"APPEND") == (1 if b"MULTIAPPEND" in literals else 2)
     assert (b"+}\r\n" in target.received) == any(word.startswith(b"LITERAL") for word in literals)
     assert b"2026" not in target.received  # these have no date, and get none
+
+
+@pytest.mark.parametrize(
+    ("answers", "forms", "said"),
+    [
+        ([b"OK taken"], [b"{%d}"], None),
+        ([b"NO say that it is UTF-8", b"OK taken"], [b"{%d}", b"UTF8 (~{%d}"], None),
+        ([b"NO no UTF-8 here", b"BAD what?"], [b"{%d}", b"UTF8 (~{%d}"], "NO no UTF-8 here"),
+        ([b"NO say that it is UTF-8", b"NO too many"], [b"{%d}", b"UTF8 (~{%d}"], "NO too many"),
+    ],
+)
+def test_a_header_in_utf_8_is_stored_as_it_is_and_marked_where_that_is_refused(
+    collect: Collect, mailctl: Mailctl, account: str, answers: list[bytes], forms: list[bytes], said: str | None
+) -> None:
+    message = MESSAGE.replace(b"Subject: one", "Subject: 件名".encode())
+    server = ImapServer(
+        security="none",
+        capability=capability_reply(*CAPABILITIES, b"UTF8=ACCEPT"),
+        enable=b"* ENABLED UTF8=ACCEPT\r\n<tag> OK done\r\n",
+        append=iter_part(*(b"<tag> %b\r\n" % answer for answer in answers)),
+    )
+    with ScriptedServer(server.script) as target:
+        mailctl.must(
+            "account", "edit", account, "--incoming-host", "127.0.0.1", "--incoming-port", str(target.port),
+            "--incoming-security", "none",
+        )  # fmt: skip
+        result = collect(retr=given_out(message))
+    sent = [line for line in target.received.splitlines() if b" APPEND " in line]
+    assert [line.partition(b'"INBOX" ')[2] for line in sent] == [form % len(message) for form in forms]
+    assert target.received.count(message) == len(forms)
+    assert (b"~{" in target.received) == (message + b")\r\n" in target.received)
+    assert result.code == (13 if said else 0)
+    assert said is None or said in result.err
 
 
 def test_what_no_encoding_has_is_told_of_a_message_all_the_same(

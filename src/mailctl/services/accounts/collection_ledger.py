@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from mailctl.model.collection import CollectionSource
 from mailctl.store.ledger import Ledger, read_ledger
-from mailctl.transport.imap_filing import FolderState
+from mailctl.transport.imap_folders import FolderState
 from mailctl.transport.pop3_maildrop import Listed
 
 _SPARE_RECORDS = 2000

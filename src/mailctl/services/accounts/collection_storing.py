@@ -15,7 +15,7 @@ from mailctl.services.accounts.collection_ledger import (
     stored_record,
 )
 from mailctl.transport.imap_appending import Deposit, ImapAppending
-from mailctl.transport.imap_filing import FolderState
+from mailctl.transport.imap_folders import FolderState
 from mailctl.transport.pop3_maildrop import Listed
 
 
