@@ -10,6 +10,7 @@ from datetime import date
 from email.message import EmailMessage
 from functools import partial
 
+from mailctl.protocol.imap_dates import parse_day
 from mailctl.sandbox.store import Message
 
 Query = list["bytes | Query"]
@@ -110,10 +111,8 @@ def _in_set(number: int, ranges: str, last: int) -> bool:
 
 
 def _day(text: str) -> date:
-    day, _, rest = text.partition("-")
-    month, _, year = rest.partition("-")
     try:
-        return date(int(year), _MONTHS.index(month.lower()) + 1, int(day))
+        return parse_day(text)
     except ValueError:
         raise SearchError(f"{text} is not a date such as 01-Feb-2026") from None
 
@@ -148,8 +147,6 @@ def _by_day(day_of: Callable[[Candidate], date | None], holds: Callable[[date, d
 def _received(candidate: Candidate) -> date:
     return candidate.message.received.date()
 
-
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 # The sandbox gives no message the \Recent flag: RFC 9051 dropped it.
 _PLAIN: dict[str, Test] = {
