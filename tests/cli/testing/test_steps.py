@@ -14,8 +14,8 @@ from tests.doubles.dns import DnsServer, resolving_by
 from tests.doubles.imap import ImapServer
 from tests.doubles.pop3 import Pop3Server
 from tests.doubles.scripted import ScriptedServer
-from tests.doubles.smtp import SmtpServer, ehlo_reply
-from tests.doubles.steps import Close, Part, ReadMessage, Say
+from tests.doubles.smtp import GO_AHEAD, SmtpServer, ehlo_reply
+from tests.doubles.steps import AwaitBytes, Close, Part, ReadMessage, Say, Stall
 from tests.servers.certificates import CertificateAuthority, KeyPair
 
 if TYPE_CHECKING:
@@ -255,7 +255,77 @@ def test_a_server_that_waits_for_tls_is_found_out_without_a_login(
     assert b"ann" not in server.received
 
 
+def test_a_server_that_loses_patience_while_it_waits_for_tls_is_found_out_too(
+    mailctl: Mailctl, add: Any, ca: CertificateAuthority
+) -> None:
+    with ScriptedServer(Close(), ImapServer(security="tls").script, tls=context(ca.good)) as server:
+        add("imap", server.port, "starttls")
+        result = mailctl(*RECEIVE, *LOGIN, "-o", "json")
+    step = failure(result)
+    assert (result.code, step["name"], step["evidence"]["reason"]) == (11, "greeting", "tls-expected")
+    assert step["next"] == "mailctl server edit hq --incoming-security tls"
+
+
+def test_connecting_alone_says_where_the_greeting_is_that_comes_inside_tls(
+    mailctl: Mailctl, add: Any, ca: CertificateAuthority
+) -> None:
+    with ScriptedServer(SmtpServer(security="tls").script, tls=context(ca.good)) as server:
+        add("smtp", server.port, "tls")
+        result = mailctl(*SEND, "--depth", "connect", "-o", "json")
+    step = found(result, "greeting")
+    assert (result.code, step["status"]) == (0, "skipped")
+    assert "--depth tls" in step["cause"]
+
+
 # TLS
+
+SPOKEN_IN_CLEAR: dict[str, tuple[Part, str]] = {
+    "at once": (b"220 mail.example ESMTP ready\r\n", "220 mail.example ESMTP ready"),
+    "once the client has begun": ((AwaitBytes(), b"220 late\r\n"), "220 late"),
+    "as an answer to TLS": ((AwaitBytes(), b"500 5.5.1 pardon?\r\n"), "500 5.5.1 pardon?"),
+}
+
+
+@pytest.mark.parametrize("when", SPOKEN_IN_CLEAR)
+def test_a_server_that_speaks_in_the_clear_where_tls_begins_is_told_in_one_way(
+    mailctl: Mailctl, add: Any, when: str
+) -> None:
+    script, said = SPOKEN_IN_CLEAR[when]
+    with ScriptedServer(script) as server:
+        add("smtp", server.port, "tls")
+        result = mailctl(*SEND, "--depth", "tls", "-o", "json")
+    step = failure(result)
+    assert (result.code, step["name"], step["evidence"]["reason"]) == (11, "tls", "wrong-version")
+    assert (
+        step["evidence"]["problem"] == f"the server does not speak TLS here, but in the clear (localhost:{server.port})"
+    )
+    assert step["reply"].rstrip() == said
+
+
+def test_another_protocol_in_the_clear_is_named_where_tls_begins(mailctl: Mailctl, add: Any) -> None:
+    with ScriptedServer((AwaitBytes(), b"* OK [CAPABILITY IMAP4rev1] ready\r\n")) as server:
+        add("smtp", server.port, "tls")
+        result = mailctl(*SEND, "--depth", "tls", "-o", "json")
+    step = failure(result)
+    assert (result.code, step["name"], step["evidence"]["reason"]) == (18, "tls", "other-protocol")
+    assert "is a port for IMAP, not SMTP" in step["cause"]
+
+
+@pytest.mark.parametrize(
+    ("script", "security"),
+    [
+        (SmtpServer(security="tls", handshake=Stall()).script, "tls"),
+        (SmtpServer(starttls=(GO_AHEAD, Stall())).script, "starttls"),
+    ],
+)
+def test_a_handshake_that_does_not_end_is_the_networks_fault_as_every_time_out_is(
+    mailctl: Mailctl, add: Any, script: Part, security: str
+) -> None:
+    with ScriptedServer(script) as server:
+        add("smtp", server.port, security)
+        result = mailctl(*SEND, "--depth", "tls", "--timeout", "0.8", "-o", "json")
+    step = failure(result)
+    assert (result.code, step["name"], step["evidence"]["reason"]) == (10, "tls", "handshake-timed-out")
 
 
 @pytest.mark.parametrize(

@@ -246,14 +246,7 @@ def _refresh_command(check: Check) -> str | None:
 def _plan(check: Check) -> Iterator[Planned]:
     """Yield the stages that a check goes through, in the order in which they happen."""
     protocol = check.protocol
-    reasons: dict[Stage, tuple[Status, str]] = {}
-    if check.endpoint.security is Security.NONE:
-        reasons = dict.fromkeys((Stage.TLS, Stage.CERTIFICATE), (Status.NOT_APPLICABLE, "security is none"))
-    if not check.authenticates:
-        no_login = (Status.NOT_APPLICABLE, "the server's SMTP authentication is none")
-        reasons |= dict.fromkeys((Stage.SECRET, Stage.AUTH), no_login)
-    elif check.no_login:
-        reasons |= dict.fromkeys((Stage.SECRET, Stage.AUTH, Stage.MAILBOX), (Status.SKIPPED, check.no_login))
+    reasons = _reasons_not_to_run(check)
     yield Planned(Stage.SETTINGS, protocol)
     if check.opens_gate:
         yield Planned(Stage.SECRET, Protocol.POP3)
@@ -271,6 +264,21 @@ def _plan(check: Check) -> Iterator[Planned]:
         yield Planned(last, protocol, *reasons.get(last, ()))
 
 
+def _reasons_not_to_run(check: Check) -> dict[Stage, tuple[Status, str]]:
+    """Return the stages that are known beforehand not to run, with why."""
+    reasons: dict[Stage, tuple[Status, str]] = {}
+    if check.endpoint.security is Security.NONE:
+        reasons = dict.fromkeys((Stage.TLS, Stage.CERTIFICATE), (Status.NOT_APPLICABLE, "security is none"))
+    if not check.authenticates:
+        no_login = (Status.NOT_APPLICABLE, "the server's SMTP authentication is none")
+        reasons |= dict.fromkeys((Stage.SECRET, Stage.AUTH), no_login)
+    elif check.no_login:
+        reasons |= dict.fromkeys((Stage.SECRET, Stage.AUTH, Stage.MAILBOX), (Status.SKIPPED, check.no_login))
+    if check.depth is Depth.CONNECT and not _greets_first(check):
+        reasons[Stage.GREETING] = (Status.SKIPPED, "not run: the server greets inside TLS; --depth tls goes that far")
+    return reasons
+
+
 def _connecting_stages(check: Check) -> list[Stage]:
     connecting = {
         Security.NONE: [Stage.DNS, Stage.TCP, Stage.GREETING, Stage.TLS, Stage.CERTIFICATE],
@@ -278,7 +286,7 @@ def _connecting_stages(check: Check) -> list[Stage]:
         Security.TLS: [Stage.DNS, Stage.TCP, Stage.TLS, Stage.CERTIFICATE, Stage.GREETING],
     }[check.endpoint.security]
     if check.depth is Depth.CONNECT:
-        connecting = connecting[:3] if _greets_first(check) else connecting[:2]
+        connecting = [Stage.DNS, Stage.TCP, Stage.GREETING]
     if isinstance(check.endpoint, GraphEndpoint):
         connecting = [stage for stage in connecting if stage is not Stage.GREETING]
     return connecting
