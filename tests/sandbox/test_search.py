@@ -58,3 +58,9 @@ def test_a_query_finds_its_messages(query, numbers):
 def test_a_query_that_makes_no_sense_is_refused(query):
     with pytest.raises(SearchError):
         parse_query(query)
+
+
+@pytest.mark.parametrize("day", [b"1-3-2026", b"31-Feb-2026", b"1-Mar-2026-1", b"Mar-1-2026"])
+def test_what_is_no_day_is_named(day):
+    with pytest.raises(SearchError, match=f"{day.decode()} is not a date"):
+        parse_query([b"ON", day])
