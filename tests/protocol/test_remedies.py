@@ -409,6 +409,94 @@ SAID = [
     ),
 ]
 
+# The same providers behind a name of the customer's own, sentences broken where a server likes, and other spellings
+SAID += [
+    ("mail.example.com", protocol, stage, reason, reply, expected)
+    for protocol, stage, reason, reply, expected in (
+        (
+            "smtp",
+            Stage.AUTH,
+            REFUSED,
+            "535-5.7.139 Authentication unsuccessful, SmtpClientAuthentication is\n"
+            "535 5.7.139 disabled for the Tenant. Visit https://aka.ms/smtp_auth_disabled",
+            r"Set-TransportConfig",
+        ),
+        (
+            "smtp",
+            Stage.AUTH,
+            REFUSED,
+            "535-5.7.139 Authentication unsuccessful, the request did not meet\n"
+            "535 5.7.139 the criteria to be authenticated successfully.",
+            "sign-in log",
+        ),
+        (
+            "smtp",
+            Stage.AUTH,
+            REFUSED,
+            "535 5.7.139 Authentication unsuccessful, the user is not allowed here",
+            "rule of the organisation.*sign-in log",
+        ),
+        (
+            "smtp",
+            Stage.AUTH,
+            REFUSED,
+            "535 5.7.3 Authentication unsuccessful [BN9PR03CA0123.namprd03.prod.outlook.com 2026-11-02T10:00:00.000Z]",
+            r"Microsoft Graph.*SMTP\.Send",
+        ),
+        (
+            "smtp",
+            Stage.AUTH,
+            REFUSED,
+            "535-5.7.8 Username and Password not accepted. For more information, go to\n"
+            "535 5.7.8  https://support.google.com/mail/?p=BadCredentials 5b1f17b1804b1-45 - gsmtp",
+            "Google.*OAuth, or an app password",
+        ),
+        (
+            "smtp",
+            Stage.AUTH,
+            REFUSED,
+            "534-5.7.14 <https://accounts.google.com/signin/continue?sarp=1> Please log in\n"
+            "534-5.7.14 via your web browser and then try again.\n"
+            "534 5.7.14  https://support.google.com/mail/answer/78754 5b1f17b1804b1-45 - gsmtp",
+            "browser first",
+        ),
+        (
+            "imap",
+            Stage.AUTH,
+            REFUSED,
+            "A1 NO [AUTHENTICATIONFAILED] AUTHENTICATE This user does not have access rights to this service",
+            "switched off for the mailbox.*switch IMAP and POP3 on",
+        ),
+        ("pop3", Stage.AUTH, REFUSED, "-ERR [AUTH] POP3 access disabled", "switched off for the mailbox"),
+        (
+            "smtp",
+            Stage.TLS,
+            Reason.RATE_LIMITED,
+            "454 4.7.0 TLS not available due to temporary reason",
+            "temporary.*says nothing about TLS.*wait",
+        ),
+        (
+            "smtp",
+            Stage.ENVELOPE,
+            Reason.RECIPIENT_REFUSED,
+            "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)",
+            "login.*587 or 465",
+        ),
+        (
+            "smtp",
+            Stage.ENVELOPE,
+            Reason.RECIPIENT_REFUSED,
+            "550-Please turn on SMTP Authentication in your mail client. mx.example.com is not permitted to\n"
+            "550 relay through this server without authentication.",
+            "login.*587 or 465",
+        ),
+    )
+]
+SAID += [
+    ("imap.mail.yahoo.co.uk", "imap", Stage.AUTH, REFUSED, "A1 NO [AUTHENTICATIONFAILED] LOGIN no", "Yahoo.*app pass"),
+    ("outlook.office365.us", "imap", Stage.AUTH, REFUSED, "A1 NO AUTHENTICATE failed.", "enterprise application"),
+]
+
 SAID += [
     ("mail.example.com", protocol, Stage.AUTH, REFUSED, f"{reply}\nchallenge: {challenge}", expected)
     for protocol, reply in (("smtp", "535 5.7.8 no"), ("imap", "NO no"), ("pop3", "-ERR [AUTH] no"))
@@ -539,6 +627,20 @@ def test_each_row_for_replies_is_proven_by_words_that_servers_say() -> None:
     }
     unproven = [row.remedy.cause for row in (*PROVIDER_ROWS, *REPLY_ROWS) if id(row.remedy) not in found]
     assert unproven == []
+
+
+@pytest.mark.parametrize("mechanism", ["XOAUTH2", "OAUTHBEARER"])
+@pytest.mark.parametrize(
+    ("protocol", "reply", "expected"),
+    [
+        ("smtp", "535 5.7.3 Authentication unsuccessful", r"one for Microsoft Graph.*SMTP\.Send"),
+        ("imap", "NO AUTHENTICATE failed.", "object id of the .enterprise application"),
+    ],
+)
+def test_a_refused_token_is_explained_behind_any_name(mechanism: str, protocol: str, reply: str, expected: str) -> None:
+    said = {"host": "mail.example.com", "protocol": protocol, "stage": Stage.AUTH, "reason": REFUSED, "reply": reply}
+    assert re.search(expected, find_remedy(**said, mechanism=mechanism).remedy)
+    assert find_remedy(**said, mechanism="PLAIN") is STAGE_REMEDIES[Stage.AUTH]
 
 
 def test_providers_words_are_theirs_alone() -> None:

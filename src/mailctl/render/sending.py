@@ -14,7 +14,7 @@ from mailctl.model.resolve import Sending
 from mailctl.model.server import SmtpAuth
 from mailctl.model.target_name import edit_command
 from mailctl.protocol.reasons import Reason
-from mailctl.protocol.remedies import find_remedy
+from mailctl.protocol.remedies import Remedy, find_remedy
 from mailctl.protocol.replies import printable
 from mailctl.render.errors import describe_error
 from mailctl.render.style import Style
@@ -118,9 +118,7 @@ def _next_command(error: MailError, sending: Sending, recipient: str) -> str | N
 
     if sending.oauth_client and error.reason == Reason.LOGIN_REFUSED:
         return oauth_command("refresh", sending.owner)
-    host, reply = outgoing_of(sending).host, printable(error.reply or b"")
-    stage = error.stage or Stage.MESSAGE
-    remedy = find_remedy(host=host, protocol=error.protocol, stage=stage, reason=error.reason, reply=reply)
+    remedy = _remedy_of(error, outgoing_of(sending).host, Stage.MESSAGE)
     test = TestCommand(
         line=f"mailctl test send {sending.origin}",
         depth=Depth.MESSAGE,
@@ -144,11 +142,20 @@ def complete_mail_error(error: MailctlError, *, host: str, stage: Stage, reply_i
     reply = printable(error.reply) if error.reply else None
     if reply and not reply_is_shown:
         error.message = f"{error.message}: {' '.join(reply.split())}"
-    remedy = find_remedy(
-        host=host, protocol=error.protocol, stage=error.stage or stage, reason=error.reason, reply=reply or ""
-    )
-    error.hint = error.hint or remedy.remedy
+    error.hint = error.hint or _remedy_of(error, host, stage).remedy
     error.details |= {"stage": error.stage, "protocol": error.protocol, "reason": error.reason, "reply": reply}
+
+
+def _remedy_of(error: MailError, host: str, stage: Stage) -> Remedy:
+    """Return what an error means; `stage`: that of one which does not say where it came up."""
+    return find_remedy(
+        host=host,
+        protocol=error.protocol,
+        stage=error.stage or stage,
+        reason=error.reason,
+        mechanism=str(error.details.get("mechanism", "")),
+        reply=printable(error.reply or b""),
+    )
 
 
 def describe_result(result: BatchResult) -> dict[str, Any]:

@@ -7,8 +7,11 @@ from mailctl.protocol.reasons import Reason
 from mailctl.protocol.remedies.by_graph import GRAPH_ROWS
 from mailctl.protocol.remedies.remedy import Remedy, Row
 
-_MICROSOFT = r"(^|\.)(office365\.com|outlook\.com|office\.com|hotmail\.com|live\.com)$|\.outlook\."
+_MICROSOFT = r"(^|\.)(office365\.(com|us)|outlook\.com|office\.com|hotmail\.com|live\.com)$|\.outlook\."
+_MICROSOFT_SAYS = r"\[[^\]]+\.prod\.(exchangelabs|outlook|partner\.outlook)\.\w+[^\]]*\]$"
 _GOOGLE = r"(^|\.)(gmail|googlemail)\.com$|(^|\.)google\.com$"
+_GOOGLE_SAYS = r"\bgsmtp$|//(support|accounts)\.google\.com/|\bUsername and Password not accepted"
+_BY_TOKEN = ("XOAUTH2", "OAUTHBEARER")
 _LOGIN_REFUSED = (Reason.LOGIN_REFUSED,)
 
 _SMTP_AUTH_DOCUMENT = "https://aka.ms/smtp_auth_disabled"
@@ -17,6 +20,26 @@ _MICROSOFT_OAUTH_DOCUMENT = (
     "how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth"
 )
 _GOOGLE_APP_PASSWORD_DOCUMENT = "https://support.google.com/accounts/answer/185833"  # noqa: S105 - a web page
+
+_LOGIN_REFUSED_BY_SMTP = r"^535[ -]5\.7\.3\b"
+_TOKEN_FOR_SMTP = Remedy(
+    cause="Exchange Online refuses the login; of a token it says no more than of a password",
+    remedy="a token must be for https://outlook.office.com (one for Microsoft Graph is refused so), carry "
+    "SMTP.Send, and belong to the user that is named, or one with rights on that mailbox; SMTP AUTH must be "
+    "on for the mailbox",
+    document=_MICROSOFT_OAUTH_DOCUMENT,
+    next="{test} --depth auth",
+)
+_LOGIN_REFUSED_BY_IMAP = r"\bAUTHENTICATE failed"
+_TOKEN_FOR_IMAP = Remedy(
+    cause="Exchange Online refuses the token: wrong audience, missing permission, or, for an application's own "
+    "token, a service principal that is missing or wrong",
+    remedy="the token is for https://outlook.office365.com and carries IMAP.AccessAsUser.All, or "
+    "IMAP.AccessAsApp; for an application: `New-ServicePrincipal` with the object id of the *enterprise "
+    "application* (not of the app registration), then `Add-MailboxPermission`",
+    document=_MICROSOFT_OAUTH_DOCUMENT,
+    next="{test} --depth auth",
+)
 
 _MICROSOFT_ROWS = (
     Row(
@@ -90,17 +113,17 @@ _MICROSOFT_ROWS = (
         ),
     ),
     Row(
-        reply=r"535[ -]5\.7\.3\b",
-        hosts=_MICROSOFT,
+        reply=r"\b5\.7\.139\b",
         remedy=Remedy(
-            cause="Exchange Online refuses the login; of a token it says no more than of a password",
-            remedy="a token must be for https://outlook.office.com (one for Microsoft Graph is refused so), carry "
-            "SMTP.Send, and belong to the user that is named, or one with rights on that mailbox; SMTP AUTH must be "
-            "on for the mailbox",
+            cause="Exchange Online refuses the login by a rule of the organisation, or for the state of the account",
+            remedy="look for the attempt in Entra's sign-in log, which names the rule; many rules refuse passwords "
+            "alone: use OAuth",
             document=_MICROSOFT_OAUTH_DOCUMENT,
             next="{test} --depth auth",
         ),
     ),
+    Row(reply=_LOGIN_REFUSED_BY_SMTP, hosts=_MICROSOFT, signature=_MICROSOFT_SAYS, remedy=_TOKEN_FOR_SMTP),
+    Row(reply=_LOGIN_REFUSED_BY_SMTP, mechanisms=_BY_TOKEN, remedy=_TOKEN_FOR_SMTP),
     Row(
         reply=r"User is authenticated but not connected",
         remedy=Remedy(
@@ -111,20 +134,8 @@ _MICROSOFT_ROWS = (
             next="{test}",
         ),
     ),
-    Row(
-        reply=r"\bAUTHENTICATE failed",
-        hosts=_MICROSOFT,
-        protocols=("imap",),
-        remedy=Remedy(
-            cause="Exchange Online refuses the token: wrong audience, missing permission, or, for an application's own "
-            "token, a service principal that is missing or wrong",
-            remedy="the token is for https://outlook.office365.com and carries IMAP.AccessAsUser.All, or "
-            "IMAP.AccessAsApp; for an application: `New-ServicePrincipal` with the object id of the *enterprise "
-            "application* (not of the app registration), then `Add-MailboxPermission`",
-            document=_MICROSOFT_OAUTH_DOCUMENT,
-            next="{test} --depth auth",
-        ),
-    ),
+    Row(reply=_LOGIN_REFUSED_BY_IMAP, hosts=_MICROSOFT, protocols=("imap",), remedy=_TOKEN_FOR_IMAP),
+    Row(reply=_LOGIN_REFUSED_BY_IMAP, mechanisms=_BY_TOKEN, protocols=("imap",), remedy=_TOKEN_FOR_IMAP),
     Row(
         reply=r"unknown user name or bad password|\bLOGIN failed",
         hosts=_MICROSOFT,
@@ -174,6 +185,7 @@ _GOOGLE_ROWS = (
     Row(
         reply=r"not enabled for (IMAP|POP)",
         hosts=_GOOGLE,
+        signature=r"your Gmail settings",
         remedy=Remedy(
             cause="this kind of access is switched off for the mailbox",
             remedy="switch it on in Gmail's settings, Forwarding and POP/IMAP; in Workspace an administrator may have "
@@ -183,8 +195,9 @@ _GOOGLE_ROWS = (
         ),
     ),
     Row(
-        reply=r"\[WEBALERT|Web login required|p=WebLoginRequired",
+        reply=r"\[WEBALERT|Web login required|p=WebLoginRequired|\b5\.7\.14\b|log in (via|with) your web browser",
         hosts=_GOOGLE,
+        signature=_GOOGLE_SAYS,
         remedy=Remedy(
             cause="Google wants the user to log in with a browser first",
             remedy="log in at https://mail.google.com as this user and confirm the attempt; then use OAuth or an app "
@@ -196,6 +209,7 @@ _GOOGLE_ROWS = (
     Row(
         reply=r"5\.7\.8 |p=BadCredentials|Invalid credentials|Username and password not accepted",
         hosts=_GOOGLE,
+        signature=_GOOGLE_SAYS,
         stages=(Stage.AUTH,),
         remedy=Remedy(
             cause="Google does not accept this login; account passwords are no longer taken for mail programs",
@@ -239,7 +253,7 @@ def _switch_on(provider: str, hosts: str, place: str, document: str) -> Row:
 _OTHER_ROWS = (
     _app_password(
         "Yahoo",
-        r"(^|\.)yahoo\.(com|co\.jp|[a-z]{2})$|(^|\.)yahoodns\.net$",
+        r"(^|\.)yahoo\.(com?(\.[a-z]{2})?|[a-z]{2})$|(^|\.)yahoodns\.net$",
         "under Account security",
         "https://help.yahoo.com/kb/SLN15241.html",
     ),

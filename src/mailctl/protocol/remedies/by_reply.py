@@ -6,21 +6,26 @@ from mailctl.model.report import Stage
 from mailctl.protocol.remedies.remedy import Remedy, Row
 
 REPLY_ROWS = (
+    # Said by Postfix and by Exim where they cannot read what TLS takes; others mean a limit by words much like these.
     Row(
-        reply=r"TLS (is )?(currently |temporarily )?(not available|unavailable)",
+        reply=r"TLS (not available due to local problem|currently unavailable)",
         stages=(Stage.TLS,),
         remedy=Remedy(
-            cause="the server offers TLS, but cannot do it: its certificate or key is not set up",
-            remedy="let the server's administrator look into its log; nothing secret was sent",
+            cause="the server offers TLS, and cannot begin it for now; where that stays so, its certificate or key is "
+            "not set up",
+            remedy="try again after some minutes; then let the server's administrator look into its log; nothing "
+            "secret was sent",
             next="{test} --depth tls --transcript",
         ),
     ),
     # A limit comes first: whatever else such a reply says, nothing follows from it.
     Row(
-        reply=r"^421[ -]|^454[ -]4\.7\.0|^4\d\d[ -].*(too many|rate|try again later)|too many (connections|login)"
+        reply=r"^421[ -]|^454[ -]|^4\d\d[ -].*(too many|rate|try again later)"
+        r"|too many (simultaneous |concurrent )?(connections|logins?|sessions)|already locked|lock maildrop"
         r"|\[(LIMIT|INUSE|IN-USE|UNAVAILABLE|LOGIN-DELAY|SYS/TEMP)\]",
         remedy=Remedy(
-            cause="the server is busy, or limits how often one may come; it says nothing about TLS or the login",
+            cause="a temporary refusal: the server is busy, or limits how often one may come; it says nothing about "
+            "TLS or the login",
             remedy="wait some minutes and try again; if it stays, look for a limit on connections, logins or messages "
             "at the provider, and for another program that uses the same account",
             next="{test}",
@@ -59,7 +64,7 @@ REPLY_ROWS = (
     ),
     Row(
         reply=r"relay(ing)? (access )?(is )?(denied|not permitted|prohibited)|not permitted to relay"
-        r"|(cannot|unable to) relay|relay not permitted|^55\d[ -].*\brelay",
+        r"|(cannot|unable to) relay|relay not permitted|^55\d[ -].*\brelay|\brcpthosts\b",
         protocols=("smtp",),
         remedy=Remedy(
             cause="the server passes mail to other domains only for those who have logged in and may send there",
@@ -76,6 +81,17 @@ REPLY_ROWS = (
             cause="the server wants a login before it takes a message, and there was none",
             remedy="set an SMTP authentication and a login",
             next="{edit} --smtp-auth auto",
+        ),
+    ),
+    Row(
+        reply=r"\b(IMAP|POP|SMTP)[34]?( access)?( is| has been)? (disabled|denied|not (enabled|allowed|activated))\b"
+        r"|not enabled for (IMAP|POP|SMTP)|access rights to this service",
+        stages=(Stage.AUTH, Stage.MAILBOX, Stage.POP_BEFORE_SMTP),
+        remedy=Remedy(
+            cause="this kind of access is switched off for the mailbox; the login itself may be right",
+            remedy="switch IMAP and POP3 on in the provider's webmail settings, or let the mail server's administrator "
+            "allow it; the provider may want an app password, too",
+            next="{test} --depth auth",
         ),
     ),
     Row(

@@ -43,21 +43,32 @@ class Remedy:
 class Row:
     """A remedy, and what it is for: every condition that is given has to hold.
 
-    `hosts`, `reply`: regular expressions, searched for in any case. `reasons` alone is for what no reply tells.
+    `hosts`, `signature`, `reply`: regular expressions, searched for in any case. `signature`: by what a provider's
+    reply is known behind any name of a host. `mechanisms`: those of the login, by their SASL names. `reasons` alone is
+    for what no reply tells.
     """
 
     remedy: Remedy
     hosts: str | None = None
+    signature: str | None = None
+    mechanisms: Collection[str] = ()
     protocols: Collection[str] = ()
     stages: Collection[Stage] = ()
     reasons: Collection[Reason] = ()
     reply: str | None = None
 
-    def fits(self, *, host: str, protocol: str | None, stage: Stage, reason: str | None, reply: str) -> bool:
+    def fits(
+        self, *, host: str, protocol: str | None, stage: Stage, reason: str | None, mechanism: str, reply: str
+    ) -> bool:
         return (
             (not self.protocols or protocol in self.protocols)
             and (not self.stages or stage in self.stages)
             and (not self.reasons or reason in self.reasons)
-            and (self.hosts is None or re.search(self.hosts, host, re.IGNORECASE) is not None)
-            and (self.reply is None or re.search(self.reply, reply, re.IGNORECASE | re.MULTILINE) is not None)
+            and (not self.mechanisms or mechanism in self.mechanisms)
+            and (self.hosts is None or _is_in(self.hosts, host) or _is_in(self.signature, reply))
+            and (self.reply is None or _is_in(self.reply, reply))
         )
+
+
+def _is_in(pattern: str | None, text: str) -> bool:
+    return pattern is not None and re.search(pattern, text, re.IGNORECASE | re.MULTILINE) is not None

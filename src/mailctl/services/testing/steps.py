@@ -201,7 +201,12 @@ class StepRecorder:
         else:
             said = "\n".join(filter(None, (reply, _challenge_text(error))))
             remedy = find_remedy(
-                host=subject.hosts[protocol], protocol=protocol, stage=stage, reason=error.reason, reply=said
+                host=subject.hosts[protocol],
+                protocol=protocol,
+                stage=stage,
+                reason=error.reason,
+                mechanism=str(error.details.get("mechanism", "")),
+                reply=said,
             )
         cause = f"{error.message}: {remedy.cause}" if remedy.cause else error.message
         # The error's own hint knows the case at hand; the table knows what such a case means in general.
