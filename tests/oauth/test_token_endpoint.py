@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import json
 import ssl
 import time
@@ -87,8 +88,9 @@ def test_scopes_of_the_reply_are_kept_and_missing_ones_told():
     assert tokens.missing(SCOPES) == ("https://outlook.office.com/SMTP.Send",)
 
 
-def test_reply_without_scopes_grants_those_that_were_asked_for():
-    assert refresh(TOKENS)[0].scopes == SCOPES
+@pytest.mark.parametrize("named", [{}, {"scope": ""}, {"scope": " "}, {"scope": None}])
+def test_reply_without_scopes_grants_those_that_were_asked_for(named):
+    assert refresh(Reply(body=TOKENS.body | named))[0].scopes == SCOPES
 
 
 def test_offline_access_and_default_scopes_are_never_missing():
@@ -106,6 +108,11 @@ def test_expiry_is_a_moment(expires_in):
     before = time.time()
     tokens, _ = refresh(Reply(body={**TOKENS.body, "expires_in": expires_in}))
     assert before + 3600 <= tokens.expires_at <= time.time() + 3601
+
+
+def test_expiry_is_a_day_that_a_calendar_has():
+    tokens, _ = refresh(Reply(body={**TOKENS.body, "expires_in": 10**14}))
+    assert dt.datetime.fromtimestamp(tokens.expires_at, dt.UTC).year < dt.MAXYEAR
 
 
 def test_unknown_expiry_is_none():
@@ -132,6 +139,11 @@ def test_unknown_expiry_is_none():
         {"access_token": "at-1", "expires_in": "soon"},
         {"access_token": "at-1", "token_type": "mac"},
         {"access_token": "at-1", "scope": 7},
+        {"access_token": "at-1\r\nX-Header: 1"},
+        {"access_token": "at-1\x01auth=Bearer at-2"},
+        {"access_token": "トークン"},
+        {"access_token": "at-1", "refresh_token": "rt-\x001"},
+        {"access_token": "at-1", "refresh_token": 7},
     ],
 )
 def test_what_is_no_token_reply_is_a_clean_error(body):

@@ -29,6 +29,9 @@ from mailctl.oauth.tokens import TokenReply
 from mailctl.protocol.reasons import Reason
 from mailctl.transport.limits import Deadline
 
+_LIFETIME_SECONDS_MAX = 10 * 365 * 86_400
+"""Of an access token: whoever says more means for ever, and no calendar has that day."""
+
 CLIENT_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 Form = Mapping[str, str | Secret]
@@ -235,16 +238,23 @@ def _read(reply: Response, occasion: Occasion) -> dict[str, Any]:
 
 def _token_reply(token: Mapping[str, Any], occasion: Occasion) -> TokenReply:
     access, refresh, seconds = token["access_token"], token.get("refresh_token"), token.get("expires_in")
-    scopes = token.get("scope") or occasion.scopes
+    scopes = tuple(str(scope) for scope in token.get("scope") or () if scope)
     kind = token.get("token_type", "Bearer")
-    if not isinstance(access, str) or not access or str(kind).casefold() != "bearer":
+    if not _is_token(access) or str(kind).casefold() != "bearer":
         raise ProtocolError("the reply has no bearer token", reason=Reason.MALFORMED_REPLY)
+    if refresh and not _is_token(refresh):
+        raise ProtocolError("the reply's refresh token is none", reason=Reason.MALFORMED_REPLY)
     return TokenReply(
         access_token=Secret(access),
-        expires_at=time.time() + seconds if seconds is not None else None,
-        refresh_token=Secret(refresh) if isinstance(refresh, str) and refresh else None,
-        scopes=tuple(str(scope) for scope in scopes),
+        expires_at=time.time() + min(seconds, _LIFETIME_SECONDS_MAX) if seconds is not None else None,
+        refresh_token=Secret(refresh) if refresh else None,
+        scopes=scopes or occasion.scopes,
     )
+
+
+def _is_token(value: object) -> bool:
+    """Tell whether that is a token: ASCII that can be printed (RFC 6749, A.12), as a login or a header takes it."""
+    return isinstance(value, str) and value != "" and value.isascii() and value.isprintable()
 
 
 def _doing(url: str) -> str:
