@@ -43,6 +43,17 @@ def test_65_for_what_is_no_address(sendmail: Sendmail, recipient: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "smuggled", ["a@example.org\nRCPT TO:<b@example.org>", "a\r\nx:b@example.org", "a:\nb@example.org"]
+)
+def test_65_for_a_line_end_in_an_address_of_the_command_line(sendmail: Sendmail, smuggled: str) -> None:
+    for arguments in ([smuggled], ["-f", smuggled, TO]):
+        with sendmail.server() as server:
+            result = sendmail(MESSAGE, *arguments)
+        assert (result.code, server.connections) == (65, [])
+        assert "which would end the command" in result.err
+
+
+@pytest.mark.parametrize(
     ("deviation", "code", "said"),
     [
         ({"rcpt": b"550 5.1.1 nobody\r\n"}, 67, "550 5.1.1 nobody"),

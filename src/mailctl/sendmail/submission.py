@@ -13,7 +13,7 @@ from mailctl.errors import MissingInputError, NotFoundError, RefusedError, Setti
 from mailctl.model.resolve import Sending, find_tenant_of, resolve_sending
 from mailctl.model.secret import Secret, parse_secret_ref
 from mailctl.model.target_name import edit_command
-from mailctl.protocol.envelope import parse_address
+from mailctl.protocol.envelope import check_command_text, parse_address
 from mailctl.protocol.replies import printable
 from mailctl.sendmail import PROGRAM
 from mailctl.sendmail.header import Header
@@ -64,6 +64,9 @@ def submit(options: Options, message: BinaryIO, config: Path | None) -> SendOutc
     """Send the message as the options say; raises MailctlError, or OSError of the input or the spool."""
     if not options.recipients and not options.recipients_from_header:
         raise MissingInputError("no recipients: name them, or take them from the header with -t")
+    for text in options.recipients:
+        check_command_text("recipient", text)
+    check_command_text("sender", options.sender or "")
     read = Input(message, dot_ends_message=options.dot_ends_message)
     header = Header(read.fields)
     named = [mailbox for text in options.recipients for mailbox in parse_mailboxes(text)]
