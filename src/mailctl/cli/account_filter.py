@@ -226,6 +226,7 @@ def run(
     from mailctl.services.accounts.filter_ledger import LEDGER_NAME, FilterRecord
     from mailctl.services.accounts.filter_run import FilterRun
     from mailctl.services.accounts.ledger_owner import ledger_owner
+    from mailctl.services.sending.deliveries import open_deliveries
     from mailctl.store.ledger import open_ledger
     from mailctl.transport.imap_filing import ImapFiling
     from mailctl.transport.imap_folders import ImapFolders
@@ -237,7 +238,7 @@ def run(
     with (
         telling_partly_done(session, handled, lambda: _tell_handled(session, handled), output),
         open_ledger(session.settings_file.path, owner, LEDGER_NAME, FilterRecord) as ledger,
-        account_outbox(session, account).open_deliveries() as deliveries,
+        open_deliveries(account_outbox(session, account)) as deliveries,
         open_mailbox(session, account) as opened,
         show_progress(session, "looking at messages") as advance,
     ):

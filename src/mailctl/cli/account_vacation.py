@@ -153,6 +153,7 @@ def run(context: typer.Context, address: Address, dry_run: DryRun = False, outpu
     from mailctl.services.accounts.vacation_ledger import LEDGER_NAME, AnswerRecord
     from mailctl.services.accounts.vacation_run import VacationRun
     from mailctl.services.accounts.vacations import get_vacation
+    from mailctl.services.sending.deliveries import open_deliveries
     from mailctl.store.ledger import open_ledger
     from mailctl.transport.imap_filing import ImapFiling
     from mailctl.transport.imap_folders import ImapFolders
@@ -169,7 +170,7 @@ def run(context: typer.Context, address: Address, dry_run: DryRun = False, outpu
         with (
             telling_partly_done(session, answered, lambda: _tell_answered(session, answered, dry_run=dry_run), output),
             open_ledger(session.settings_file.path, owner, LEDGER_NAME, AnswerRecord) as ledger,
-            outbox.open_deliveries() as deliveries,
+            open_deliveries(outbox) as deliveries,
             open_mailbox(session, account) as opened,
             show_progress(session, "looking at messages") as advance,
         ):

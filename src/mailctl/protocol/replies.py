@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from mailctl.errors import ProtocolError
+from mailctl.errors import MailctlError, MailError, ProtocolError
 from mailctl.protocol.reasons import Reason
 
 # Left to `re` to compile (and keep) when they are first used: a run speaks one or two of the protocols.
@@ -22,6 +22,8 @@ _IMAP_STATUS = (
     rb"(?si)(?P<tag>\*|[\x21\x23\x24\x26\x27\x2c-\x5b\x5d-\x7a\x7c\x7e]+)[ ]"
     rb"(?P<condition>OK|NO|BAD|BYE|PREAUTH)(?:[ ](?P<text>.*))?"
 )
+_BUSY = rb"(?i)too many|try (again )?later|temporar|already locked|lock maildrop"
+"""What servers say without a code where they mean that it is to be tried later."""
 _IMAP_CODE = rb"\[(?P<code>[^\x00-\x20()\[\]{%*\"\\\x7f-\xff]+)(?:[ ](?P<arguments>[^\]\r\n]*))?\][ ]?"
 
 
@@ -94,6 +96,8 @@ class PopReply(Struct, frozen=True):
 
     @property
     def is_temporary(self) -> bool:
+        if self.code is None and not self.ok:
+            return re.search(_BUSY, self.text) is not None
         return self.code in ("SYS/TEMP", "IN-USE", "LOGIN-DELAY")
 
 
@@ -126,6 +130,8 @@ class ImapStatus(Struct, frozen=True):
 
     @property
     def is_temporary(self) -> bool:
+        if self.code in (None, "ALERT") and not self.ok:
+            return re.search(_BUSY, self.text) is not None
         return self.code in ("UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG")
 
 
@@ -160,6 +166,12 @@ def find_greeter(greeting: bytes) -> str | None:
     """Return the name of the protocol in which a server greets, by its first line; None if it is none known."""
     line = greeting.partition(b"\n")[0]
     return next((name for name, pattern in _GREETINGS if re.match(pattern, line, re.IGNORECASE)), None)
+
+
+def tell_with_reply(error: MailctlError) -> str:
+    """Return an error's message, and what the server said, on one line."""
+    said = " ".join(printable(error.reply).split()) if isinstance(error, MailError) and error.reply else ""
+    return f"{error.message}: {said}" if said else error.message
 
 
 def printable(data: bytes) -> str:

@@ -263,7 +263,7 @@ def test_a_target_gets_messages_in_the_way_that_it_knows(
         ([b"OK taken"], [b"{%d}"], None),
         ([b"NO say that it is UTF-8", b"OK taken"], [b"{%d}", b"UTF8 (~{%d}"], None),
         ([b"NO no UTF-8 here", b"BAD what?"], [b"{%d}", b"UTF8 (~{%d}"], "NO no UTF-8 here"),
-        ([b"NO say that it is UTF-8", b"NO too many"], [b"{%d}", b"UTF8 (~{%d}"], "NO too many"),
+        ([b"NO say that it is UTF-8", b"NO not this"], [b"{%d}", b"UTF8 (~{%d}"], "NO not this"),
     ],
 )
 def test_a_header_in_utf_8_is_stored_as_it_is_and_marked_where_that_is_refused(

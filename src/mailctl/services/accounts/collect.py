@@ -31,7 +31,7 @@ from mailctl.model.folders import INBOX
 from mailctl.model.secret import Secret
 from mailctl.protocol.header_text import read_text
 from mailctl.protocol.message_mark import find_received_at, mark_of, read_header
-from mailctl.protocol.replies import printable
+from mailctl.protocol.replies import tell_with_reply
 from mailctl.protocol.sasl import Login
 from mailctl.services.accounts.collection_ledger import (
     Act,
@@ -252,7 +252,7 @@ class CollectionRun:
                 self.collected.collected += 1
                 self.collected.octets += len(item.deposit.text)
             elif not _ends_the_run(error):
-                self._leave(item.message, _told(error), item)
+                self._leave(item.message, tell_with_reply(error), item)
         for _, error in outcomes:
             if error and _ends_the_run(error):
                 raise error
@@ -263,7 +263,7 @@ class CollectionRun:
         now = dt.datetime.fromtimestamp(self._clock(), dt.UTC)
         for message, text in self._maildrop.retrieve(messages):
             if isinstance(text, RefusedError):
-                self._leave(message, _told(text))
+                self._leave(message, tell_with_reply(text))
                 continue
             header = read_header(text)
             item = Item(message, Deposit(text, find_received_at(header, now)), mark_of(header))
@@ -302,11 +302,6 @@ class CollectionRun:
 def _ends_the_run(error: MailError) -> bool:
     """Tell whether the server takes nothing more: for now, or because the mailbox is full (RFC 9208)."""
     return not isinstance(error, RefusedError) or error.details.get("response_code") == "OVERQUOTA"
-
-
-def _told(error: MailError) -> str:
-    said = " ".join(printable(error.reply).split()) if error.reply else ""
-    return f"{error.message}: {said}" if said else error.message
 
 
 def _tell_nobody(_done: int, _total: int) -> None:

@@ -53,6 +53,10 @@ class FilterLedger:
         record = self._acts.get((uid, target))
         return record if record and record.act is not Act.UNDONE else None
 
+    def append_looked(self, uid: int) -> None:
+        """Write down how far the folder was looked through; raises SettingsWriteError."""
+        self.append(Act.LOOKED, uid)
+
     def append(self, act: Act, uid: int, target: str = "", uid_next: int = 0) -> None:
         """Add a record; it is on the medium when this returns. Raises SettingsWriteError."""
         folder, uid_validity = self._here

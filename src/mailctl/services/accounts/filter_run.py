@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from email.utils import make_msgid
+from functools import partial
 
 from msgspec import Struct
 
-from mailctl.errors import FateUnknownError, MailctlError, TemporaryError
+from mailctl.errors import MailctlError
 from mailctl.model.account import Account
 from mailctl.model.address import parse_address
 from mailctl.model.folders import INBOX, FolderRole
@@ -21,19 +22,18 @@ from mailctl.model.rule_text import ActionKind
 from mailctl.protocol.filtering import Filing, Mail, Outcome, decide, find_needs
 from mailctl.protocol.header_text import read_text
 from mailctl.protocol.message_mark import MARK_FIELDS, mark_of
-from mailctl.protocol.reasons import Reason
 from mailctl.protocol.resent import resend
 from mailctl.protocol.text_parts import read_text_parts
 from mailctl.services.accounts.filter_ledger import Act, FilterLedger, FilterRecord
 from mailctl.services.accounts.filters import find_trash
+from mailctl.services.accounts.folder_walk import FolderWalk
 from mailctl.services.accounts.folders import require_folder
 from mailctl.services.sending.compose import Message
-from mailctl.services.sending.outbox import Deliveries, is_of_the_message, told
+from mailctl.services.sending.deliveries import Deliveries
 from mailctl.store.ledger import Ledger
 from mailctl.transport.imap_filing import Found, ImapFiling
 from mailctl.transport.imap_folders import ImapFolders
 
-BATCH = 200
 _SHOWN_FIELDS = ("from", "subject", "date")
 _REDIRECT_FIELDS = ("resent-from",)
 _BODY_OCTETS_MAX = 1024 * 1024
@@ -68,8 +68,8 @@ class Left(Struct, frozen=True):
     is_temporary: bool = False
 
 
-class FilterRun:
-    """One run over a folder. `looked_at`: how many messages were looked at so far."""
+class FilterRun(FolderWalk[Handled]):
+    """One run over a folder."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class FilterRun:
         *,
         folder: str = INBOX,
     ) -> None:
-        self.looked_at = 0
+        super().__init__()
         self._account = account
         self._folders = folders
         self._filing = filing
@@ -105,20 +105,8 @@ class FilterRun:
         state = self._filing.open(self._folder)
         self._ledger = FilterLedger(self._records, self._folder, state.uid_validity)
         uids = self._filing.list_uids(1 if again else self._ledger.looked_up_to + 1)
-        retried: int | None = None
-        for start in range(0, len(uids), BATCH):
-            batch = uids[start : start + BATCH]
-            for handled in self._handle(batch, dry_run=dry_run):
-                if handled.is_temporary and retried is None:
-                    retried = handled.uid
-                yield handled
-            self.looked_at += len(batch)
-            # What may be done later is looked at again by the next run, and with it all that is behind it.
-            looked_up_to = batch[-1] if retried is None else retried - 1
-            if not dry_run and looked_up_to > self._ledger.looked_up_to:
-                self._ledger.append(Act.LOOKED, looked_up_to)
-            if on_progress:
-                on_progress(self.looked_at, len(uids))
+        handle = partial(self._handle, dry_run=dry_run)
+        yield from self._walk(uids, handle, self._ledger, dry_run=dry_run, on_progress=on_progress)
         if not dry_run:
             self._ledger.forget_gone(lambda: self._filing.list_uids(1))
 
@@ -204,22 +192,17 @@ class FilterRun:
         )
         self._ledger.append(Act.BEGUN, found.uid, address)
         try:
-            sent = self._deliveries.deliver(message)
-        except FateUnknownError as error:
-            if error.reason == Reason.INTERRUPTED:
-                raise KeyboardInterrupt from error
+            undelivered = self._deliveries.deliver(message)
+        except MailctlError:
+            self._ledger.append(Act.UNDONE, found.uid, address)
+            raise
+        if undelivered is None:
+            self._ledger.append(Act.DONE, found.uid, address)
+            return None
+        if undelivered.is_uncertain:
             return _unknown(address)
-        except MailctlError as error:
-            self._ledger.append(Act.UNDONE, found.uid, address)
-            if not (is_of_the_message(error) and self._deliveries.is_possible):
-                raise
-            is_temporary = isinstance(error, TemporaryError)
-            return Left(f"not redirected to {address}: {told(error)}", is_temporary=is_temporary)
-        for refused in sent.refused.values():
-            self._ledger.append(Act.UNDONE, found.uid, address)
-            return Left(f"not redirected to {address}: {refused.reply}", is_temporary=refused.is_temporary)
-        self._ledger.append(Act.DONE, found.uid, address)
-        return None
+        self._ledger.append(Act.UNDONE, found.uid, address)
+        return Left(f"not redirected to {address}: {undelivered.problem}", is_temporary=undelivered.is_temporary)
 
     def _prepare_folders(self, *, dry_run: bool) -> None:
         """Find the folders that are needed, and create those that rules name and the server does not have."""

@@ -10,35 +10,29 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mailctl.errors import (
-    CapabilityError,
-    FateUnknownError,
-    InvalidValueError,
-    MailctlError,
-    RefusedError,
-    TemporaryError,
-)
+from mailctl.errors import CapabilityError, InvalidValueError, MailctlError
 from mailctl.model.account import Account, mailbox_key
 from mailctl.model.address import parse_address
 from mailctl.model.folders import INBOX
 from mailctl.protocol.address_list import Mailbox
 from mailctl.protocol.header_text import read_text
 from mailctl.protocol.imap_dates import format_day
-from mailctl.protocol.reasons import Reason
 from mailctl.protocol.vacation import FIELDS, find_sender, why_unanswered
+from mailctl.services.accounts.folder_walk import FolderWalk
 from mailctl.services.accounts.vacation_ledger import Act, AnswerLedger, AnswerRecord
 from mailctl.services.accounts.vacations import get_vacation
 from mailctl.services.sending.compose import Draft, Field, Message, compose
-from mailctl.services.sending.outbox import Deliveries, Outbox, is_of_the_message, told
+from mailctl.services.sending.deliveries import Deliveries
+from mailctl.services.sending.outbox import Outbox
 from mailctl.store.ledger import Ledger
 from mailctl.transport.imap_filing import Found, ImapFiling
 
-BATCH = 200
 _REFERENCES_MAX = 20
 _MESSAGE_ID = re.compile(r"<[!-;=?A-~]+@[!-;=?A-~]+>")
 
@@ -58,8 +52,8 @@ class Answered(Struct, frozen=True, kw_only=True):
     is_temporary: bool = False
 
 
-class VacationRun:
-    """One run over an inbox. `looked_at`: how many messages were looked at so far."""
+class VacationRun(FolderWalk[Answered]):
+    """One run over an inbox."""
 
     def __init__(
         self,
@@ -71,7 +65,7 @@ class VacationRun:
         *,
         today: dt.date,
     ) -> None:
-        self.looked_at = 0
+        super().__init__()
         self._account = account
         self._vacation = get_vacation(account)
         self._filing = filing
@@ -99,20 +93,8 @@ class VacationRun:
             if not dry_run:
                 self._ledger.append_looked(first - 1)
         uids = self._filing.list_uids(first, *self._days())
-        retried: int | None = None
-        for start in range(0, len(uids), BATCH):
-            batch = uids[start : start + BATCH]
-            for found in self._filing.fetch(batch, FIELDS):
-                answered = self._answer_one(found, dry_run=dry_run)
-                if answered.is_temporary and retried is None:
-                    retried = answered.uid
-                yield answered
-            self.looked_at += len(batch)
-            looked_up_to = batch[-1] if retried is None else retried - 1
-            if not dry_run and looked_up_to > self._ledger.looked_up_to:
-                self._ledger.append_looked(looked_up_to)
-            if on_progress:
-                on_progress(self.looked_at, len(uids))
+        answer = partial(self._answer, dry_run=dry_run)
+        yield from self._walk(uids, answer, self._ledger, dry_run=dry_run, on_progress=on_progress)
         if not dry_run:
             self._ledger.forget_old(self._today)
 
@@ -120,6 +102,10 @@ class VacationRun:
         first, last = self._vacation.from_date, self._vacation.until
         since = ["SINCE", format_day(first)] if first else []
         return [*since, *(["BEFORE", format_day(last + dt.timedelta(days=1))] if last else [])]
+
+    def _answer(self, uids: Sequence[int], *, dry_run: bool) -> Iterator[Answered]:
+        for found in self._filing.fetch(uids, FIELDS):
+            yield self._answer_one(found, dry_run=dry_run)
 
     def _answer_one(self, found: Found, *, dry_run: bool) -> Answered:
         sender = find_sender(found.header) or ""
@@ -159,27 +145,20 @@ class VacationRun:
             return replace(answered, why_not=f"it cannot be answered: {error.message}", failed=True)
         self._ledger.append_answer(Act.ANSWERED, found.uid, sender, self._today)
         try:
-            try:
-                sent = self._deliveries.deliver(message)
-            except RefusedError as error:
-                if error.reason != Reason.SENDER_REFUSED or not self._deliveries.is_possible:
-                    raise
-                # Some servers take nothing without a sender (RFC 3834, 3.3 has the null one, to make no loops).
-                sent = self._deliveries.deliver(replace(message, sender=self._account.address))
-        except FateUnknownError as error:
-            if error.reason == Reason.INTERRUPTED:
-                raise KeyboardInterrupt from error
-            why_not = f"not known whether the answer went out: {error.message}"
+            # Some servers take nothing without a sender (RFC 3834, 3.3 has the null one, to make no loops).
+            undelivered = self._deliveries.deliver(message, sender_if_wanted=self._account.address)
+        except MailctlError:
+            self._ledger.append_answer(Act.UNANSWERED, found.uid, sender, self._today)
+            raise
+        if undelivered is None:
+            return answered
+        if undelivered.is_uncertain:
+            why_not = f"not known whether the answer went out: {undelivered.problem}"
             return replace(answered, why_not=why_not, failed=True, is_uncertain=True)
-        except MailctlError as error:
-            self._ledger.append_answer(Act.UNANSWERED, found.uid, sender, self._today)
-            if not (is_of_the_message(error) and self._deliveries.is_possible):
-                raise
-            return _refused(answered, told(error), is_temporary=isinstance(error, TemporaryError))
-        for refusal in sent.refused.values():
-            self._ledger.append_answer(Act.UNANSWERED, found.uid, sender, self._today)
-            return _refused(answered, refusal.reply, is_temporary=refusal.is_temporary)
-        return answered
+        self._ledger.append_answer(Act.UNANSWERED, found.uid, sender, self._today)
+        for_now = " for now" if undelivered.is_temporary else ""
+        why_not = f"the answer was refused{for_now}: {undelivered.problem}"
+        return replace(answered, why_not=why_not, failed=True, is_temporary=undelivered.is_temporary)
 
     def _compose(self, found: Found, to: Mailbox) -> Message:
         """Return the answer to a message (RFC 3834, 3.1)."""
@@ -194,9 +173,3 @@ class VacationRun:
         draft = Draft(to=(to,), subject=self._vacation.subject, text=self._vacation.text, fields=tuple(fields))
         self._outbox.check(draft)
         return compose(draft, self._outbox.roles)
-
-
-def _refused(answered: Answered, said: str, *, is_temporary: bool) -> Answered:
-    for_now = " for now" if is_temporary else ""
-    why_not = f"the answer was refused{for_now}: {said}"
-    return replace(answered, why_not=why_not, failed=True, is_temporary=is_temporary)

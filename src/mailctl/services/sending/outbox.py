@@ -6,7 +6,7 @@ What a server refuses is reported, per recipient; a message whose fate is unknow
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Self
 from msgspec import Struct, convert
 
 from mailctl.errors import (
-    CapabilityError,
     FateUnknownError,
     MailctlError,
     MailError,
@@ -25,7 +24,6 @@ from mailctl.errors import (
 from mailctl.model.report import Stage
 from mailctl.model.resolve import Sending
 from mailctl.protocol.reasons import Reason
-from mailctl.protocol.replies import printable
 from mailctl.protocol.sasl import Login
 from mailctl.services.sending.compose import Draft, Message, Roles, compose, find_international, roles_of
 from mailctl.services.sending.delivery import (
@@ -134,20 +132,15 @@ class Outbox:
         self._file(message, sent)
         return sent
 
-    @contextmanager
-    def open_deliveries(self) -> Iterator[Deliveries]:
-        """Open a way for messages as they are, of which no copy is filed; nothing is contacted before the first."""
-        with ExitStack() as stack:
-            yield Deliveries(lambda: stack.enter_context(self._open_sessions()))
-
-    def _open_sessions(self) -> _Sessions:
+    def open_sessions(self) -> Sessions:
+        """Return where messages go; nothing is contacted before the first. Raises SecretError."""
         login = self._login()
 
         def open_session(watch: Watch) -> AbstractContextManager[Session]:
             # A batch may outlast the token that it began with.
             return self._open(login.renewed() if isinstance(login, TokenLogin) else login, watch)
 
-        return _Sessions(open_session)
+        return Sessions(open_session)
 
     def _file(self, message: Message, sent: Sent) -> bool:
         """File a copy of a message that somebody gets; tell whether Ctrl-C came meanwhile: it is sent all the same."""
@@ -166,7 +159,7 @@ class Outbox:
         gets that error. Ctrl-C when a message may have been taken is what became of that one; KeyboardInterrupt is
         raised in the place of the next. Raises SecretError before anything is contacted.
         """
-        with self._open_sessions() as sessions:
+        with self.open_sessions() as sessions:
             for draft in drafts:
                 result: Sent | MailctlError
                 interrupted = False
@@ -192,26 +185,7 @@ class Outbox:
         )
 
 
-class Deliveries:
-    """Messages that are sent one after the other over as few connections as the server allows."""
-
-    def __init__(self, open_sessions: Callable[[], _Sessions]) -> None:
-        self._open_sessions = open_sessions
-        self._sessions: _Sessions | None = None
-
-    @property
-    def is_possible(self) -> bool:
-        """Whether another message may be sent: the server could be reached, and did not hang up again and again."""
-        return self._sessions is not None and self._sessions.unavailable is None
-
-    def deliver(self, message: Message) -> Sent:
-        """Send a message; raises as `Outbox.send`."""
-        if self._sessions is None:
-            self._sessions = self._open_sessions()
-        return self._sessions.submit(message)
-
-
-class _Sessions:
+class Sessions:
     """One session at a time, opened anew after the server has closed the last one.
 
     `unavailable`: why no further session is to be tried, None while there is hope.
@@ -261,17 +235,6 @@ class _Sessions:
         self._lost_in_a_row += 1
         if self._lost_in_a_row == _LOST_IN_A_ROW_MAX:
             self.unavailable = error
-
-
-def is_of_the_message(error: MailctlError) -> bool:
-    """Tell whether another message may fare better at the same server."""
-    return isinstance(error, RefusedError | CapabilityError | TemporaryError)
-
-
-def told(error: MailctlError) -> str:
-    """Return what is said of a message that was not taken, the server's words with it."""
-    reply = getattr(error, "reply", None)
-    return f"{error.message}: {' '.join(printable(reply).split())}" if reply else error.message
 
 
 def submit(session: Session, message: Message) -> Sent:
