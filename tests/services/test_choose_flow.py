@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from mailctl.errors import MissingInputError, UsageError
@@ -62,3 +64,27 @@ def test_without_a_person_a_client_that_needs_none_is_taken_at_its_word() -> Non
 def test_a_client_that_can_do_nothing_is_told_why(has_person: bool) -> None:
     with pytest.raises(UsageError, match="no authorisation endpoint"):
         choose_flow(NOTHING, None, has_person=has_person, has_browser=True)
+
+
+@pytest.mark.parametrize(
+    ("client", "flow", "mailbox"),
+    [
+        (WORKSPACE, Flow.SERVICE_ACCOUNT, "alice@gmail.com"),
+        (WORKSPACE, Flow.SERVICE_ACCOUNT, "Alice@GoogleMail.com"),
+        (DAEMON, Flow.CLIENT_CREDENTIALS, "alice@outlook.com"),
+        (DAEMON, Flow.CLIENT_CREDENTIALS, "alice@hotmail.co.uk"),
+    ],
+)
+def test_a_mailbox_of_a_persons_own_has_no_flow_without_the_person(client, flow, mailbox) -> None:
+    with pytest.raises(UsageError, match=re.escape(mailbox)) as caught:
+        choose_flow(client, flow, mailbox=mailbox, has_person=True, has_browser=True)
+    assert "--flow browser" in (caught.value.hint or "")
+    with pytest.raises(MissingInputError) as unattended:
+        choose_flow(client, None, mailbox=mailbox, has_person=False, has_browser=False)
+    assert flow not in (unattended.value.hint or "")
+
+
+@pytest.mark.parametrize("mailbox", [None, "alice", "alice@example.org", "alice@contoso.onmicrosoft.com"])
+def test_other_mailboxes_may_be_an_organisations(mailbox: str | None) -> None:
+    for client, flow in ((WORKSPACE, Flow.SERVICE_ACCOUNT), (DAEMON, Flow.CLIENT_CREDENTIALS)):
+        assert choose_flow(client, flow, mailbox=mailbox, has_person=False, has_browser=False) is flow

@@ -94,7 +94,13 @@ def authorize(
         raise UsageError("--print-url and --resume exclude each other: the first begins, the second ends")
     authoriser = Authoriser(session.settings_file, session.secrets)
     if not (print_url or resume):
-        chosen = choose_flow(subject.client, wanted, has_person=session.terminal.interactive, has_browser=has_browser())
+        chosen = choose_flow(
+            subject.client,
+            wanted,
+            mailbox=subject.username,
+            has_person=session.terminal.interactive,
+            has_browser=has_browser(),
+        )
     if dry_run:
         _tell_rehearsal(session, subject, Flow.PASTE if print_url or resume else chosen, output)
         return
@@ -311,14 +317,14 @@ def _tell_rehearsal(session: Session, subject: Subject, flow: Flow, output: Outp
 
 
 def _show(session: Session, states: list[GrantState], output: OutputFormat, *, in_full: bool) -> None:
-    from mailctl.render.oauth import GRANT_HEADERS, grant_row, render_grant, render_reason
+    from mailctl.render.oauth import GRANT_HEADERS, grant_in_full, grant_row, render_reason
 
     if output is OutputFormat.JSON:
         session.terminal.data(grants=[_as_json(state) for state in states])
         return
     if in_full:
         for state in states:
-            session.terminal.result(render_grant(state, session.terminal.out, session.terminal.width))
+            session.terminal.in_full(grant_in_full(state, session.terminal.out))
     elif states:
         session.terminal.table(GRANT_HEADERS, map(grant_row, states))
         for state in states:

@@ -198,9 +198,12 @@ def scopes_for(client: OAuthClient, flow: Flow, *, graph: bool = False) -> tuple
     return () if flow in (Flow.CLIENT_CREDENTIALS, Flow.SERVICE_ACCOUNT) else ("offline_access",)
 
 
-def require_flow(client: OAuthClient, flow: Flow) -> None:
-    """Raise UsageError, before any network, where the provider or the client cannot do a flow; its hint names one."""
-    why = _why_impossible(client, flow)
+def require_flow(client: OAuthClient, flow: Flow, mailbox: str | None = None) -> None:
+    """Raise UsageError, before any network, where a flow cannot be done for a mailbox; its hint names one that can.
+
+    That is the provider's, the client's, or the mailbox's own doing; None: whichever mailbox it may be.
+    """
+    why = _why_impossible(client, flow, mailbox)
     if why:
         raise UsageError(
             f"--flow {flow} cannot work with the OAuth client '{client.name}': {why[0]}",
@@ -209,16 +212,16 @@ def require_flow(client: OAuthClient, flow: Flow) -> None:
         )
 
 
-def can_do(client: OAuthClient, flow: Flow) -> bool:
-    """Tell whether provider and client can do a flow."""
-    return _why_impossible(client, flow) is None
+def can_do(client: OAuthClient, flow: Flow, mailbox: str | None = None) -> bool:
+    """Tell whether provider and client can do a flow, for that mailbox where one is named."""
+    return _why_impossible(client, flow, mailbox) is None
 
 
 Impossible = tuple[str, str]
 """Why a flow cannot work, and what to do instead."""
 
 
-def _why_impossible(client: OAuthClient, flow: Flow) -> Impossible | None:
+def _why_impossible(client: OAuthClient, flow: Flow, mailbox: str | None) -> Impossible | None:
     rule = {
         Flow.BROWSER: _why_no_person,
         Flow.PASTE: _why_no_person,
@@ -226,7 +229,28 @@ def _why_impossible(client: OAuthClient, flow: Flow) -> Impossible | None:
         Flow.CLIENT_CREDENTIALS: _why_no_client_credentials,
         Flow.SERVICE_ACCOUNT: _why_no_service_account,
     }[flow]
-    return rule(client)
+    return rule(client) or _why_personal(client, flow, mailbox)
+
+
+_OF_PERSONS = {
+    (Provider.GOOGLE, Flow.SERVICE_ACCOUNT): "gmail",
+    (Provider.MICROSOFT, Flow.CLIENT_CREDENTIALS): "outlook.com",
+}
+"""The presets of mailboxes that belong to no organisation, which alone could let an application into them."""
+
+
+def _why_personal(client: OAuthClient, flow: Flow, mailbox: str | None) -> Impossible | None:
+    if mailbox is None or (client.provider, flow) not in _OF_PERSONS:
+        return None
+    from mailctl.model.provider_domains import find_preset_by_domain
+
+    preset = find_preset_by_domain(mailbox.rpartition("@")[2].lower())
+    if preset is None or preset.name != _OF_PERSONS[client.provider, flow]:
+        return None
+    return (
+        f"{mailbox} is a person's own, and no organisation's to give access to",
+        "take --flow browser, or --flow paste over SSH",
+    )
 
 
 def _why_no_person(client: OAuthClient) -> Impossible | None:

@@ -14,6 +14,7 @@ from tests.credentials.keyring_doubles import MODULE, Memory
 from tests.servers.people import ALICE, BOB
 
 if TYPE_CHECKING:
+    from tests.cli.conftest import Mailctl
     from tests.cli.oauth.conftest import Site
 
 OFFLINE = "offline_access"
@@ -205,6 +206,18 @@ def test_an_impossible_flow_is_refused_with_the_one_to_take(site: Site, provider
     result = site.mailctl("oauth", "authorize", "cloud", "--username", "a@example.org", "--flow", flow, "-o", "json")
     assert result.code == 2
     assert hint in result.error["hint"]
+
+
+def test_a_persons_own_mailbox_is_refused_to_an_application(mailctl: Mailctl) -> None:
+    mailctl.must(
+        "oauth", "client", "add", "daemon", "--provider", "microsoft", "--client-id", "id-1",
+        "--directory-id", "contoso", "--client-secret-from", "env:MAILCTL_TEST_SECRET",
+    )  # fmt: skip
+    mailctl.must("sysmail", "set", "--address", "alerts@outlook.com", "--oauth-client", "daemon")
+    result = mailctl("oauth", "authorize", "sysmail", "--flow", "client-credentials", "-o", "json")
+    assert result.code == 2
+    assert "alerts@outlook.com" in result.error["message"]
+    assert "--flow browser" in result.error["hint"]
 
 
 @pytest.mark.parametrize(

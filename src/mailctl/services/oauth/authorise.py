@@ -56,18 +56,20 @@ class Person:
     timeout_seconds: float | None = None
 
 
-def choose_flow(client: OAuthClient, wanted: Flow | None, *, has_person: bool, has_browser: bool) -> Flow:
-    """Return the flow to take: the wanted one, else the first that the client and this machine can do.
+def choose_flow(
+    client: OAuthClient, wanted: Flow | None, *, mailbox: str | None = None, has_person: bool, has_browser: bool
+) -> Flow:
+    """Return the flow to take for a mailbox: the wanted one, else the first that the client and this machine can do.
 
     Raises UsageError where the client cannot do the wanted one, MissingInputError where a person is needed and there
     is none.
     """
     if wanted is not None:
-        require_flow(client, wanted)
+        require_flow(client, wanted, mailbox)
         if wanted in _WITH_PERSON and not has_person:
-            raise _no_person_error(client, wanted)
+            raise _no_person_error(client, wanted, mailbox)
         return wanted
-    possible = [flow for flow in Flow if can_do(client, flow)]
+    possible = [flow for flow in Flow if can_do(client, flow, mailbox)]
     for flow in _WITH_PERSON:
         if has_person and flow in possible and (has_browser or flow is not Flow.BROWSER):
             return flow
@@ -75,12 +77,12 @@ def choose_flow(client: OAuthClient, wanted: Flow | None, *, has_person: bool, h
     if alone and (has_person or len(alone) == len(possible)):
         return alone[0]
     if not possible:
-        require_flow(client, Flow.BROWSER)
-    raise _no_person_error(client, None)
+        require_flow(client, Flow.BROWSER, mailbox)
+    raise _no_person_error(client, None, mailbox)
 
 
-def _no_person_error(client: OAuthClient, wanted: Flow | None) -> MissingInputError:
-    alone = [f"--flow {flow}" for flow in WITHOUT_PERSON if can_do(client, flow)]
+def _no_person_error(client: OAuthClient, wanted: Flow | None, mailbox: str | None) -> MissingInputError:
+    alone = [f"--flow {flow}" for flow in WITHOUT_PERSON if can_do(client, flow, mailbox)]
     what = (
         f"--flow {wanted} waits for a person" if wanted else "missing: --flow or --print-url; a person has to sign in"
     )
@@ -110,7 +112,7 @@ class Authoriser:
         if flow in WITHOUT_PERSON:
             reply = request_without_person(subject, flow, self.secrets, scopes, subject.username)
         elif person is None:
-            raise _no_person_error(subject.client, flow)
+            raise _no_person_error(subject.client, flow, subject.username)
         else:
             reply = self._ask_person(subject, flow, person, scopes)
         return self._keep(subject, flow, scopes, reply)
