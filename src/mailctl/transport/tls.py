@@ -173,8 +173,12 @@ def shake_hands(connected: socket.socket, context: Context, host: str, deadline:
 def _require_tls(secured: ssl.SSLSocket, deadline: Deadline, doing: str) -> None:
     """Begin a handshake, and look at the answer before OpenSSL does, which shows nobody what is no TLS."""
     secured.settimeout(0)
-    with suppress(ssl.SSLWantReadError):
+    try:
         secured.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    else:
+        return  # so swift an answer was read already
     with selectors.DefaultSelector() as selector:
         selector.register(secured, selectors.EVENT_READ)
         if not selector.select(deadline.left_seconds()):
