@@ -56,6 +56,36 @@ def test_capabilities_are_asked_for_where_they_were_not_told(serve):
     assert turns == 3
 
 
+def test_what_the_server_can_do_for_who_has_logged_in_is_evidence_of_the_login(serve):
+    watch = Watch()
+    serve(ImapServer(security="none", greeting=GREETING, verdict=WELCOME), auth="plain", watch=watch)
+    assert watch.find(Stage.CAPABILITIES).evidence["capabilities"] == ["IMAP4REV1", "SASL-IR"]
+    assert watch.find(Stage.AUTH).evidence["capabilities"] == ["IMAP4REV1", "NAMESPACE", "QUOTA"]
+
+
+def test_a_status_without_a_text_is_taken(serve):
+    bare = ImapServer(
+        security="none",
+        capability=b"* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n<tag> OK\r\n",
+        verdict=b"<tag> OK\r\n",
+        list=b'* LIST () "/" INBOX\r\n<tag> OK\r\n',
+        status=b"<tag> NO\r\n",
+        examine=b"* 3 EXISTS\r\n<tag> OK\r\n",
+    )
+    mailbox, _ = serve(bare, lambda session: session.survey(), auth="plain")
+    assert mailbox.messages == 3
+
+
+@pytest.mark.parametrize(
+    "said", [b"220 mail.example ESMTP\r\n", b"<tag> MAYBE so\r\n", b"Z9 OK of somebody else's command\r\n"]
+)
+def test_what_is_no_answer_is_refused_in_its_own_words(serve, said):
+    with pytest.raises(ProtocolError) as caught:
+        serve(ImapServer(security="none", capability=said), auth="plain")
+    assert caught.value.reply
+    assert caught.value.reply.split()[1:] == said.split()[1:]
+
+
 def test_a_survey_takes_one_round_trip(serve):
     watch = Watch()
 

@@ -71,7 +71,7 @@ def test_a_token_of_any_length_logs_in(protocol, auth, security, length, route, 
     watch, trace = Watch(), Trace()
     with OPENERS[protocol](route(ALICE.address, token, security), watch, trace=trace) as session:
         use(protocol, session, ALICE.address)
-    assert watch.find(Stage.AUTH).evidence == {"mechanism": auth, "attempts": 1}
+    assert watch.find(Stage.AUTH).evidence.items() >= {"mechanism": auth, "attempts": 1}.items()
     assert not any(token in line.text for line in trace.lines)
 
 

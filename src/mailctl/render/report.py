@@ -173,14 +173,19 @@ _WORTH_A_WORD = (
 
 def _capabilities(evidence: Mapping[str, Any]) -> str:
     mechanisms = _joined(evidence, "mechanisms", most=8)
-    offered = [name for name in _WORTH_A_WORD if name in (evidence.get("capabilities") or ())]
+    offered = _worth_a_word(evidence)
     if evidence.get("size"):
+def _worth_a_word(evidence: Mapping[str, Any]) -> list[str]:
+    return [name for name in _WORTH_A_WORD if name in (evidence.get("capabilities") or ())]
+
+
         offered.append(f"messages up to {evidence['size'] / 1_000_000:.1f} MB")
     return "; ".join(filter(None, (f"logins: {mechanisms}" if mechanisms else "no logins", ", ".join(offered))))
 
 
 def _auth(evidence: Mapping[str, Any]) -> str:
-    return str(evidence.get("mechanism", ""))
+    # IMAP servers tell most of what they can do only to who has logged in.
+    return "; ".join(filter(None, (str(evidence.get("mechanism", "")), ", ".join(_worth_a_word(evidence)))))
 
 
 def _mailbox(evidence: Mapping[str, Any]) -> str:

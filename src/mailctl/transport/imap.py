@@ -171,6 +171,7 @@ class _Opening:
         transport.state = "AUTH"
         # What may be done is told anew after the login, by good servers unasked.
         self.capabilities = self._find_told(transport) or self._list_capabilities(transport)
+        record.evidence["capabilities"] = list(self.capabilities.keywords)
         if self._watch.thorough and method in auth.BY_TOKEN:
             self._require_mailbox(method)
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _LITERAL = re.compile(rb"\{([^{}\r\n]*)\}\r?\n\Z")
 _LITERAL_SIZE = re.compile(rb"[0-9]{1,18}\+?")
+_STATUS_WITHOUT_TEXT = re.compile(rb"([A-P]+[0-9]+ (?:OK|NO|BAD))\r\n")
 _TAG_STEP_MAX = 1 << 20
 
 
@@ -57,6 +58,7 @@ class ImapTransport(imaplib.IMAP4):
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
         self._is_ready = False
+        self._last_line = b""
         super().__init__(wire.peer)
         self._is_ready = True
         self.untagged_responses.clear()
@@ -72,12 +74,12 @@ class ImapTransport(imaplib.IMAP4):
         return self.wire.read_exactly(size)
 
     def readline(self) -> bytes:
-        """Return a line; refuse a literal's size that imaplib could not cope with."""
-        line = self.wire.read_line()
+        """Return a line, with the text of a status that imaplib insists on; refuse a literal's size beyond it."""
+        line = self._last_line = self.wire.read_line()
         found = _LITERAL.search(line)
         if found and not _LITERAL_SIZE.fullmatch(found[1]) and re.fullmatch(rb"[-+]?[0-9]+\+?", found[1]):
             raise self._broken(Reason.MALFORMED_REPLY, "announces a literal of an impossible size", line)
-        return line
+        return _STATUS_WITHOUT_TEXT.sub(rb"\1 \r\n", line)
 
     def send(self, data: ReadableBuffer) -> None:
         self.wire.send(bytes(data))
@@ -89,7 +91,10 @@ class ImapTransport(imaplib.IMAP4):
         if not self._is_ready:
             self.untagged_responses["OK"] = [b""]
             return b""
-        return super()._get_response(*args)  # type: ignore[misc]  # not in its stub
+        try:
+            return super()._get_response(*args)  # type: ignore[misc]  # not in its stub
+        except imaplib.IMAP4.abort:
+            raise self._broken(Reason.MALFORMED_REPLY, "says what is no answer of IMAP's", self._last_line) from None
 
     def _get_capabilities(self) -> None:
         # Asked by who opens the session, and only if the greeting did not tell them.
