@@ -101,6 +101,10 @@ class TestPop:
             (b"-ERR [AUTH] Authentication failed.", False, "AUTH", False),
             (b"-err [sys/temp] later", False, "SYS/TEMP", True),
             (b"-ERR [IN-USE] locked", False, "IN-USE", True),
+            (b"-ERR maildrop already locked", False, None, True),
+            (b"-ERR Too many connections", False, None, True),
+            (b"-ERR [AUTH] Too many wrong passwords", False, "AUTH", False),
+            (b"+OK no more mail, try again later", True, None, False),
             (b"-ERR [not a code] x", False, None, False),
         ],
     )
@@ -138,6 +142,20 @@ class TestImap:
     def test_passing_trouble_is_told_apart(self, code: str) -> None:
         assert parse_imap_status(f"A1 NO [{code}] later".encode()).is_temporary
         assert not parse_imap_status(b"A1 NO [AUTHENTICATIONFAILED] no").is_temporary
+
+    @pytest.mark.parametrize(
+        ("line", "temporary"),
+        [
+            (b"* BYE Too many connections from your IP address", True),
+            (b"A1 NO [ALERT] Too many simultaneous connections. (Failure)", True),
+            (b"A1 NO Server busy, try later", True),
+            (b"A1 NO [AUTHENTICATIONFAILED] Too many wrong passwords", False),
+            (b"A1 NO no", False),
+            (b"A1 OK temporary folders are there, too", False),
+        ],
+    )
+    def test_passing_trouble_is_told_by_words_where_there_is_no_code(self, line: bytes, temporary: bool) -> None:
+        assert parse_imap_status(line).is_temporary is temporary
 
     @pytest.mark.parametrize("line", [b"", b"+ go on", b"* 3 EXISTS", b"*OK", b"A1", b"A1 OKAY", b"A* OK", b"220 mx"])
     def test_what_is_no_status_response_is_refused(self, line: bytes) -> None:

@@ -240,7 +240,11 @@ def secure(wire: Wire, route: Route, watch: Watch, *, mode: str, reach: ReachTls
             secured = wire.start_tls(context, route.host)
         except TLSError as error:
             if not error.reason.startswith("certificate-"):
-                _refuse_other_protocol(error, route, wire)
+                if mode == "implicit":
+                    _refuse_other_protocol(error, route, wire)
+                elif error.reason == Reason.WRONG_VERSION:
+                    error.reason = Reason.BYTES_BEFORE_TLS
+                    error.message = f"{wire.peer} agrees to TLS, and then goes on in the clear"
                 raise
             failure = error
             session, chain = _look_again(route, reach)

@@ -15,7 +15,7 @@ from tests.doubles.imap import ImapServer
 from tests.doubles.pop3 import Pop3Server
 from tests.doubles.scripted import ScriptedServer
 from tests.doubles.smtp import GO_AHEAD, SmtpServer, ehlo_reply
-from tests.doubles.steps import AwaitBytes, Close, Part, ReadMessage, Say, Stall
+from tests.doubles.steps import AwaitBytes, Close, Delay, Part, ReadMessage, Say, Stall
 from tests.servers.certificates import CertificateAuthority, KeyPair
 
 if TYPE_CHECKING:
@@ -300,6 +300,20 @@ def test_a_server_that_speaks_in_the_clear_where_tls_begins_is_told_in_one_way(
         step["evidence"]["problem"] == f"the server does not speak TLS here, but in the clear (localhost:{server.port})"
     )
     assert step["reply"].rstrip() == said
+
+
+@pytest.mark.parametrize("then", [Delay(0.05), AwaitBytes()], ids=["a moment later", "as an answer to TLS"])
+def test_a_server_that_agrees_to_tls_and_goes_on_in_the_clear_is_not_told_to_be_wrongly_set_up(
+    mailctl: Mailctl, add: Any, then: Part
+) -> None:
+    with ScriptedServer(SmtpServer(starttls=(GO_AHEAD, then, b"250 2.0.0 injected\r\n")).script) as server:
+        add("smtp", server.port, "starttls")
+        result = mailctl(*SEND, *LOGIN, "--depth", "auth", "-o", "json")
+    step = failure(result)
+    assert (result.code, step["name"], step["evidence"]["reason"]) == (11, "tls", "bytes-before-tls")
+    assert "attack" in step["cause"]
+    assert step["next"] == "mailctl server edit hq --smtp-security tls"
+    assert server.after_tls == b""
 
 
 def test_another_protocol_in_the_clear_is_named_where_tls_begins(mailctl: Mailctl, add: Any) -> None:
