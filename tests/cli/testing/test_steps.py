@@ -306,7 +306,7 @@ def test_a_server_that_speaks_in_the_clear_where_tls_begins_is_told_in_one_way(
 def test_a_server_that_agrees_to_tls_and_goes_on_in_the_clear_is_not_told_to_be_wrongly_set_up(
     mailctl: Mailctl, add: Any, then: Part
 ) -> None:
-    with ScriptedServer(SmtpServer(starttls=(GO_AHEAD, then, b"250 2.0.0 injected\r\n")).script) as server:
+    with ScriptedServer(SmtpServer(starttls=(GO_AHEAD, then, b"250 2.0.0 injected\r\n", Stall())).script) as server:
         add("smtp", server.port, "starttls")
         result = mailctl(*SEND, *LOGIN, "--depth", "auth", "-o", "json")
     step = failure(result)
