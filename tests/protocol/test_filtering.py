@@ -16,7 +16,7 @@ from tests.servers.processes import get_program, make_folder
 from mailctl.errors import CapabilityError
 from mailctl.model.filters import Filter, Match
 from mailctl.model.vacation import Vacation
-from mailctl.protocol.filtering import Filing, Mail, Outcome, decide, find_needs
+from mailctl.protocol.filtering import Disposition, Filing, Mail, decide, find_needs
 from mailctl.protocol.header_block import parse_header_block
 from mailctl.protocol.sieve import compile_sieve
 
@@ -42,7 +42,7 @@ def pigeonhole():
     configuration.chmod(0o644)
     folder.chmod(0o755)
 
-    def run(filters, message: bytes) -> Outcome:
+    def run(filters, message: bytes) -> Disposition:
         script, source = folder / "rules.sieve", folder / "message"
         script.write_bytes(compile_sieve(filters, trash=TRASH, extensions=ALL_EXTENSIONS).encode())
         source.write_bytes(message)
@@ -55,12 +55,12 @@ def pigeonhole():
             check=False,
         )
         assert done.returncode == 0, done.stderr + script.read_text()
-        return read_outcome(done.stdout)
+        return read_disposition(done.stdout)
 
     return run
 
 
-def read_outcome(told: str) -> Outcome:
+def read_disposition(told: str) -> Disposition:
     """Read what sieve-test prints."""
     performed, _, implicit = told.partition("Implicit keep:")
     filings: dict[str, tuple[str, ...]] = {}
@@ -72,13 +72,13 @@ def read_outcome(told: str) -> Outcome:
             filings[stored[1]] = named
         elif redirect := re.match(r"redirect message to: <(.*)>", block):
             redirects.append(redirect[1])
-    return Outcome(tuple(Filing(*pair) for pair in filings.items()), tuple(redirects))
+    return Disposition(tuple(Filing(*pair) for pair in filings.items()), tuple(redirects))
 
 
-def alike(outcome: Outcome) -> tuple[object, object]:
-    """Return what counts of an outcome: system flags have any case, and the order of folders means nothing."""
-    filings = {(filing.folder, frozenset(flag.lower() for flag in filing.flags)) for filing in outcome.filings}
-    return filings, frozenset(outcome.redirects)
+def alike(disposition: Disposition) -> tuple[object, object]:
+    """Return what counts of an disposition: system flags have any case, and the order of folders means nothing."""
+    filings = {(filing.folder, frozenset(flag.lower() for flag in filing.flags)) for filing in disposition.filings}
+    return filings, frozenset(disposition.redirects)
 
 
 WORDS = st.sampled_from(["a", "A", "b", "山", "é", "É", "*", "?", "\\", '"', "x y", "ab", "aab", "."])
@@ -166,8 +166,8 @@ def test_the_same_rules_mean_the_same_as_in_pigeonhole(pigeonhole, filters, mess
     ],
 )
 def test_patterns_stand_for_whole_values(pattern, text, fits):
-    outcome = decide([rule(f"subject matches {pattern}")], mail(f"Subject: {text}\r\n\r\n".encode()), trash=None)
-    assert [filing.folder for filing in outcome.filings] == (["A"] if fits else ["INBOX"])
+    disposition = decide([rule(f"subject matches {pattern}")], mail(f"Subject: {text}\r\n\r\n".encode()), trash=None)
+    assert [filing.folder for filing in disposition.filings] == (["A"] if fits else ["INBOX"])
 
 
 def test_only_what_conditions_look_at_is_needed():

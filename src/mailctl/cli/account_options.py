@@ -217,11 +217,11 @@ class AccountLoginOptions:
 
 def choice_of(servers: AccountServerOptions, login: AccountLoginOptions) -> Choice:
     """Return what is said of an account and not kept as such; raises UsageError for an unknown way to log in."""
-    from mailctl.services.accounts.account_fields import Choice, Login
+    from mailctl.services.accounts.account_fields import Choice, LoginMethod
 
-    if login.auth is not None and login.auth not in set(Login):
+    if login.auth is not None and login.auth not in set(LoginMethod):
         raise UsageError(f"--auth: '{login.auth}' is neither password nor oauth2")
-    return Choice(servers.preset, servers.smtp_preset, Login(login.auth) if login.auth else None)
+    return Choice(servers.preset, servers.smtp_preset, LoginMethod(login.auth) if login.auth else None)
 
 
 def read_account_secrets(login: AccountLoginOptions, tls: TlsOptionGroup) -> dict[str, Secret]:

@@ -18,7 +18,7 @@ from mailctl.render.report_format import ReportFormat
 if TYPE_CHECKING:
     from mailctl.model.report import Report, Step, TargetReport
     from mailctl.services.testing.check import CheckOptions, GrantSource, LoginSource
-    from mailctl.services.testing.check_all import Outcome
+    from mailctl.services.testing.check_all import RunReports
     from mailctl.services.testing.steps import OnStep
     from mailctl.services.testing.targets import Target
     from mailctl.transport.trace import Trace
@@ -88,7 +88,7 @@ class TestCall:
                 report = gather(self._test, reports, began=self._began)
         self.conclude(report, shown=shown)
 
-    def conclude_all(self, outcome: Outcome) -> None:
+    def conclude_all(self, outcome: RunReports) -> None:
         """Conclude the run of all tests: a line a target, with -v each step before, and what failed, opened."""
         from mailctl.render.report_text import render_overview, render_steps
         from mailctl.render.transcript import render_line
@@ -230,12 +230,14 @@ def show_test(
             terminal.result(line)
         terminal.flush()
 
-    report = _completed(perform(show), session)
-    for line in (*lines.rest(), *render_failures(report, terminal.out, terminal.width)):
-        terminal.result(line)
-    terminal.result("")
-    verdict = render_verdict(report, what, terminal.out, fail_on_warnings=fail_on_warnings)
-    terminal.result(wrap(verdict, terminal.width))
+    with terminal.holding_warnings():
+        report = _completed(perform(show), session)
+        for line in (*lines.rest(), *render_failures(report, terminal.out, terminal.width)):
+            terminal.result(line)
+        terminal.result("")
+        verdict = render_verdict(report, what, terminal.out, fail_on_warnings=fail_on_warnings)
+        terminal.result(wrap(verdict, terminal.width))
+        terminal.flush()
     return report
 
 

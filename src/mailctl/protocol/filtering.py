@@ -44,7 +44,7 @@ class Filing(Struct, frozen=True):
     flags: tuple[str, ...] = ()
 
 
-class Outcome(Struct, frozen=True):
+class Disposition(Struct, frozen=True):
     """What becomes of a message.
 
     `filings`: where it is to be in the end, the folder that it is in where it stays. `redirects`: addresses that it
@@ -71,7 +71,7 @@ def find_needs(filters: Iterable[Filter]) -> Needs:
     return Needs(frozenset(fields), any(condition.field == Place.BODY for condition in conditions))
 
 
-def decide(filters: Sequence[Filter], mail: Mail, *, trash: str | None, here: str = INBOX) -> Outcome:
+def decide(filters: Sequence[Filter], mail: Mail, *, trash: str | None, here: str = INBOX) -> Disposition:
     """Return what the rules make of a message that is in the folder `here`. `trash`: as in `compile_sieve`."""
     course = _Course(trash, here)
     for rule in filters:
@@ -79,7 +79,7 @@ def decide(filters: Sequence[Filter], mail: Mail, *, trash: str | None, here: st
             course.applied.append(rule.name)
             if not all(course.take(action) for action in in_order(rule.parsed_actions)):
                 break
-    return course.outcome()
+    return course.disposition()
 
 
 class _Course:
@@ -121,11 +121,11 @@ class _Course:
                 return False
         return True
 
-    def outcome(self) -> Outcome:
+    def disposition(self) -> Disposition:
         if self._keeps:
             self._file(self._here)
         filings = tuple(Filing(folder, flags) for folder, flags in self._filings.items())
-        return Outcome(filings, tuple(self._redirects), tuple(self.applied))
+        return Disposition(filings, tuple(self._redirects), tuple(self.applied))
 
     def _file(self, folder: str) -> None:
         # Twice into one folder is once, with the flags of the last time.

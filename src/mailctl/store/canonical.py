@@ -29,7 +29,7 @@ _WRITTEN_FIRST = ("code", "name", "active")
 """Which entry it is, before what it has in common with entries of other kinds."""
 
 
-class Edit(NamedTuple):
+class FieldEdit(NamedTuple):
     """A value to be set, or removed where it is None. `keeps`: where the text has a value, that one stays."""
 
     path: Path
@@ -51,7 +51,7 @@ def written(model: Struct) -> dict[str, Any]:
     return fields
 
 
-def differences(before: Struct, after: Struct, path: Path = (), *, spelled_out: bool = False) -> Iterator[Edit]:
+def differences(before: Struct, after: Struct, path: Path = (), *, spelled_out: bool = False) -> Iterator[FieldEdit]:
     """Yield the edits that lead from one model to another of its type, by single values.
 
     `spelled_out`: in a model where fields follow from each other, those that the text leaves out are written, too.
@@ -63,13 +63,13 @@ def differences(before: Struct, after: Struct, path: Path = (), *, spelled_out: 
         old, new = getattr(before, name), getattr(after, name)
         if old == new:
             if spelled_out and hasattr(after, "complete") and _defaults(type(after))[name] is msgspec.NODEFAULT:
-                yield Edit((*path, name), fields[name], keeps=True)
+                yield FieldEdit((*path, name), fields[name], keeps=True)
         elif isinstance(old, Struct) and isinstance(new, Struct):
             yield from differences(old, new, (*path, name), spelled_out=spelled_out)
         elif isinstance(old, Mapping) and isinstance(new, Mapping):
             for key in sorted(old.keys() | new.keys()):
                 if old.get(key) != new.get(key):
-                    yield Edit((*path, name, key), new.get(key))
+                    yield FieldEdit((*path, name, key), new.get(key))
         else:
             yield from _settings_of((*path, name), fields.get(name))
 
@@ -91,13 +91,13 @@ def table_text(keys: tuple[str, ...], fields: Mapping[str, Any]) -> str:
     return "\n".join(_tables(f"[{name}]", name, fields))
 
 
-def _settings_of(path: Path, value: Any) -> Iterator[Edit]:
+def _settings_of(path: Path, value: Any) -> Iterator[FieldEdit]:
     """Yield the edits that set a value; a table's, by single values."""
     if isinstance(value, dict):
         for name, inner in value.items():
             yield from _settings_of((*path, name), inner)
     else:
-        yield Edit(path, value)
+        yield FieldEdit(path, value)
 
 
 def _tables(header: str, name: str, fields: Mapping[str, Any]) -> Iterator[str]:

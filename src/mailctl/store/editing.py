@@ -18,7 +18,7 @@ from tomlkit.exceptions import TOMLKitError
 from mailctl.errors import SettingsInvalidError, SettingsWriteError
 from mailctl.model.settings import Settings
 from mailctl.model.values import shown
-from mailctl.store.canonical import Edit, differences, element_text, new_text
+from mailctl.store.canonical import FieldEdit, differences, element_text, new_text
 from mailctl.store.layout import Path, Section, read_layout
 from mailctl.store.reading import BYTE_ORDER_MARK, Parsed, parse_settings, parse_text
 from mailctl.store.splicing import apply_edits, insertion, removal, splice
@@ -109,7 +109,7 @@ def _edit_elements(
         ]
         return apply_edits(text, sections, edits)
     if not before:
-        text = apply_edits(text, sections, [Edit(path, None)])  # an empty list, written out
+        text = apply_edits(text, sections, [FieldEdit(path, None)])  # an empty list, written out
     elements = []
     for origin, new in zip(origins, after, strict=True):
         if origin is None:

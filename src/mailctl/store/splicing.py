@@ -21,7 +21,7 @@ from typing import Any
 import tomlkit
 from tomlkit.items import InlineTable
 
-from mailctl.store.canonical import Edit, item, table_text
+from mailctl.store.canonical import FieldEdit, item, table_text
 from mailctl.store.layout import Path, Section, read_places
 
 Splice = tuple[int, int, str]  # from where to where, and what is to stand there
@@ -29,9 +29,9 @@ Splice = tuple[int, int, str]  # from where to where, and what is to stand there
 _blank_lines = re.compile(r"(?:[ \t]*\r?\n)+")
 
 
-def apply_edits(text: str, sections: Sequence[Section], edits: Iterable[Edit]) -> str:
+def apply_edits(text: str, sections: Sequence[Section], edits: Iterable[FieldEdit]) -> str:
     """Return the text, whose sections are given, with values set and removed; its last line ends with a newline."""
-    here: dict[int, list[Edit]] = {}  # by the number of the section
+    here: dict[int, list[FieldEdit]] = {}  # by the number of the section
     doomed: set[int] = set()
     tables: dict[Path, dict[str, Any]] = {}
     for edit in edits:
@@ -98,7 +98,7 @@ def _is_within(path: Path, table: Path) -> bool:
     return path[: len(table)] == table
 
 
-def _section_splice(text: str, section: Section, edits: Iterable[Edit]) -> Splice:
+def _section_splice(text: str, section: Section, edits: Iterable[FieldEdit]) -> Splice:
     document = tomlkit.parse(text[section.body : section.filled])
     lines = [item for key, item in document.body if key is not None]
     indent = lines[-1].trivia.indent if lines else ""
@@ -112,7 +112,7 @@ def _section_splice(text: str, section: Section, edits: Iterable[Edit]) -> Splic
     return section.body, section.filled, edited
 
 
-def _edit(container: Any, keys: Path, edit: Edit, indent: str) -> None:
+def _edit(container: Any, keys: Path, edit: FieldEdit, indent: str) -> None:
     """Set or remove the value that the keys lead to, in a container of tomlkit."""
     key, inner = keys[0], keys[1:]
     is_missing = isinstance(key, str) and key not in container

@@ -49,7 +49,7 @@ class Quota(Struct, frozen=True):
     limit: int
 
 
-class Mailbox(Struct, frozen=True):
+class Survey(Struct, frozen=True):
     """What `ImapSession.survey` found. `namespaces`: prefix and separator of the personal ones."""
 
     messages: int
@@ -121,7 +121,7 @@ class ImapSession:
             self.client.folder_encode = False  # IMAPClient would take them for modified UTF-7
         return enabled
 
-    def survey(self) -> Mailbox:
+    def survey(self) -> Survey:
         """Look at the mailbox (stage mailbox): NAMESPACE, LIST, STATUS, EXAMINE INBOX, GETQUOTAROOT at once.
 
         Raises RefusedError or TemporaryError if INBOX cannot be opened; the others may be refused.
@@ -171,12 +171,12 @@ class ImapSession:
         self._transport.is_readonly = True  # as imaplib is told when it sends EXAMINE itself
         return completions
 
-    def _read(self) -> Mailbox:
+    def _read(self) -> Survey:
         transport = self._transport
         status = read_status(transport)
         exists = transport.take("EXISTS")
         messages = int(exists[-1]) if exists else status.get(b"MESSAGES", 0)
-        return Mailbox(
+        return Survey(
             messages, status.get(b"UNSEEN"), self._read_folders(), self._read_namespaces(), self._read_quota()
         )
 

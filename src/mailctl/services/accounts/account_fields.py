@@ -27,7 +27,7 @@ WITHOUT_CLIENT = "leave out what an OAuth client decides, or take --auth passwor
 _SIDES = ("incoming", "smtp")
 
 
-class Login(StrEnum):
+class LoginMethod(StrEnum):
     """How an account logs in."""
 
     PASSWORD = "password"  # noqa: S105 - a word
@@ -42,7 +42,7 @@ class Choice(NamedTuple):
 
     preset: str | None = None
     smtp_preset: str | None = None
-    login: Login | None = None
+    login: LoginMethod | None = None
 
 
 def build_account(
@@ -92,14 +92,14 @@ def _without_replaced(
             gone = dict.fromkeys((*_SIDES, "tls", "oauth_client", "detached_from"))
     elif own_servers or given.get("oauth_client"):
         gone = dict.fromkeys(("detached_from", "server") if _names_servers(choice, given) else ("detached_from",))
-    leaves_oauth = choice.login is Login.PASSWORD or ("oauth_client" in given and not given["oauth_client"])
+    leaves_oauth = choice.login is LoginMethod.PASSWORD or ("oauth_client" in given and not given["oauth_client"])
     if base.get("oauth_client") and leaves_oauth:
         gone |= {"oauth_client": None, **{side: {"auth": None} for side in _SIDES if side in base}}
     if username := given.get("username"):
         follows = base.get("description") == base.get("username") != username
         gone |= {"description": None} if follows else {}
     kept = merge_fields(base, gone)
-    by_token = _logs_in_by_token(settings, merge_fields(kept, given)) or choice.login is Login.OAUTH2
+    by_token = _logs_in_by_token(settings, merge_fields(kept, given)) or choice.login is LoginMethod.OAUTH2
     return merge_fields(kept, dict.fromkeys(("password", "smtp_username", "smtp_password"))) if by_token else kept
 
 
@@ -125,12 +125,12 @@ def _check_catalogue(server: Server, choice: Choice, given: Mapping[str, Any]) -
     ]
     edit = f"`mailctl server edit {server.code}"
     hint = None
-    if choice.login is Login.OAUTH2 and not server.oauth_client:
+    if choice.login is LoginMethod.OAUTH2 and not server.oauth_client:
         problems.append(
             Problem("auth", f"cannot be oauth2: the server '{server.code}' has no OAuth client", conflict=True)
         )
         hint = f"{edit} --oauth-client NAME` gives it one, for all its accounts"
-    elif choice.login is Login.PASSWORD and server.oauth_client:
+    elif choice.login is LoginMethod.PASSWORD and server.oauth_client:
         message = f"cannot be password: the server '{server.code}' logs in by its OAuth client '{server.oauth_client}'"
         problems.append(Problem("auth", message, conflict=True))
     if server.oauth_client and given.get("password"):
@@ -156,10 +156,10 @@ def _choose_client(
 ) -> OAuthClient | None:
     """Return the OAuth client that an account logs in through: the named one, or the only one of the provider."""
     if fields.get("oauth_client"):
-        if choice.login is Login.PASSWORD:
+        if choice.login is LoginMethod.PASSWORD:
             raise_problems([Problem("oauth_client", "and --auth password exclude each other", conflict=True)])
         return settings.get_oauth_client(str(fields["oauth_client"]))
-    if choice.login is not Login.OAUTH2:
+    if choice.login is not LoginMethod.OAUTH2:
         return None
     provider = preset.oauth if preset else _provider_of(fields)
     if preset and provider is None:

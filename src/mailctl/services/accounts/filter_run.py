@@ -19,7 +19,7 @@ from mailctl.model.account import Account
 from mailctl.model.address import parse_address
 from mailctl.model.folders import INBOX, FolderRole
 from mailctl.model.rule_text import ActionKind
-from mailctl.protocol.filtering import Filing, Mail, Outcome, decide, find_needs
+from mailctl.protocol.filtering import Disposition, Filing, Mail, decide, find_needs
 from mailctl.protocol.header_text import read_text
 from mailctl.protocol.message_mark import MARK_FIELDS, mark_of
 from mailctl.protocol.resent import resend
@@ -115,27 +115,27 @@ class FilterRun(FolderWalk[Handled]):
         octets = _BODY_OCTETS_MAX if self._needs.body else 0
         for found in self._filing.fetch(uids, fields, body_octets=octets):
             mail = Mail(found.header, found.size, read_text_parts(found.body) if found.body else ())
-            outcome = decide(self._account.filters, mail, trash=self._trash, here=self._folder)
-            if outcome.applied:
-                left = None if dry_run else self._carry_out(found, outcome)
+            disposition = decide(self._account.filters, mail, trash=self._trash, here=self._folder)
+            if disposition.applied:
+                left = None if dry_run else self._carry_out(found, disposition)
                 yield Handled(
                     uid=found.uid,
                     sender=read_text(found.header.find("from") or ""),
                     subject=read_text(found.header.find("subject") or ""),
-                    filters=outcome.applied,
-                    filings=outcome.filings,
-                    redirects=outcome.redirects,
+                    filters=disposition.applied,
+                    filings=disposition.filings,
+                    redirects=disposition.redirects,
                     problem=left.problem if left else None,
                     is_uncertain=left is not None and left.is_uncertain,
                     is_temporary=left is not None and left.is_temporary,
                 )
 
-    def _carry_out(self, found: Found, outcome: Outcome) -> Left | None:
+    def _carry_out(self, found: Found, disposition: Disposition) -> Left | None:
         """Do what rules say of a message; return why it was not done whole, if so."""
-        for address in outcome.redirects:
+        for address in disposition.redirects:
             if left := self._redirect(found, address):
                 return left
-        filings = outcome.filings
+        filings = disposition.filings
         if not filings and (trash := self._account.folders.find(FolderRole.TRASH)):
             # What is only redirected is not kept; nothing is destroyed, either.
             filings = (Filing(trash),)

@@ -47,7 +47,7 @@ class Watcher(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class RunReports:
     """What a run of all tests came to: the reports in the order of the targets, less those that were `unfinished`.
 
     `bugs`: what was raised by mistake; the target's report says that it was a bug.
@@ -97,7 +97,7 @@ def plan_all(target: Target, settings: Settings, options: CheckOptions) -> list[
     return checks
 
 
-def run_all(plans: Mapping[str, Sequence[Check]], watcher: Watcher, *, jobs: int = JOBS) -> Outcome:
+def run_all(plans: Mapping[str, Sequence[Check]], watcher: Watcher, *, jobs: int = JOBS) -> RunReports:
     """Run the tests of targets, by their names, in parallel; no more than `jobs` at once.
 
     Ctrl-C ends it soon: what has ended is kept, and what has not is left behind in daemon threads, which do not keep
@@ -117,7 +117,7 @@ def run_all(plans: Mapping[str, Sequence[Check]], watcher: Watcher, *, jobs: int
     if run.bug is not None:
         raise run.bug
     found = [(target.name, target.report) for target in run.targets]
-    return Outcome(
+    return RunReports(
         reports=[report for _, report in found if report],
         unfinished=[name for name, report in found if not report],
         bugs=[bug for target in run.targets for bug in target.bugs],

@@ -42,13 +42,13 @@ def run_check(check: Check, on_step: OnStep | None = None) -> TargetReport:
     Ctrl-C in the middle of a stage ends the test: that step has no verdict, and the report the exit code 130.
     Raises InvalidValueError, before anything is connected, for a login that cannot be sent.
     """
-    side = Side(check, on_step)
+    side = ObservedSide(check, on_step)
     with side.observed():
         _observe(side, side.read_login())
     return side.finish()
 
 
-class Side:
+class ObservedSide:
     """One side of a target under test: the check, what it is run with, and its steps as they come.
 
     `planned`: stages that follow those of the check. `steps`: those of the target's other side, if it is tested too.
@@ -114,7 +114,7 @@ def deadline_of(options: CheckOptions) -> Deadline:
     return Deadline(options.timeout_seconds) if options.timeout_seconds else Deadline.never()
 
 
-def _observe(side: Side, login: Login | None) -> None:
+def _observe(side: ObservedSide, login: Login | None) -> None:
     check = side.check
     until = {
         Depth.CONNECT: Stage.GREETING if _greets_first(check) else Stage.TCP,
@@ -131,7 +131,7 @@ def _observe(side: Side, login: Login | None) -> None:
 
 @contextmanager
 def open_imap_side(
-    side: Side, login: Login | None, watch: Watch, *, until: Stage = Stage.AUTH
+    side: ObservedSide, login: Login | None, watch: Watch, *, until: Stage = Stage.AUTH
 ) -> Iterator[ImapSession]:
     """Open a session of a side that receives over IMAP; `until` as for `open_imap`."""
     from mailctl.transport.imap import open_imap
@@ -145,7 +145,7 @@ def open_imap_side(
 
 @contextmanager
 def open_pop3_side(
-    side: Side, login: Login | None, watch: Watch, *, until: Stage = Stage.AUTH
+    side: ObservedSide, login: Login | None, watch: Watch, *, until: Stage = Stage.AUTH
 ) -> Iterator[Pop3Session]:
     """Open a session of a side that receives over POP3; `until` as for `open_pop3`."""
     from mailctl.transport.pop3 import open_pop3
@@ -157,7 +157,7 @@ def open_pop3_side(
         yield session
 
 
-def _incoming_route(side: Side, login: Login | None) -> Route:
+def _incoming_route(side: ObservedSide, login: Login | None) -> Route:
     check = side.check
     assert isinstance(check.endpoint, IncomingEndpoint)
     passphrase = check.tls.client_key_passphrase
@@ -170,7 +170,7 @@ def _incoming_route(side: Side, login: Login | None) -> Route:
     )
 
 
-def _observe_sending(side: Side, login: Login | None, until: Stage) -> None:
+def _observe_sending(side: ObservedSide, login: Login | None, until: Stage) -> None:
     check = side.check
     with open_sending_side(side, login, until=until) as session:
         if check.depth is Depth.ENVELOPE and isinstance(session, SmtpSession):
@@ -182,7 +182,9 @@ def _observe_sending(side: Side, login: Login | None, until: Stage) -> None:
             session.send(check.envelope_from, [check.recipient], probe.content)
 
 
-def open_sending_side(side: Side, login: Login | None, *, until: Stage = Stage.AUTH) -> AbstractContextManager[Session]:
+def open_sending_side(
+    side: ObservedSide, login: Login | None, *, until: Stage = Stage.AUTH
+) -> AbstractContextManager[Session]:
     """Open the session of a side that sends; `until` as for `open_delivery`."""
     check = side.check
     return open_delivery(

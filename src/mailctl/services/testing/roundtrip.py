@@ -22,7 +22,13 @@ from mailctl.protocol.sasl import Login
 from mailctl.services.sending.delivery import TokenLogin
 from mailctl.services.testing.arrived import add_authentication_step, describe_arrival
 from mailctl.services.testing.check import Check
-from mailctl.services.testing.observation import Side, deadline_of, open_imap_side, open_pop3_side, open_sending_side
+from mailctl.services.testing.observation import (
+    ObservedSide,
+    deadline_of,
+    open_imap_side,
+    open_pop3_side,
+    open_sending_side,
+)
 from mailctl.services.testing.probe import PROBE_HEADER, Probe, is_leftover, make_probe
 from mailctl.services.testing.roundtrip_plan import RoundTrip
 from mailctl.services.testing.steps import OnStep, Planned
@@ -53,8 +59,8 @@ def run_roundtrip(trip: RoundTrip, on_step: OnStep | None = None) -> TargetRepor
     deadline = deadline_of(trip.sending.options)
     protocol = trip.reading.protocol
     planned = [Planned(Stage.ROUNDTRIP, protocol), Planned(Stage.AUTHENTICATION_RESULTS, protocol)]
-    sending = Side(trip.sending, on_step, steps=steps, deadline=deadline)
-    reading = Side(trip.reading, on_step, steps=steps, deadline=deadline, planned=planned)
+    sending = ObservedSide(trip.sending, on_step, steps=steps, deadline=deadline)
+    reading = ObservedSide(trip.reading, on_step, steps=steps, deadline=deadline, planned=planned)
     with sending.observed():
         outgoing = sending.read_login()
         with reading.observed():
@@ -71,7 +77,9 @@ def run_roundtrip(trip: RoundTrip, on_step: OnStep | None = None) -> TargetRepor
     )
 
 
-def _travel(trip: RoundTrip, sending: Side, reading: Side, outgoing: Login | None, incoming: Login | None) -> None:
+def _travel(
+    trip: RoundTrip, sending: ObservedSide, reading: ObservedSide, outgoing: Login | None, incoming: Login | None
+) -> None:
     with _make_arrivals(reading, incoming) as arrivals:
         arrivals.begin(reading.watch)
         probe = make_probe(trip.sending.sender, trip.sending.recipient, test="roundtrip")
@@ -90,7 +98,7 @@ def _travel(trip: RoundTrip, sending: Side, reading: Side, outgoing: Login | Non
         )
 
 
-def _make_arrivals(side: Side, login: Login | None) -> Arrivals[Any]:
+def _make_arrivals(side: ObservedSide, login: Login | None) -> Arrivals[Any]:
     logins = _renewing(login)
     if side.check.protocol == IncomingProtocol.IMAP:
         return ImapArrivals(lambda watch: open_imap_side(side, next(logins), watch), FIELD_NAMES)
@@ -104,7 +112,7 @@ def _renewing(login: Login | None) -> Iterator[Login | None]:
         yield login.renewed() if isinstance(login, TokenLogin) else login
 
 
-def _send(side: Side, login: Login | None, probe: Probe) -> _Sent | None:
+def _send(side: ObservedSide, login: Login | None, probe: Probe) -> _Sent | None:
     """Send the message; return None where that failed, which its steps tell."""
     check = side.check
     sent = None
@@ -174,7 +182,7 @@ class _SendersMailbox:
     """
 
     def __init__(self, check: Check | None, expected: Expected, evidence: dict[str, Any], deadline: Deadline) -> None:
-        self._side = Side(check, None, deadline=deadline) if check else None
+        self._side = ObservedSide(check, None, deadline=deadline) if check else None
         self._expected = expected
         self._evidence = evidence
         self._stack = ExitStack()
