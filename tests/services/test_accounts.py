@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 
 from mailctl.errors import MailctlError
 from mailctl.model.account import find_main, main_accounts
-from mailctl.model.settings import Settings
+from mailctl.model.settings import Edit, Settings
 from mailctl.services.accounts.account_fields import Choice
 from mailctl.services.accounts.accounts import add_account, delete_account, edit_account, set_main
-from mailctl.services.catalogue.servers import Edit
 
 NAMES = st.sampled_from("abcd")
 OWNERS = st.sampled_from(["ann", "bob"])

@@ -25,7 +25,7 @@ from mailctl.cli.account_options import (
 from mailctl.cli.account_pop3 import app as pop3_app
 from mailctl.cli.account_signature import app as signature_app
 from mailctl.cli.account_vacation import app as vacation_app
-from mailctl.cli.changes import Outcome, apply_change, plain
+from mailctl.cli.changes import AppliedChange, apply_change, plain
 from mailctl.cli.logins import change_login, show_secrets, tell_login
 from mailctl.cli.params import (
     DryRun,
@@ -44,10 +44,9 @@ from mailctl.errors import ExclusiveSettingsError, InvalidValueError, MissingInp
 
 if TYPE_CHECKING:
     from mailctl.model.secret import Secret
-    from mailctl.model.settings import Settings
+    from mailctl.model.settings import Edit, Settings
     from mailctl.services.accounts.account_fields import Choice
     from mailctl.services.accounts.account_state import AccountState
-    from mailctl.services.catalogue.servers import Edit
 
 app = typer.Typer(help="The mail accounts of people: servers, logins, folders, signatures.")
 app.add_typer(folders_app, name="folders")
@@ -192,7 +191,9 @@ def show(context: typer.Context, address: Address, output: Output = OutputFormat
         return
     from mailctl.render.accounts import render_account
 
-    session.terminal.result(session.terminal.commands.complete_prose(render_account(state, session.terminal.out, session.terminal.width)))
+    session.terminal.result(
+        session.terminal.commands.complete_prose(render_account(state, session.terminal.out, session.terminal.width))
+    )
     for warning in state.login.warnings:
         session.terminal.warn(warning)
 
@@ -351,7 +352,7 @@ def _change(
     stored: Mapping[str, Secret],
     *,
     dry_run: bool,
-) -> Outcome:
+) -> AppliedChange:
     """Carry out an edit made of given fields and the references of new secrets, after asking for those that lack.
 
     `stored`: secrets to store, by the ends of their slots' names.
@@ -379,7 +380,7 @@ def _find_missing(address: str, before: Settings, after: Settings) -> dict[str, 
     return {field: questions[field] for field in list_newly_missing(before, after, address)}
 
 
-def _tell(session: Session, change: Outcome, address: str, done: str, output: OutputFormat) -> None:
+def _tell(session: Session, change: AppliedChange, address: str, done: str, output: OutputFormat) -> None:
     from mailctl.services.accounts.account_state import describe_account
 
     state = describe_account(change.after, session.secrets, change.after.get_account(address))

@@ -10,15 +10,15 @@ import typer
 from mailctl.cli.account_options import Address
 from mailctl.cli.account_runs import exit_for_undone, telling_partly_done
 from mailctl.cli.account_sieve import Replace, install_rules_of
-from mailctl.cli.changes import Outcome, apply_change, plain
+from mailctl.cli.changes import AppliedChange, apply_change, plain
 from mailctl.cli.mailbox import open_mailbox
 from mailctl.cli.params import DryRun, Output, OutputFormat, Yes, account_of, missing_input, words
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import InvalidValueError, Problem
 
 if TYPE_CHECKING:
+    from mailctl.model.settings import Edit
     from mailctl.services.accounts.filter_run import Handled
-    from mailctl.services.catalogue.servers import Edit
 
 app = typer.Typer(
     help="Rules that move, copy, mark or redirect an account's new mail, by itself at the server or here."
@@ -302,7 +302,7 @@ def _change(
     session = get_session(context)
     account = session.settings_file.load().get_account(address)
     edit: Edit = edit_of(account.address)
-    change: Outcome = apply_change(session, plain(edit), dry_run=dry_run)
+    change: AppliedChange = apply_change(session, plain(edit), dry_run=dry_run)
     changed = change.after.get_account(account.address)
     if output is OutputFormat.JSON:
         session.terminal.data(**change.as_json(), account=changed.address, filters=changed.filters)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mailctl.cli.account_options import Address
-from mailctl.cli.changes import Outcome, apply_change, plain
+from mailctl.cli.changes import AppliedChange, apply_change, plain
 from mailctl.cli.mailbox import open_mailbox
 from mailctl.cli.params import DryRun, Output, OutputFormat, words
 from mailctl.cli.session import Session, get_session
@@ -205,7 +205,7 @@ def _tell_created(
     made: Sequence[FolderChoice],
     output: OutputFormat,
     *,
-    change: Outcome | None = None,
+    change: AppliedChange | None = None,
     dry_run: bool = False,
 ) -> None:
     if output is OutputFormat.JSON:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailctl.cli.account_options import Address
-from mailctl.cli.changes import Outcome, apply_change, plain
+from mailctl.cli.changes import AppliedChange, apply_change, plain
 from mailctl.cli.logins import change_login, read_given_secrets
 from mailctl.cli.mailbox import mailbox_access, open_mailbox
 from mailctl.cli.params import (
@@ -34,9 +34,8 @@ from mailctl.exits import Exit, exit_for
 if TYPE_CHECKING:
     from mailctl.model.account import Account
     from mailctl.model.collection import CollectionSource
-    from mailctl.model.settings import Settings
+    from mailctl.model.settings import Edit, Settings
     from mailctl.services.accounts.collect import Collected
-    from mailctl.services.catalogue.servers import Edit
 
     Result = tuple[Collected, MailctlError | None]
 
@@ -393,7 +392,7 @@ def _change(
     tls: TlsOptionGroup,
     *,
     dry_run: bool,
-) -> Outcome:
+) -> AppliedChange:
     """Carry out an edit made of given fields and the references of new secrets, after asking for those that lack."""
     from mailctl.services.fields import merge_fields
     from mailctl.services.secrets.slots import source_target
@@ -421,7 +420,7 @@ def _find_missing(address: str, name: str, _before: Settings, after: Settings) -
     return {"password": question} if lacks_password(source) else {}
 
 
-def _tell(session: Session, change: Outcome, address: str, done: str, output: OutputFormat) -> None:
+def _tell(session: Session, change: AppliedChange, address: str, done: str, output: OutputFormat) -> None:
     if output is OutputFormat.JSON:
         session.terminal.data(**change.as_json(), account=address, pop3=change.after.get_account(address).pop3)
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailctl.cli.account_options import Address
-from mailctl.cli.changes import Outcome, apply_change, plain
+from mailctl.cli.changes import AppliedChange, apply_change, plain
 from mailctl.cli.params import DryRun, Output, OutputFormat, words
 from mailctl.cli.session import Session, get_session
 from mailctl.cli.signature import Clear, HtmlFile, TextFile, naming_files, read_files
@@ -99,7 +99,7 @@ def use(
         session.terminal.say(f"note: {account.address} has no {', '.join(names)}: that is left out of the signature")
 
 
-def _tell(session: Session, change: Outcome, address: str, done: str, output: OutputFormat) -> None:
+def _tell(session: Session, change: AppliedChange, address: str, done: str, output: OutputFormat) -> None:
     if output is OutputFormat.JSON:
         session.terminal.data(**change.as_json(), signature=_as_json(change.after, address))
     else:

@@ -11,7 +11,7 @@ import typer
 from mailctl.cli.account_options import Address
 from mailctl.cli.account_runs import exit_for_undone, telling_partly_done
 from mailctl.cli.account_sieve import Replace, install_rules_of
-from mailctl.cli.changes import Outcome, apply_change, plain
+from mailctl.cli.changes import AppliedChange, apply_change, plain
 from mailctl.cli.mailbox import open_mailbox
 from mailctl.cli.params import DryRun, Output, OutputFormat, missing_input
 from mailctl.cli.session import Session, get_session
@@ -231,7 +231,7 @@ def _field(option: str) -> str:
     return next((field for field, known in _OPTIONS.items() if known == option), option.removeprefix("--"))
 
 
-def _tell(session: Session, change: Outcome, address: str, done: str, output: OutputFormat) -> None:
+def _tell(session: Session, change: AppliedChange, address: str, done: str, output: OutputFormat) -> None:
     if output is OutputFormat.JSON:
         described: dict[str, Any] = change.as_json()
         session.terminal.data(**described, account=address, vacation=change.after.get_account(address).vacation)

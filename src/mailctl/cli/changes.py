@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mailctl.store import Change
 
 
-class Outcome:
+class AppliedChange:
     """What a change did, or would do, and how that is told."""
 
     def __init__(self, change: Change, *, dry_run: bool, changed: bool | None = None) -> None:
@@ -48,7 +48,7 @@ def plain(edit: Callable[[Settings], Settings]) -> SecretsEdit:
 
 def apply_change(
     session: Session, edit: SecretsEdit, *, new: Mapping[str, Secret] | None = None, dry_run: bool = False
-) -> Outcome:
+) -> AppliedChange:
     """Carry out an edit of the settings in one transaction, or only work out what it would change.
 
     `new` secrets are stored under their names first; those that nothing names any more are deleted afterwards.
@@ -64,4 +64,4 @@ def apply_change(
         session.terminal.warn(f"{file.path} is saved, but the disk did not confirm it: check the disk")
     for orphan in change.orphans:
         session.terminal.warn(f"the secret {orphan} could not be deleted; `mailctl secret status` shows what is left")
-    return Outcome(change.settings, dry_run=dry_run, changed=change.changed)
+    return AppliedChange(change.settings, dry_run=dry_run, changed=change.changed)

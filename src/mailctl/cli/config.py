@@ -100,9 +100,9 @@ def undo(context: typer.Context, dry_run: DryRun = False, output: Output = Outpu
 
 
 def _tell(session: Session, change: Change, done: str, dry_run: bool, output: OutputFormat, **fields: object) -> None:
-    from mailctl.cli.changes import Outcome
+    from mailctl.cli.changes import AppliedChange
 
-    outcome = Outcome(change, dry_run=dry_run)
+    outcome = AppliedChange(change, dry_run=dry_run)
     if output is OutputFormat.JSON:
         session.terminal.data(**outcome.as_json(), **fields)
     else:

@@ -11,11 +11,10 @@ from mailctl.cli.params import as_options, missing_input, option_name, read_stdi
 from mailctl.errors import ExclusiveSettingsError, InvalidValueError, UsageError
 
 if TYPE_CHECKING:
-    from mailctl.cli.changes import Outcome
+    from mailctl.cli.changes import AppliedChange
     from mailctl.cli.session import Session
     from mailctl.model.secret import Secret, SecretRef
-    from mailctl.model.settings import Settings
-    from mailctl.services.catalogue.servers import Edit
+    from mailctl.model.settings import Edit, Settings
     from mailctl.services.secrets.state import SecretState
     from mailctl.services.senders.senders import LoginState
 
@@ -53,7 +52,7 @@ def change_login(
     *,
     entry: str = "",
     dry_run: bool,
-) -> Outcome:
+) -> AppliedChange:
     """Carry out the change of an entry, its secrets stored first; a password that it newly lacks is asked for.
 
     `target`: the name that its secrets' names begin with. `edit_with` takes the fields that hold references. `given`:

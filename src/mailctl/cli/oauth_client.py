@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mailctl.cli.changes import Outcome, apply_change, plain
+from mailctl.cli.changes import AppliedChange, apply_change, plain
 from mailctl.cli.params import (
     DryRun,
     Output,
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 
     from mailctl.model.oauth import OAuthClient
     from mailctl.model.secret import Secret
-    from mailctl.model.settings import Settings
-    from mailctl.services.catalogue.servers import Edit
+    from mailctl.model.settings import Edit, Settings
     from mailctl.services.secrets.transactions import References
 
 client_app = typer.Typer(help="OAuth clients: app registrations at Google, Microsoft or another provider.")
@@ -322,7 +321,7 @@ def _change(
     _tell(session, name, change, output)
 
 
-def _tell(session: Session, name: str, change: Outcome, output: OutputFormat) -> None:
+def _tell(session: Session, name: str, change: AppliedChange, output: OutputFormat) -> None:
     client = change.after.get_oauth_client(name)
     if output is OutputFormat.JSON:
         session.terminal.data(**change.as_json(), client=_as_json(session, change.after, client))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mailctl.cli.logins import change_login, show_secrets
 
 if TYPE_CHECKING:
-    from mailctl.cli.changes import Outcome
+    from mailctl.cli.changes import AppliedChange
     from mailctl.cli.params import SmtpOptions, TlsOptionGroup
     from mailctl.cli.sending_options import (
         PopBeforeSmtpOptions,
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from mailctl.model.resolve import Sending
     from mailctl.model.secret import Secret
     from mailctl.model.sending import Sender
-    from mailctl.model.settings import Settings
-    from mailctl.services.catalogue.servers import Edit
+    from mailctl.model.settings import Edit, Settings
     from mailctl.services.senders.senders import LoginState
 
 
@@ -53,7 +52,7 @@ def change_sender(
     *,
     entry: str,
     dry_run: bool,
-) -> Outcome:
+) -> AppliedChange:
     """Carry out the change of a sender, see `change_login`.
 
     `find_missing`: the fields of the login that a change leaves missing, and how the sender then sends,

@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 
     from mailctl.model.secret import Secret
     from mailctl.model.server import Server
-    from mailctl.model.settings import Settings
-    from mailctl.services.catalogue.servers import Edit
+    from mailctl.model.settings import Edit, Settings
     from mailctl.services.secrets.transactions import References
 
 app = typer.Typer(help="The catalogue of mail servers: an ordered list, each entry under one code.")

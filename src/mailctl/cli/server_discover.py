@@ -14,7 +14,7 @@ from mailctl.errors import MissingInputError, NotFoundError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mailctl.cli.changes import Outcome
+    from mailctl.cli.changes import AppliedChange
     from mailctl.model.server import IncomingProtocol
     from mailctl.services.discovery.ranking import Candidate, Discovery
 
@@ -212,7 +212,7 @@ def _require_agreement(
         raise typer.Exit(1)
 
 
-def _save(session: Session, server: dict[str, Any], *, if_not_exists: bool, dry_run: bool) -> Outcome:
+def _save(session: Session, server: dict[str, Any], *, if_not_exists: bool, dry_run: bool) -> AppliedChange:
     from mailctl.cli.changes import apply_change, plain
     from mailctl.services.catalogue.servers import add_server
 
@@ -224,7 +224,7 @@ def _print_json(
     discovery: Discovery,
     chosen: Sequence[Candidate],
     cautions: list[str],
-    change: Outcome | None,
+    change: AppliedChange | None,
     code: str | None,
 ) -> None:
     from mailctl.render.discover import discovery_as_json

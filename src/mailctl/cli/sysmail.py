@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mailctl.cli.changes import Outcome, apply_change, plain
+from mailctl.cli.changes import AppliedChange, apply_change, plain
 from mailctl.cli.logins import tell_login
 from mailctl.cli.params import DryRun, Output, OutputFormat, SmtpOptions, TlsOptionGroup, Yes, expand_options
 from mailctl.cli.senders import change_sender, gather_fields, sender_as_json
@@ -21,7 +21,7 @@ from mailctl.cli.session import Session, get_session
 from mailctl.model.target_name import SYSTEM_MAIL
 
 if TYPE_CHECKING:
-    from mailctl.services.catalogue.servers import Edit
+    from mailctl.model.settings import Edit
     from mailctl.services.senders.sysmail import SystemMailState
 
 app = typer.Typer(help="The account that the organisation's own systems send from: notifications, alerts, cron.")
@@ -103,7 +103,9 @@ def show(context: typer.Context, output: Output = OutputFormat.TABLE) -> None:
         return
     from mailctl.render.sysmail import render_sysmail
 
-    session.terminal.result(session.terminal.commands.complete_prose(render_sysmail(state, session.terminal.out, session.terminal.width)))
+    session.terminal.result(
+        session.terminal.commands.complete_prose(render_sysmail(state, session.terminal.out, session.terminal.width))
+    )
     for warning in state.login.warnings:
         session.terminal.warn(warning)
 
@@ -147,7 +149,7 @@ def _switch(context: typer.Context, edit: Edit, word: str, *, dry_run: bool, out
     _tell(session, change, f"{word} the system mail account", output)
 
 
-def _tell(session: Session, change: Outcome, done: str, output: OutputFormat) -> None:
+def _tell(session: Session, change: AppliedChange, done: str, output: OutputFormat) -> None:
     from mailctl.services.senders.sysmail import describe_sysmail, login_remarks
 
     state = describe_sysmail(change.after, session.secrets)

@@ -35,8 +35,7 @@ from mailctl.model.target_name import tenant_target
 
 if TYPE_CHECKING:
     from mailctl.model.secret import Secret
-    from mailctl.model.settings import Settings
-    from mailctl.services.catalogue.servers import Edit
+    from mailctl.model.settings import Edit, Settings
     from mailctl.services.senders.tenants import Renaming, TenantState
 
 app = typer.Typer(

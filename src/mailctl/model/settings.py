@@ -216,6 +216,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         return account
 
 
+Edit = Callable[[Settings], Settings]
+"""A change of the settings: a pure function, which raises where it cannot be made."""
+
 ADD_OAUTH_CLIENT = "`mailctl oauth client add NAME --provider google|microsoft|custom --client-id ID`"
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
@@ -18,10 +17,8 @@ from msgspec import Struct
 from mailctl.durable import Durability, cause_of, lock_file, replace_file, resolve_target
 from mailctl.errors import Problem, SettingsChangedError, SettingsError, SettingsInvalidError
 from mailctl.model.decode import decode_or_raise
-from mailctl.model.settings import Settings
+from mailctl.model.settings import Edit, Settings
 from mailctl.store.reading import Parsed, parse_settings, parse_text, with_lines
-
-Edit = Callable[[Settings], Settings]
 
 _ODD_RIGHTS = stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO
 """Reading is a group's right in the settings of a machine, where programs of several users send."""

@@ -12,10 +12,9 @@ from mailctl.model.account import Account, find_main
 from mailctl.model.address import parse_address
 from mailctl.model.resolve_account import resolve_account, resolve_account_receiving, resolve_servers
 from mailctl.model.server import IncomingAuth, SendingCredentials, SmtpAuth
-from mailctl.model.settings import Settings
+from mailctl.model.settings import Edit, Settings
 from mailctl.services.accounts.account_fields import Choice, build_account
 from mailctl.services.accounts.layouts import without_idle_layouts
-from mailctl.services.catalogue.servers import Edit
 from mailctl.services.fields import changed_fields
 
 _SET_BY_OTHER_COMMANDS = ("folders", "signature", "filters", "vacation", "pop3")

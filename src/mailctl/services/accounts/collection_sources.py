@@ -11,9 +11,8 @@ from mailctl.model.account import Account
 from mailctl.model.collection import CollectionSource
 from mailctl.model.decode import decode_or_raise
 from mailctl.model.server import IncomingAuth
-from mailctl.model.settings import Settings
+from mailctl.model.settings import Edit, Settings
 from mailctl.services.accounts.accounts import change_account
-from mailctl.services.catalogue.servers import Edit
 from mailctl.services.fields import clear_fields, merge_fields, to_fields
 
 

@@ -13,9 +13,8 @@ from mailctl.model.decode import decode_or_raise
 from mailctl.model.filters import Filter
 from mailctl.model.folders import FolderRole
 from mailctl.model.rule_text import ActionKind
-from mailctl.model.settings import Settings
+from mailctl.model.settings import Edit, Settings
 from mailctl.services.accounts.accounts import change_account
-from mailctl.services.catalogue.servers import Edit
 from mailctl.services.fields import merge_fields, to_fields
 
 

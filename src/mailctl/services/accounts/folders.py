@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from mailctl.errors import NotFoundError
 from mailctl.model.account import Account
 from mailctl.model.folders import INBOX, FolderRole, Folders
+from mailctl.model.settings import Edit
 from mailctl.protocol.folder_names import KNOWN_NAMES, find_by_name
 from mailctl.services.accounts.accounts import change_account
-from mailctl.services.catalogue.servers import Edit
 from mailctl.transport.imap_folders import FolderTree, ImapFolders
 
 _ROLES = {"inbox": "inbox", "drafts": "drafts", "sent": "sent", "junk": "spam", "trash": "trash", "archive": "archive"}

@@ -5,8 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from mailctl.model.layout import Layout, resolve_layout
-from mailctl.model.settings import Settings
-from mailctl.services.catalogue.servers import Edit
+from mailctl.model.settings import Edit, Settings
 
 
 def get_layout(settings: Settings, owner: str) -> Layout:

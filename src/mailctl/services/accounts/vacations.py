@@ -11,10 +11,9 @@ from msgspec.structs import replace
 from mailctl.errors import NotFoundError
 from mailctl.model.account import Account
 from mailctl.model.decode import decode_or_raise
-from mailctl.model.settings import Settings
+from mailctl.model.settings import Edit, Settings
 from mailctl.model.vacation import Vacation
 from mailctl.services.accounts.accounts import change_account
-from mailctl.services.catalogue.servers import Edit
 from mailctl.services.fields import merge_fields, to_fields
 
 

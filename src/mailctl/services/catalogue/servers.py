@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -30,11 +30,10 @@ from mailctl.model.oauth_use import (
 )
 from mailctl.model.preset import Preset, get_preset, preset_fields
 from mailctl.model.server import IncomingProtocol, Server
-from mailctl.model.settings import Settings
+from mailctl.model.settings import Edit, Settings
 from mailctl.services.catalogue.server_use import detach, follow_rename, require_unused
 from mailctl.services.fields import changed_fields, clear_fields, merge_fields, to_fields, without_none
 
-Edit = Callable[[Settings], Settings]
 WITHOUT_CLIENT = "leave out what an OAuth client decides, or go without it (`--clear oauth_client`)"
 
 

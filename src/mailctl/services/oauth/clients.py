@@ -13,9 +13,8 @@ from mailctl.model.account import Account
 from mailctl.model.decode import decode_or_raise
 from mailctl.model.oauth import OAuthClient, Provider
 from mailctl.model.server import Server
-from mailctl.model.settings import Settings
+from mailctl.model.settings import Edit, Settings
 from mailctl.model.target_name import edit_command
-from mailctl.services.catalogue.servers import Edit
 from mailctl.services.fields import clear_fields, merge_fields, to_fields
 from mailctl.services.oauth.expiry import find_proof_end, warn_of_end
 from mailctl.services.secrets.slots import list_slots

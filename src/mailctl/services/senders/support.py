@@ -12,10 +12,9 @@ from mailctl.credentials import Secrets
 from mailctl.errors import NotFoundError
 from mailctl.model.decode import decode_or_raise
 from mailctl.model.resolve import resolve_support_address
-from mailctl.model.settings import Settings
+from mailctl.model.settings import Edit, Settings
 from mailctl.model.support import SupportOptions
 from mailctl.model.tenant import Tenant
-from mailctl.services.catalogue.servers import Edit
 from mailctl.services.fields import clear_fields, merge_fields, to_fields
 from mailctl.services.senders.system_facts import gather_facts
 from mailctl.services.sending.compose import Attachment

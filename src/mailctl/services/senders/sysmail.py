@@ -14,8 +14,7 @@ from mailctl.errors import NotFoundError, raise_problems
 from mailctl.model.resolve import NEVER_SET, SET_SYSTEM_MAIL, Sending, resolve_system_mail
 from mailctl.model.sending import SystemMail
 from mailctl.model.server import find_missing_authentication
-from mailctl.model.settings import Settings
-from mailctl.services.catalogue.servers import Edit
+from mailctl.model.settings import Edit, Settings
 from mailctl.services.senders.senders import LoginState, build_sender, describe_login
 from mailctl.services.senders.senders import list_newly_missing as newly_missing
 from mailctl.services.senders.senders import login_remarks as remarks_of

@@ -21,10 +21,9 @@ from mailctl.model.resolve import (
     resolve_support_address,
     resolve_tenant,
 )
-from mailctl.model.settings import Settings
+from mailctl.model.settings import Edit, Settings
 from mailctl.model.target_name import tenant_target
 from mailctl.model.tenant import Tenant
-from mailctl.services.catalogue.servers import Edit
 from mailctl.services.oauth.grants import find_reference, put_reference
 from mailctl.services.senders.senders import LoginState, build_sender, describe_login
 from mailctl.services.senders.senders import list_newly_missing as newly_missing
