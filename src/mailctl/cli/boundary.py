@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,7 +12,7 @@ from io import TextIOWrapper
 import typer
 
 from mailctl.cli.terminal import Terminal, wanted_output
-from mailctl.errors import BugError, MailctlError, UsageError
+from mailctl.errors import BugError, MailctlError
 from mailctl.exits import Exit, exit_for
 from mailctl.interruption import interrupt_on_termination
 
@@ -52,19 +51,10 @@ def _dispatch(arguments: Sequence[str]) -> int:
     except typer.Exit as end:
         return end.exit_code
     except typer.TyperException as error:
-        raise UsageError(_usage_message(error), hint=_usage_hint(error)) from None
+        from mailctl.cli.usage import explain_usage
+
+        raise explain_usage(error) from None
     return Exit.OK
-
-
-def _usage_message(error: typer.TyperException) -> str:
-    """Return Typer's message in the words of ours."""
-    message = error.format_message().rstrip(".").replace("Value error, ", "")
-    return re.sub(r" \(Possible options: (.+)\)", r". Did you mean \1?", message)
-
-
-def _usage_hint(error: typer.TyperException) -> str | None:
-    context = getattr(error, "ctx", None)
-    return f"`{context.command_path} --help` shows the options" if context else None
 
 
 def _report(error: BaseException, arguments: Sequence[str]) -> int:

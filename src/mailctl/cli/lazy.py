@@ -6,7 +6,7 @@ Start-up is felt at every call: Typer inspects each parameter of each command th
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from mailctl.cli.help import HelpPage
+from mailctl.errors import UsageError
 
 Loader = Callable[[], Any]
 
@@ -52,11 +53,24 @@ class LazyGroup(HelpPage, TyperGroup):
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        if args[0] not in self.commands and not args[0].startswith("-") and not ctx.resilient_parsing:
+            raise _unknown(args[0], self.commands, ctx.command_path)
         name, listed, rest = super().resolve_command(ctx, args)
         if not name:
             return name, listed, rest
         entry = self._entries[name]
         return name, entry.load(), ["--", *rest] if entry.verbatim and rest != ["--help"] else rest
+
+
+def _unknown(name: str, commands: Iterable[str], group: str) -> UsageError:
+    from difflib import get_close_matches
+
+    from mailctl.model.values import shown
+
+    near = [f"did you mean {' or '.join(near)}?"] if (near := get_close_matches(name, commands)) else []
+    return UsageError(
+        f"there is no command {shown(name)}", hint=" ".join([*near, f"`{group} --help` shows the commands"])
+    )
 
 
 def group_of(module: str, name: str) -> Loader:

@@ -1,0 +1,73 @@
+"""Calls that cannot be understood, told in the words of every other refusal: Typer's own speak of its parts."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import typer
+
+from mailctl.errors import UsageError
+from mailctl.model.values import shown
+
+_EXTRA = re.compile(r"Got unexpected extra argument\(s\) \((.*)\)", re.DOTALL)
+_NUMBERS = {int: "whole number", float: "number"}
+
+
+def explain_usage(error: typer.TyperException) -> UsageError:
+    """Return the error for what Typer refuses: what is wrong, by its option, and where the options are told."""
+    context = getattr(error, "ctx", None)
+    near = [f"did you mean {' or '.join(sorted(meant))}?"] if (meant := getattr(error, "possibilities", None)) else []
+    page = [f"`{context.command_path} --help` shows the options"] if context else []
+    missing = [_name(error.param)] if _is_missing(error) else []  # type: ignore[attr-defined]  # MissingParameter has it
+    details = {"missing": missing} if missing else None
+    return UsageError(_message(error), hint=" ".join([*near, *page]) or None, details=details)
+
+
+def _message(error: Any) -> str:
+    said = error.format_message().rstrip(".")
+    parameter = getattr(error, "param", None)
+    if _is_missing(error):
+        return f"missing: {_name(parameter)}"
+    if parameter is not None:
+        return f"{_name(parameter)}: {_refusal(error)}"
+    if extra := _EXTRA.fullmatch(said):
+        return f"too many arguments: {extra[1]}"
+    if hasattr(error, "possibilities"):
+        return f"there is no option {error.option_name}"
+    if hasattr(error, "option_name"):
+        return f"{error.option_name}: {'takes no value' if 'does not take' in said else 'its value is missing'}"
+    return "missing: a command" if said == "Missing command" else said
+
+
+def _is_missing(error: object) -> bool:
+    return hasattr(error, "param_type") and getattr(error, "param", None) is not None
+
+
+def _name(parameter: Any) -> str:
+    """Return how a person writes a parameter: `--output`, or the word that stands for an argument."""
+    if parameter.param_type_name == "option":
+        return str(max(parameter.opts, key=len))
+    return str(parameter.metavar or parameter.name.upper())
+
+
+def _refusal(error: Any) -> str:
+    """Return which rule a value breaks, with the value, which the library's own words leave out for numbers."""
+    kind, refused = error.param.type_descriptor, getattr(error.__cause__, "errors", None)
+    if refused is None:
+        return str(error.message).rstrip(".")
+    value = shown(refused()[0]["input"])
+    if kind.is_choice:
+        return f"{value} is none of: {', '.join(map(str, kind.choices))}"
+    if kind.annotation is bool:
+        return f"{value} is neither true nor false"
+    if kind.annotation in _NUMBERS:
+        rule = f"{_NUMBERS[kind.annotation]}{_range(kind.parameter_info.min, kind.parameter_info.max)}"
+        return f"{value} is not a {rule}"
+    return str(error.message).removeprefix("Value error, ").rstrip(".")
+
+
+def _range(least: float | None, most: float | None) -> str:
+    if least is None:
+        return "" if most is None else f" up to {most:g}"
+    return f" from {least:g} to {most:g}" if most is not None else f" of at least {least:g}"
