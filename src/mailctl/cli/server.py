@@ -375,33 +375,14 @@ def export(
 
 @app.command()
 def presets(context: typer.Context, output: Output = OutputFormat.TABLE) -> None:
-    """List the provider presets, and where their values come from."""
-    from mailctl.model.preset import PRESETS
+    """List the provider presets; as JSON, with their notes and the pages that their values come from."""
+    from mailctl.render.presets import PRESET_HEADERS, preset_rows, presets_as_json
 
     terminal = get_session(context).terminal
     if output is OutputFormat.JSON:
-        terminal.data(presets=[preset_as_json(preset) for preset in PRESETS])
+        terminal.data(presets=presets_as_json())
         return
-    rows = [
-        (
-            preset.name,
-            _endpoint(preset.smtp),
-            _endpoint(preset.imap),
-            _endpoint(preset.pop3) if preset.pop3 else "none",
-            preset.login,
-        )
-        for preset in PRESETS
-    ]
-    terminal.table(("PRESET", "SMTP", "IMAP", "POP3", "LOGIN"), rows)
-
-
-def preset_as_json(preset: Any) -> dict[str, Any]:
-    """Return a preset as plain values, its endpoints as objects."""
-    return {name: value._asdict() if hasattr(value, "_asdict") else value for name, value in preset._asdict().items()}
-
-
-def _endpoint(endpoint: Any) -> str:
-    return f"{endpoint.host}:{endpoint.port} {endpoint.security}"
+    terminal.table(PRESET_HEADERS, preset_rows())
 
 
 def _given(outgoing: OutgoingOptions, incoming: IncomingOptions, tls: TlsOptionGroup, **plain: Any) -> dict[str, Any]:
@@ -443,7 +424,15 @@ def _name_missing(code: str | None, given: dict[str, Any]) -> None:
     try:
         decode_or_raise(Server, {"code": code, "smtp": {}, "incoming": {}, **given})
     except (InvalidValueError, ExclusiveSettingsError) as error:
-        raise as_options(error) from None
+        raise _as_options(error) from None
+
+
+def _as_options(error: InvalidValueError | ExclusiveSettingsError) -> UsageError | ExclusiveSettingsError:
+    """Return an error of a server's fields as `as_options` does; one of a missing side says that there are two."""
+    incomplete = {problem.where.partition(".")[0] for problem in error.problems if problem.message == MISSING}
+    if incomplete & _SIDES.keys():
+        error.hint = "an entry has an outgoing (SMTP) and an incoming side (POP3 or IMAP); --preset NAME gives both"
+    return as_options(error)
 
 
 def _change(

@@ -5,6 +5,7 @@ A value that no page of the provider confirms is listed in `unconfirmed`, and th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from mailctl.errors import InvalidValueError, NotFoundError, Problem
@@ -174,9 +175,13 @@ def preset_fields(preset: Preset, protocol: IncomingProtocol) -> dict[str, dict[
 def preset_remarks(preset: Preset, protocol: IncomingProtocol) -> list[str]:
     """Return what should be said when a preset is used: its note, and which of the used values are unconfirmed."""
     remarks = [f"{preset.title}: {preset.note}"] if preset.note else []
-    remarks += [
+    return remarks + unconfirmed_remarks(preset, ("smtp", str(protocol)))
+
+
+def unconfirmed_remarks(preset: Preset, sides: Iterable[str]) -> list[str]:
+    """Return which endpoints of a preset no page of the provider confirms. `sides`: `smtp`, `imap`, `pop3`."""
+    return [
         f"{preset.title}: the {side.upper()} endpoint {endpoint.host}:{endpoint.port} is unconfirmed"
-        for side, endpoint in (("smtp", preset.smtp), (str(protocol), preset.incoming(protocol)))
-        if side in preset.unconfirmed
+        for side in sides
+        if side in preset.unconfirmed and (endpoint := getattr(preset, side))
     ]
-    return remarks

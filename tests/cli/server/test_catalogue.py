@@ -110,8 +110,18 @@ def test_presets_are_listed_with_their_sources(mailctl: Mailctl) -> None:
     assert {"gmail", "microsoft365", "outlook.com", "yahoo", "icloud", "aruba", "pec-aruba", "pec-legalmail"} <= {
         preset["name"] for preset in listed
     }
-    assert all(preset["source"].startswith("https://") for preset in listed)
-    assert "imap.gmail.com:993 tls" in mailctl.must("server", "presets").out
+    assert all(preset["source"].startswith("https://") for preset in listed if preset["name"] != "custom")
+    shown = mailctl.must("server", "presets").out
+    assert "imap.gmail.com:993 tls" in shown
+    assert "smtp.gmail.com:465 tls / 587 starttls" in shown
+    assert "sendm.cert.legalmail.it:465 tls (unconfirmed)" in shown
+    assert "imaps.pec.aruba.it:993 tls " in shown
+
+
+def test_the_preset_of_those_who_have_none_is_listed_too(mailctl: Mailctl) -> None:
+    custom = mailctl.must("server", "presets", "-o", "json").json["presets"][-1]
+    assert (custom["name"], custom["smtp"], custom["imap"], custom["pop3"]) == ("custom", None, None, None)
+    assert mailctl.must("server", "presets").out.splitlines()[-1].startswith("custom ")
 
 
 @pytest.mark.parametrize("output", ["table", "json"])

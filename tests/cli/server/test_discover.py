@@ -209,6 +209,16 @@ def test_the_wrong_port_of_a_preset_domain_in_the_database_is_shown(
     assert "  pop3 port: preset says 995; ispdb says 993\n" in result.out
 
 
+def test_a_value_that_no_page_of_the_provider_confirms_is_said(net: Net, discover: Callable[..., Result]) -> None:
+    net()
+    found = discover("legalmail.it", "-o", "json").json
+    assert found["warnings"] == [
+        "Legalmail PEC (certified mail): the SMTP endpoint sendm.cert.legalmail.it:465 is unconfirmed"
+    ]
+    shown = discover("legalmail.it", "--incoming-protocol", "pop3").err
+    assert "the POP3 endpoint mbox.cert.legalmail.it:995 is unconfirmed" in shown
+
+
 def test_a_folder_of_files_is_a_database_and_a_file_may_be_about_several_domains(
     net: Net, discover: Callable[..., Result], tmp_path: Path
 ) -> None:

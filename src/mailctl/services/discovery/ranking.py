@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from mailctl.errors import MailctlError, NetworkError, NotFoundError
 from mailctl.model.discovery import Offer, Outcome, Question, Source, SourceAnswer
+from mailctl.model.preset import get_preset, unconfirmed_remarks
 from mailctl.model.server import IncomingProtocol, Protocol, Security, SmtpAuth
 from mailctl.protocol.reasons import Reason
 
@@ -198,6 +199,9 @@ def list_cautions(discovery: Discovery, chosen: Sequence[Candidate]) -> list[str
             elsewhere = f", and it is not a host of {discovery.question.domain}" if strangers else ""
             words = "the DNS or plain http, which anybody on the way can forge"
             said.append(f"{title} is known from {words}, alone{elsewhere}: compare it with what the provider says")
+    name = discovery.preset(chosen)
+    if name and (preset := get_preset(name)):
+        said += unconfirmed_remarks(preset, [str(candidate.offer.protocol) for candidate in chosen])
     return said
 
 
