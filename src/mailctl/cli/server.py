@@ -24,6 +24,7 @@ from mailctl.cli.params import (
 from mailctl.cli.server_discover import discover
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import ExclusiveSettingsError, InvalidValueError, MissingInputError, UsageError
+from mailctl.model.decode import MISSING
 from mailctl.model.file_format import FileFormat
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from mailctl.services.secrets.transactions import References
 
 app = typer.Typer(help="The catalogue of mail servers: an ordered list, each entry under one code.")
+
+_SIDES: dict[str, Any] = {"smtp": {}, "incoming": {}}
 
 Code = Annotated[str, typer.Argument(metavar="CODE", autocompletion=complete_server_code, show_default=False)]
 
@@ -108,7 +111,7 @@ def add(
 
         given, preset = run_wizard(session, code, given, preset), None
     else:
-        given = {"code": code, **given}
+        given = {"code": code, **_SIDES, **given}
         _tell_preset(session, given, preset)
     _change(
         session,
@@ -182,9 +185,9 @@ def show(context: typer.Context, code: Code, output: Output = OutputFormat.TABLE
     if output is OutputFormat.JSON:
         session.terminal.data(server=server)
         return
-    from mailctl.render.servers import render_server
+    from mailctl.render.servers import server_in_full
 
-    session.terminal.result(render_server(server, session.terminal.out))
+    session.terminal.in_full(server_in_full(server, session.terminal.out))
     for warning in server.warnings:
         session.terminal.warn(warning)
 
@@ -422,7 +425,7 @@ def _name_missing(code: str | None, given: dict[str, Any]) -> None:
     from mailctl.model.server import Server
 
     try:
-        decode_or_raise(Server, {"code": code, "smtp": {}, "incoming": {}, **given})
+        decode_or_raise(Server, {"code": code, **_SIDES, **given})
     except (InvalidValueError, ExclusiveSettingsError) as error:
         raise _as_options(error) from None
 
@@ -455,7 +458,7 @@ def _change(
     try:
         change = apply_change(session, edit_, new=new, dry_run=dry_run)
     except (InvalidValueError, ExclusiveSettingsError) as error:
-        raise as_options(error) from None
+        raise _as_options(error) from None
     server = change.after.get_server(str(given["code"]))
     if output is OutputFormat.JSON:
         session.terminal.data(**change.as_json(), server=server)

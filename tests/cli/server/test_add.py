@@ -53,6 +53,23 @@ def test_people_are_told_on_standard_error_alone(mailctl: Mailctl) -> None:
     assert mailctl("-q", "server", "add", "hq2", *PLAIN).err == ""
 
 
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ((), ["--name", "--smtp-host", "--incoming-protocol", "--incoming-host"]),
+        (("--name", "HQ", "--smtp-host", "mail.example.org"), ["--incoming-protocol", "--incoming-host"]),
+        (("--name", "HQ", "--incoming-host", "mail.example.org"), ["--smtp-host", "--incoming-protocol"]),
+        (("--name", "HQ", "--incoming-protocol", "pop3"), ["--smtp-host", "--incoming-host"]),
+    ],
+)
+def test_what_is_missing_is_named_by_its_options(mailctl: Mailctl, given: tuple[str, ...], missing: list[str]) -> None:
+    refused = mailctl("server", "add", "hq", *given)
+    assert refused.code == 2
+    assert refused.err.startswith(f"error: missing: {', '.join(missing)}\nhint: an entry has an outgoing (SMTP) and ")
+    assert mailctl("server", "add", "hq", *given, "-o", "json").error["missing"] == missing
+    assert not mailctl.config.exists()
+
+
 def test_names_and_codes_in_any_script(mailctl: Mailctl) -> None:
     mailctl.must("server", "add", "本社", *PLAIN[2:], "--name", "本社メール")
     assert '"本社メール"' in mailctl.settings()
