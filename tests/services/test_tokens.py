@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 from tests.credentials.keyring_doubles import MODULE, Countdown, Died, Memory
+from tests.oauth.provider import Reply, ScriptedProvider
 from tests.servers.authorisation_server import MAIL_SCOPES, AuthorisationServer, Client
 from tests.servers.people import ALICE
 
@@ -265,6 +266,25 @@ def test_a_grant_that_was_revoked_is_broken_and_the_provider_is_not_asked_again(
     assert site.grant.refresh_token is not None
 
 
+def test_what_to_do_about_a_broken_grant_is_told_as_often_as_it_is(site: Site) -> None:
+    site.grant_by(site.server.clients.native)
+    refusal = {"error": "interaction_required", "error_description": "AADSTS50076: use multi-factor authentication."}
+    with ScriptedProvider(Reply(400, refusal)) as double:
+        site.edit_client(token_url=f"{double.url}/token")
+        for _ in range(2):
+            with pytest.raises(AuthenticationError) as raised:
+                site.tokens.get("sysmail")
+            assert raised.value.reason in (OAuthReason.SIGN_IN_NEEDED, OAuthReason.GRANT_DEAD)
+            assert "--flow client-credentials" in (raised.value.hint or "")
+            assert "`mailctl oauth authorize sysmail`" in (raised.value.hint or "")
+    state = describe_grant(site.file.load(), site.secrets, "sysmail")
+    assert state.condition is Condition.BROKEN
+    assert "--flow client-credentials" in (state.remedy or "")
+    site.edit_client(token_url=site.server.token_url)
+    site.tokens.renew("sysmail")
+    assert site.grant.remedy is None
+
+
 def test_a_broken_grant_can_be_tried_again(site: Site) -> None:
     site.grant_by(site.server.clients.native)
     site.keep(replace(site.grant, broken="the organisation's rules forbade it for a day"))
@@ -315,6 +335,14 @@ def test_a_grant_through_another_client_is_none(site: Site) -> None:
     with pytest.raises(AuthenticationError, match="another client id"):
         site.tokens.get("sysmail")
     assert site.count() == before
+    assert site.condition is Condition.NOT_GRANTED
+
+
+def test_what_a_service_account_was_authorised_for_is_for_no_other_mailbox(site: Site) -> None:
+    site.grant_by(site.server.clients.native)
+    site.keep(replace(site.grant, flow=Flow.SERVICE_ACCOUNT, username="bob@example.org"))
+    with pytest.raises(AuthenticationError, match="the mailbox bob@example"):
+        site.tokens.get("sysmail")
     assert site.condition is Condition.NOT_GRANTED
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from mailctl.credentials import Secrets
 from mailctl.errors import AuthenticationError, NotFoundError, UsageError
-from mailctl.model.oauth import Flow, OAuthClient, Provider
+from mailctl.model.oauth import Flow, Provider
 from mailctl.model.settings import Settings
 from mailctl.services.oauth.expiry import End, find_end, warn_of_end
 from mailctl.services.oauth.grants import (
@@ -19,7 +19,7 @@ from mailctl.services.oauth.grants import (
     find_reference,
     why_unusable,
 )
-from mailctl.services.oauth.subjects import get_subject
+from mailctl.services.oauth.subjects import Subject, get_subject
 
 
 class Condition(StrEnum):
@@ -32,15 +32,17 @@ class Condition(StrEnum):
 class GrantState(Struct, frozen=True, kw_only=True):
     """What can be said of a target's grant; there is no secret in it.
 
-    `why`: a sentence, None where it is granted. Times are Unix times; `token_expires_at`: of the access token that is
-    kept. `ends_at`: the next expiry that matters, a new access token being had at any time; None also where the day is
-    not known. `ends_because`: what it depends on. `missing_scopes`: asked for and not granted. `next`: the command that
-    mends what is not granted. `warnings`: what will have to be done soon.
+    `why`: a sentence, None where it is granted; `remedy`: what else there is to do about it than what `next` does. Times
+    are Unix times; `token_expires_at`: of the access token that is kept. `ends_at`: the next expiry that matters, a new
+    access token being had at any time; None also where the day is not known. `ends_because`: what it depends on.
+    `missing_scopes`: asked for and not granted. `next`: the command that mends what is not granted. `warnings`: what
+    will have to be done soon.
     """
 
     target: str
     condition: Condition
     why: str | None = None
+    remedy: str | None = None
     oauth_client: str | None = None
     provider: Provider | None = None
     username: str | None = None
@@ -67,11 +69,12 @@ def describe_grant(settings: Settings, secrets: Secrets, name: str) -> GrantStat
     OAuth client and no grant, SecretStoreError where the place of the grant cannot be used.
     """
     try:
-        client = get_subject(settings, name).client
+        subject = get_subject(settings, name)
     except (NotFoundError, UsageError) as error:
         if find_reference(settings, name) is None:
             raise
         return GrantState(target=name, condition=Condition.NOT_GRANTED, why=error.message, next=authorise_command(name))
+    client = subject.client
     about: dict[str, Any] = {"target": name, "oauth_client": client.name, "provider": client.provider}
     mending: dict[str, Any] = {"next": authorise_command(name)}
     try:
@@ -83,11 +86,12 @@ def describe_grant(settings: Settings, secrets: Secrets, name: str) -> GrantStat
         why = f"there is no secret at {lost}" if lost else "nobody has authorised it"
         return GrantState(**about, **mending, condition=Condition.NOT_GRANTED, why=why)
     end = find_end(grant, client, secrets)
-    condition, why_not, next_command = _judge(grant, client, end, name)
+    condition, why_not, next_command = _judge(grant, subject, end)
     return GrantState(
         **about,
         condition=condition,
         why=why_not,
+        remedy=grant.remedy if condition is Condition.BROKEN else None,
         username=grant.username,
         flow=grant.flow,
         scopes=grant.scopes,
@@ -102,13 +106,13 @@ def describe_grant(settings: Settings, secrets: Secrets, name: str) -> GrantStat
     )
 
 
-def _judge(grant: Grant, client: OAuthClient, end: End | None, name: str) -> tuple[Condition, str | None, str | None]:
+def _judge(grant: Grant, subject: Subject, end: End | None) -> tuple[Condition, str | None, str | None]:
     """Return the condition; where it is not granted, why, and the command that mends it."""
-    if why := why_unusable(grant, client):
-        return Condition.NOT_GRANTED, why, authorise_command(name)
+    if why := why_unusable(grant, subject.client, subject.username):
+        return Condition.NOT_GRANTED, why, subject.authorise_command
     if grant.broken:
-        return Condition.BROKEN, grant.broken, authorise_command(name)
+        return Condition.BROKEN, grant.broken, subject.authorise_command
     if end and end.has_come:
         why = f"it ended on {end.day}: {end.because}"
-        return Condition.EXPIRED, why, end.mended_by or authorise_command(name)
+        return Condition.EXPIRED, why, end.mended_by or subject.authorise_command
     return Condition.GRANTED, None, None

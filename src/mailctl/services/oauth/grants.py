@@ -34,7 +34,7 @@ class Grant(Struct, frozen=True, kw_only=True):
     `client`, `client_id`: of the OAuth client that it came through. `username`: who signed in, or the mailbox that a
     service account acts for. `asked`: the scopes that the access token was asked for with; `scopes`: those granted;
     `missing_scopes`: those that were not. Times are Unix times; `expires_at`: the access token's end. `broken`: why a
-    person has to authorise again.
+    person has to authorise again; `remedy`: what else there is to do about that.
     """
 
     client: str
@@ -50,6 +50,7 @@ class Grant(Struct, frozen=True, kw_only=True):
     expires_at: float | None = None
     last_refresh: float | None = None
     broken: str | None = None
+    remedy: str | None = None
 
     def to_secret(self) -> Secret:
         return Secret(msgspec.json.encode(self, enc_hook=_reveal).decode())
@@ -196,10 +197,15 @@ def find_grant(settings: Settings, secrets: Secrets, name: str) -> Grant | None:
     return grant
 
 
-def why_unusable(grant: Grant, client: OAuthClient) -> str | None:
-    """Say why a grant is not one through this OAuth client; None if it is."""
+def why_unusable(grant: Grant, client: OAuthClient, mailbox: str | None) -> str | None:
+    """Say why a grant is not one through this OAuth client for that mailbox; None if it is.
+
+    Who signed in may open the mailboxes of others; a service account acts for the one mailbox that it was asked for.
+    """
     if grant.client != client.name:
         return f"it was authorised through the OAuth client '{grant.client}', and the settings name '{client.name}'"
     if grant.client_id != client.client_id:
         return f"it was authorised with another client id than '{client.name}' has now"
+    if grant.flow is Flow.SERVICE_ACCOUNT and grant.username != mailbox:
+        return f"it was authorised for the mailbox {grant.username}, and the settings name {mailbox}"
     return None

@@ -84,7 +84,7 @@ class Tokens:
         """
         present = self._read(name, graph=graph)
         if present.grant.broken:
-            raise _broken_error(name, present.grant.broken)
+            raise _broken_error(name, present.grant.broken, present.grant.remedy)
         return present.kept_token or self._renew(present, force=False)
 
     def renew(self, name: str, *, graph: bool = False) -> AccessToken:
@@ -120,7 +120,7 @@ class Tokens:
         grant = find_grant(settings, secrets, name)
         if grant is None:
             raise _not_granted_error(name)
-        if why := why_unusable(grant, subject.client):
+        if why := why_unusable(grant, subject.client, subject.username):
             raise _not_granted_error(name, why)
         return _Present(subject, grant, secrets, graph)
 
@@ -132,7 +132,7 @@ class Tokens:
             if present.kept_token and (is_others or not force):
                 return present.kept_token
             if present.grant.broken and not force:
-                raise _broken_error(present.name, present.grant.broken)
+                raise _broken_error(present.name, present.grant.broken, present.grant.remedy)
             reply = self._ask_provider(present)
             renewed = _renewed(present, reply)
             # A token that needs no other to be renewed is good also where it cannot be kept.
@@ -164,9 +164,10 @@ class Tokens:
         except AuthenticationError as error:
             if error.reason not in GRANT_ENDING or present.grant.flow in WITHOUT_PERSON:
                 raise
-            broken = replace(present.grant, broken=error.message, access_token=None, expires_at=None)
+            remedy = _remedy_of(error)
+            broken = replace(present.grant, broken=error.message, remedy=remedy, access_token=None, expires_at=None)
             self._store(present.name, broken)
-            raise _broken_error(present.name, error.message, error) from error
+            raise _broken_error(present.name, error.message, remedy, error) from error
 
     def _store(self, name: str, grant: Grant) -> None:
         """Store a grant, read back, where the settings now say: it may have been moved while the provider was asked."""
@@ -271,6 +272,7 @@ def _renewed(present: _Present, reply: TokenReply) -> Grant:
         expires_at=reply.expires_at,
         last_refresh=time.time(),
         broken=None,
+        remedy=None,
     )
 
 
@@ -283,11 +285,21 @@ def _not_granted_error(name: str, why: str = "") -> AuthenticationError:
     )
 
 
-def _broken_error(name: str, why: str, error: AuthenticationError | None = None) -> AuthenticationError:
+def _remedy_of(error: AuthenticationError) -> str | None:
+    """Return what there is to do beside authorising again."""
+    from mailctl.oauth.explanations.row import AUTHORISE_AGAIN  # few grants end
+
+    return None if error.hint == AUTHORISE_AGAIN else error.hint
+
+
+def _broken_error(
+    name: str, why: str, remedy: str | None, error: AuthenticationError | None = None
+) -> AuthenticationError:
+    again = f"`{authorise_command(name)}`"
     return AuthenticationError(
         f"the authorisation of {name} is broken: {why}",
         reason=error.reason if error else OAuthReason.GRANT_DEAD,
         reply=error.reply if error else None,
-        hint=f"authorise again: `{authorise_command(name)}`",
+        hint=f"{remedy} ({again})" if remedy else f"authorise again: {again}",
         details={**(error.details if error else {}), "target": name, "authorise": authorise_command(name)},
     )
