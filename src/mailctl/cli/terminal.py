@@ -42,6 +42,7 @@ class Terminal:
         self.json_errors = json_errors
         self.commands = Commands(str(config) if config else None)
         self._warned: set[str] = set()
+        self._held: list[str] | None = None
         plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
         self.out = Style(sys.stdout.isatty() and not plain)
         self.err = Style(sys.stderr.isatty() and not plain)
@@ -103,7 +104,23 @@ class Terminal:
         if text in self._warned:
             return
         self._warned.add(text)
-        self._advise(f"{self.err.yellow('warning:')} {_visible_lines(text)}")
+        said = f"{self.err.yellow('warning:')} {_visible_lines(text)}"
+        if self._held is None:
+            self._advise(said)
+        else:
+            self._held.append(said)
+
+    @contextmanager
+    def holding_warnings(self) -> Iterator[None]:
+        """Tell at the end what is warned of inside: it would stand in the middle of lines that belong together."""
+        held: list[str] = []
+        self._held = held
+        try:
+            yield
+        finally:
+            self._held = None
+            for said in held:
+                self._advise(said)
 
     def error(self, error: MailctlError, exit_code: Exit) -> None:
         """Tell what went wrong and what to do, as text or as one JSON object."""
