@@ -62,6 +62,24 @@ def test_a_message_takes_two_round_trips_where_commands_are_pipelined(serve):
     assert b"MAIL FROM:<a@example.org> SIZE=%d" % len(MESSAGE) in commands(double)
 
 
+@pytest.mark.parametrize(
+    ("reply", "queue_id"),
+    [
+        (b"250 2.0.0 Ok: queued as 4cHk5Z2Jz8z9tQ6", "4cHk5Z2Jz8z9tQ6"),
+        (b"250 2.0.0 OK: delivered as 956C319A7C47", "956C319A7C47"),
+        (b"250 OK id=1sXyZw-000ABc-1D", "1sXyZw-000ABc-1D"),
+        (b"250 2.0.0 46BAr3Yl012345 Message accepted for delivery", "46BAr3Yl012345"),
+        (b"250 ok 1190000000 qp 12345", "12345"),
+        (b"250 2.0.0 OK  1564749211 d4sm9838928.28 - gsmtp", "d4sm9838928.28"),
+        (b"250 2.0.0 thank you", None),
+    ],
+)
+def test_the_name_that_a_server_gives_a_message_is_found_in_its_reply(serve, reply, queue_id):
+    server = SmtpServer(security="none", data=(TAKE_MESSAGE, reply + b"\r\n"))
+    outcome, _ = serve(server, lambda session: session.send("a@example.org", ["b@example.org"], MESSAGE))
+    assert outcome.queue_id == queue_id
+
+
 def test_commands_are_sent_one_by_one_where_they_must_be(serve):
     def act(session):
         before = session.turns

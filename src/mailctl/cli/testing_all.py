@@ -40,6 +40,9 @@ def all_(
     It sends nothing: sending is tested as far as the login, receiving as far as the mailbox. Where no login is stored,
     the login is skipped. The result has a line a target; with -v before the command, each step.
 
+    Where several targets fail, the exit code is that of the one that failed at the earliest step, from settings to
+    mailbox; `-o json` has the exit code of each.
+
     Examples:
 
       mailctl test all
@@ -61,7 +64,7 @@ def all_(
             hint="`mailctl server add` registers a server, `mailctl sysmail set` sets the system mail account",
         )
     plans = {target.name: plan_all(target, settings, call.check_options(target)) for target in targets}
-    with _watching(session, len(plans)) as watcher:
+    with session.terminal.holding_warnings(), _watching(session, len(plans)) as watcher:
         outcome = run_all(plans, watcher, jobs=jobs)
     call.conclude_all(outcome)
 

@@ -89,8 +89,8 @@ class TestCall:
         self.conclude(report, shown=shown)
 
     def conclude_all(self, outcome: RunReports) -> None:
-        """Conclude the run of all tests: a line a target, with -v each step before, and what failed, opened."""
-        from mailctl.render.report_text import render_overview, render_steps
+        """Conclude the run of all tests: a line a target, and what failed, opened; with -v all steps, too."""
+        from mailctl.render.report_text import render_overview
         from mailctl.render.transcript import render_line
         from mailctl.services.testing.verdict import gather
 
@@ -104,11 +104,13 @@ class TestCall:
                     terminal.tell(render_line(line, terminal.err))
         shown = self.options.output is ReportFormat.TABLE
         if shown:
-            if self.session.verbose:
-                for target in report.targets:
-                    terminal.result("\n".join(render_steps(target, terminal.out, terminal.width)) + "\n")
-            fails = self.options.fails_on_warnings
-            overview = render_overview(report, terminal.out, terminal.width, fail_on_warnings=fails)
+            overview = render_overview(
+                report,
+                terminal.out,
+                terminal.width,
+                fail_on_warnings=self.options.fails_on_warnings,
+                all_steps=self.session.verbose,
+            )
             terminal.result("\n".join(overview))
         self.conclude(report, shown=shown, bug=next(iter(outcome.bugs), None))
 

@@ -36,6 +36,11 @@ def shown(value: object) -> str:
     return f"'{text[:80]}…'" if len(text) > 80 else f"'{text}'"
 
 
+def shortened(text: str, most: int) -> str:
+    """Return text that has no more than so many characters; an ellipsis is the last of one that is cut."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def has_control_characters(text: str) -> bool:
     """Tell whether text holds control, line-separating or bidirectional formatting characters, or half characters.
 

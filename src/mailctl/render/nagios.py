@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 
 from mailctl.model.report import Report, Stage, Status, Step
+from mailctl.model.values import shortened
 from mailctl.render.report_text import found_in
 from mailctl.render.style import visible
 
@@ -69,7 +70,10 @@ def _text(report: Report) -> str:
         return f"{report.targets[0].target}: {found_in(report.targets[0])} ({seconds})"
     failed = [target for target in report.targets if not target.ok]
     warned = [target for target in report.targets if target.ok and target.warned]
-    named = [f"{target.target} ({found_in(target)[:_LONGEST_REASON]})" for target in (failed or warned)[:_MOST_NAMED]]
+    named = [
+        f"{target.target} ({shortened(found_in(target), _LONGEST_REASON)})"
+        for target in (failed or warned)[:_MOST_NAMED]
+    ]
     more = len(failed or warned) - len(named)
     verdict = (
         f"{len(failed)} of {len(report.targets)} targets failed" if failed else f"{len(report.targets)} targets passed"

@@ -31,13 +31,14 @@ _NOT_RUN = (Status.SKIPPED, Status.NOT_APPLICABLE)
 class StepLines:
     """The lines of steps as they end: one a step; those in a row that were not run for one reason share theirs.
 
-    A protocol is named where another one begins. `width`: in columns, None where nothing is to be wrapped.
+    A protocol is named where another one begins; `names_first`: the first one, too. `width`: in columns, None where
+    nothing is to be wrapped.
     """
 
-    def __init__(self, style: Style, width: int | None) -> None:
+    def __init__(self, style: Style, width: int | None, *, names_first: bool = False) -> None:
         self._style = style
         self._width = width
-        self._protocol: str | None = None
+        self._protocol: str | None = "" if names_first else None
         self._not_run: list[Step] = []
 
     def add(self, step: Step) -> Iterator[str]:
@@ -82,13 +83,16 @@ def render_step(step: Step, style: Style, width: int | None = None) -> str:
 
 
 def render_failures(report: TargetReport, style: Style, width: int | None) -> Iterator[str]:
-    """Yield the first failure and each warning, opened: why, the server's words, what to do, the next command.
+    """Yield each side's failure and each warning, opened: why, the server's words, what to do, the next command.
 
-    What failed stands in the step's own line. With a `width` in columns, prose is wrapped to it; what is to be copied
-    or quoted never is.
+    What failed stands in the step's own line; what both sides would say alike is said once. With a `width` in columns,
+    prose is wrapped to it; what is to be copied or quoted never is.
     """
-    opened = [step for step in report.steps if step.status in (Status.FAIL, Status.ERROR)][:1]
-    opened += [step for step in report.steps if step.status is Status.WARN and step.remedy]
+    opened = list(
+        {(step.cause, step.reply, step.remedy, step.next): step for step in reversed(report.failures)}.values()
+    )
+    opened.reverse()
+    opened += [step for step in report.warned if step.remedy]
     for step in opened:
         paint = style.yellow if step.status is Status.WARN else style.red
         protocol = f" ({step.protocol.upper()})" if step.protocol else ""
@@ -171,14 +175,14 @@ _WORTH_A_WORD = (
 """What of SMTP, IMAP and POP3 servers' capabilities makes a difference to who uses them."""
 
 
-def _capabilities(evidence: Mapping[str, Any]) -> str:
-    mechanisms = _joined(evidence, "mechanisms", most=8)
-    offered = _worth_a_word(evidence)
-    if evidence.get("size"):
 def _worth_a_word(evidence: Mapping[str, Any]) -> list[str]:
     return [name for name in _WORTH_A_WORD if name in (evidence.get("capabilities") or ())]
 
 
+def _capabilities(evidence: Mapping[str, Any]) -> str:
+    mechanisms = _joined(evidence, "mechanisms", most=8)
+    offered = _worth_a_word(evidence)
+    if evidence.get("size"):
         offered.append(f"messages up to {evidence['size'] / 1_000_000:.1f} MB")
     return "; ".join(filter(None, (f"logins: {mechanisms}" if mechanisms else "no logins", ", ".join(offered))))
 

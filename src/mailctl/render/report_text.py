@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from mailctl.exits import Exit
 from mailctl.model.report import Report, Stage, Status, Step, TargetReport
-from mailctl.render.report import StepLines, render_failures, render_step
+from mailctl.render.report import StepLines, render_failures
 from mailctl.render.style import Style, visible
 from mailctl.render.wrap import hang, wrap
 
@@ -29,18 +29,28 @@ def render_report(report: Report, *, fail_on_warnings: bool) -> str:
 
 
 def render_steps(target: TargetReport, style: Style, width: int | None) -> Iterator[str]:
-    """Yield the lines of one target: each step, another protocol named where it begins."""
+    """Yield the lines of one target: each step, under its protocol where there are several."""
     yield style.bold(visible(target.target))
-    lines = StepLines(style, width)
-    for step in target.steps:
+    yield from _step_lines(target, target.steps, style, width)
+
+
+def _step_lines(target: TargetReport, steps: Iterable[Step], style: Style, width: int | None) -> Iterator[str]:
+    lines = StepLines(style, width, names_first=len(target.protocols) > 1)
+    for step in steps:
         yield from lines.add(step)
     yield from lines.rest()
 
 
 def render_overview(
-    report: Report, style: Style, width: int | None, *, fail_on_warnings: bool = False
+    report: Report, style: Style, width: int | None, *, fail_on_warnings: bool = False, all_steps: bool = False
 ) -> Iterator[str]:
-    """Yield a line a target, then each failure and warning opened under its target, then the verdict."""
+    """Yield a line a target, then each failure and warning opened under its target, then the verdict.
+
+    `all_steps`: every target with all its steps comes first, and what is opened stands there.
+    """
+    if all_steps:
+        for target in report.targets:
+            yield from (*render_steps(target, style, width), *render_failures(target, style, width), "")
     names = {target.target: visible(target.target) for target in report.targets}
     name_width = min(max((cell_len(name) for name in names.values()), default=0), _WIDEST_NAME)
     for target in report.targets:
@@ -53,11 +63,11 @@ def render_overview(
             start = " " * indent
         yield hang(start, visible(found_in(target)), indent, width)
     for target in report.targets:
-        opened = [*target.failures, *target.warned]
-        if opened:
+        opened = [step for step in target.steps if step in (*target.failures, *target.warned)]
+        if opened and not all_steps:
             yield ""
             yield style.bold(names[target.target])
-            yield from (render_step(step, style, width) for step in opened)
+            yield from _step_lines(target, opened, style, width)
             yield from render_failures(target, style, width)
     yield ""
     paint = style.green if report.ok else style.red

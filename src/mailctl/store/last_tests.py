@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from mailctl.durable import lock_file, replace_file, resolve_target
 from mailctl.model.report import Report, Status, TargetReport
+from mailctl.model.values import shortened
 from mailctl.store.location import state_folder
 
 _RESULTS_MAX = 200
@@ -90,4 +91,4 @@ def _result(report: Report, target: TargetReport) -> TestResult:
 
 
 def _shortened(text: str | None) -> str | None:
-    return text if text is None or len(text) <= _TEXT_MAX else text[: _TEXT_MAX - 1] + "…"
+    return None if text is None else shortened(text, _TEXT_MAX)

@@ -44,9 +44,10 @@ _VERIFY_REASONS = {
     62: (Reason.CERTIFICATE_HOST, "the server's certificate is for another name"),
     64: (Reason.CERTIFICATE_HOST, "the server's certificate is not for this IP address"),
 }
+SPEAKS_IN_CLEAR = "the server does not speak TLS here, but in the clear"
 _TLS_REASONS = {
     Reason.WRONG_VERSION: (
-        "the other side does not speak TLS here",
+        SPEAKS_IN_CLEAR,
         ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "UNKNOWN_PROTOCOL", "BAD_RECORD_TYPE"),
     ),
     Reason.PROTOCOL_VERSION: (

@@ -23,7 +23,14 @@ from mailctl.transport.watch import Watch
 _JUDGED_BYTES_PER_SECOND, _JUDGING_SECONDS_MAX = 64 * 1024, 600
 """After its end a message may still be in buffers on the way, and then be searched for what is evil: giving up
 too early makes duplicates, and RFC 5321 (4.5.3.2.6) allows ten minutes."""
-_QUEUE_ID = re.compile(rb"queued as <?([\w.-]+)|\bid=([\w-]+)|Ok:? queued,? id ([\w-]+)", re.IGNORECASE)
+_QUEUE_ID = re.compile(
+    rb"\b(?:queued|delivered) as <?([\w.-]+)"  # Postfix and those that speak like it; the sandbox
+    rb"|\bid=([\w-]+)|Ok:? queued,? id ([\w-]+)"  # Exim
+    rb"|\b(\w+) Message accepted for delivery"  # Sendmail
+    rb"|\bqp ([0-9]+)"  # qmail
+    rb"| ([\w.-]+) - gsmtp",  # Gmail
+    re.IGNORECASE,
+)
 _AT_ONCE_BYTES_MAX = 64 * 1024
 """A longer message waits for the envelope to be accepted: it would go to a server that refuses it for nothing."""
 _UNKNOWN_COMMAND_CODES = (500, 502)

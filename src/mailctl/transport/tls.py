@@ -21,7 +21,7 @@ from mailctl.errors import MailError, NetworkError, TLSError
 from mailctl.model.secret import Secret
 from mailctl.model.server import TlsOptions
 from mailctl.protocol.reasons import Reason
-from mailctl.transport.faults import find_mail_error
+from mailctl.transport.faults import SPEAKS_IN_CLEAR, find_mail_error
 from mailctl.transport.limits import Deadline
 
 Context: TypeAlias = ssl.SSLContext
@@ -178,7 +178,7 @@ def _require_tls(secured: ssl.SSLSocket, deadline: Deadline, doing: str) -> None
     except ssl.SSLWantReadError:
         pass
     else:
-        return  # so swift an answer was read already
+        return  # on a machine's own addresses the answer may be there before it is looked for
     with selectors.DefaultSelector() as selector:
         selector.register(secured, selectors.EVENT_READ)
         if not selector.select(deadline.left_seconds()):
@@ -190,9 +190,7 @@ def _require_tls(secured: ssl.SSLSocket, deadline: Deadline, doing: str) -> None
 
 def cleartext_error(said: bytes, doing: str) -> TLSError:
     """Return the error for a server that speaks in the clear where TLS begins."""
-    return TLSError(
-        f"the server does not speak TLS here, but in the clear ({doing})", reason=Reason.WRONG_VERSION, reply=said
-    )
+    return TLSError(f"{SPEAKS_IN_CLEAR} ({doing})", reason=Reason.WRONG_VERSION, reply=said)
 
 
 def _handshake_error(error: OSError | ValueError, doing: str) -> MailError:

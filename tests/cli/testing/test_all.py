@@ -144,7 +144,32 @@ def test_a_line_a_target_what_failed_opened_and_the_verdict(
 def test_verbose_shows_each_step_under_its_protocol(organisation: Mailctl) -> None:
     out = organisation("-v", "test", "all").out
     sysmail = out[out.index("sysmail\n") : out.index("tenant:acme\n")]
-    assert sysmail.index("  smtp localhost") < sysmail.index("  IMAP\n") < sysmail.index("  pass  mailbox ")
+    smtp, imap = sysmail.index("  SMTP\n"), sysmail.index("  IMAP\n")
+    assert smtp < sysmail.index("  smtp localhost") < imap < sysmail.index("  pass  mailbox ")
+
+
+def test_verbose_tells_no_step_twice(mailctl: Mailctl, servers: ExitStack) -> None:
+    add(mailctl, "bad", "127.0.0.2", *pair(servers, "127.0.0.2", b"554 go away\r\n"))
+    out = mailctl("-v", "test", "all").out
+    assert out.count("FAIL  greeting") == 1
+    assert out.count("what to do") == 1
+    assert out.index("what to do") < out.index("  FAIL bad ")
+    assert out.splitlines()[-1].startswith("failed: 1 of 1 targets in ")
+
+
+def test_each_side_that_failed_is_opened_under_its_protocol(mailctl: Mailctl) -> None:
+    mailctl.must(
+        "server", "add", "down", "--name", "Down", "--smtp-host", "127.0.0.1", "--smtp-port", "1",
+        "--smtp-security", "none", "--incoming-protocol", "pop3", "--incoming-host", "127.0.0.1",
+        "--incoming-port", "2", "--incoming-security", "none",
+    )  # fmt: skip
+    lines = mailctl("test", "all").out.splitlines()
+    shown = [
+        line.strip() for line in lines if line.strip() in ("SMTP", "POP3") or line.startswith(("tcp", "  FAIL  tcp"))
+    ]
+    assert [line.split()[0] for line in shown] == ["SMTP", "FAIL", "POP3", "FAIL", "tcp", "tcp"]
+    commands = [line.split("next")[1].strip() for line in lines if line.startswith("  next ")]
+    assert commands == [f"mailctl server edit down --{side}-port PORT" for side in ("smtp", "incoming")]
 
 
 def test_where_there_is_nothing_to_test_it_says_what_to_do(mailctl: Mailctl) -> None:

@@ -20,6 +20,7 @@ import jsonschema
 import pytest
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase
 from prometheus_client.parser import text_string_to_metric_families
+from tests.doubles.dns import DnsServer, resolving_by
 from tests.doubles.scripted import ScriptedServer
 from tests.doubles.smtp import SmtpServer
 from tests.doubles.steps import Announce, Close, Part, Stall
@@ -314,6 +315,16 @@ class TestNagios:
         assert f"{refused} (smtp greeting: " in result.out
         assert self.data(result.out)["targets"] == 2
         assert f"{fine} time" in self.data(result.out)
+
+    def test_what_is_cut_short_ends_in_an_ellipsis(self, mailctl: Mailctl, refused: str) -> None:
+        host = f"{'long' * 15}.example"
+        mailctl.add_server("far", "--smtp-host", host, "--incoming-host", host)
+        with DnsServer({}) as dns, resolving_by(dns):
+            out = mailctl("test", "all", "-o", "nagios").out
+        named = re.search(r"far \((.+?)\) \|", out)
+        assert named
+        assert (len(named[1]), named[1][-1]) == (160, "…")
+        assert refused in out
 
     def test_what_could_not_be_tested_is_unknown(
         self, mailctl: Mailctl, refused: str, monkeypatch: pytest.MonkeyPatch
