@@ -145,7 +145,8 @@ def connect(route: Route, watch: Watch, trace: Trace | None) -> Wire:
     route.check()
     if watch.thorough and route.endpoint.security is not Security.NONE:
         # What reads certificates is loaded while the connection comes about, not between two of its round trips.
-        Thread(target=import_module, args=(_CERTIFICATE_READER,), daemon=True, name="mailctl-certificate").start()
+        # Not in a daemon thread: one that ends inside of compiled code, with the process, would abort it.
+        Thread(target=import_module, args=(_CERTIFICATE_READER,), daemon=False, name="mailctl-certificate").start()
     return _connect(route, watch, trace, Deadline(route.timeout, within=route.deadline))
 
 
