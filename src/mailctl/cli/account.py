@@ -189,11 +189,9 @@ def show(context: typer.Context, address: Address, output: Output = OutputFormat
     if output is OutputFormat.JSON:
         session.terminal.data(account=_as_json(state))
         return
-    from mailctl.render.accounts import render_account
+    from mailctl.render.accounts import account_in_full
 
-    session.terminal.result(
-        session.terminal.commands.complete_prose(render_account(state, session.terminal.out, session.terminal.width))
-    )
+    session.terminal.in_full(account_in_full(state, session.terminal.out))
     for warning in state.login.warnings:
         session.terminal.warn(warning)
 

@@ -215,12 +215,12 @@ def show(context: typer.Context, name: Name, output: Output = OutputFormat.TABLE
     if output is OutputFormat.JSON:
         session.terminal.data(client=_as_json(session, settings, client))
         return
-    from mailctl.render.oauth_clients import render_client
+    from mailctl.render.oauth_clients import client_in_full
     from mailctl.services.oauth.clients import describe_client_secrets, list_client_users
 
     secrets = describe_client_secrets(settings, client, session.secrets)
     users = list_client_users(settings, client.name)
-    session.terminal.result(render_client(client, secrets, users, session.terminal.out, session.terminal.width))
+    session.terminal.in_full(client_in_full(client, secrets, users, session.terminal.out))
     _warn(session, client)
 
 

@@ -20,7 +20,7 @@ from mailctl.model.oauth_use import find_client_preset, incoming_fields, require
 from mailctl.model.preset import CUSTOM, PRESETS, Preset, get_preset, preset_fields, preset_remarks
 from mailctl.model.server import DEFAULT_PORTS, IncomingProtocol, Protocol, Security, Server, SmtpAuth, pairing_warning
 from mailctl.model.values import parse_code, parse_host, parse_name, parse_port
-from mailctl.render.servers import render_server
+from mailctl.render.servers import server_in_full
 from mailctl.services.catalogue.servers import build_server
 from mailctl.services.fields import merge_fields, to_fields
 
@@ -80,7 +80,10 @@ class _Wizard:
     def _shown(self, fields: Mapping[str, Any]) -> Server:
         """Show the server that fields describe, and return it."""
         server = build_server(self._settings, fields)
-        self._say(f"\n{render_server(server, self._session.terminal.err)}\n")
+        terminal = self._session.terminal
+        self._say("")
+        terminal.say_in_full(server_in_full(server, terminal.err))
+        self._say("")
         return server
 
     def _ask_code(self, code: str | None) -> str:

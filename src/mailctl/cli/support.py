@@ -88,9 +88,9 @@ def show(context: typer.Context, output: Output = OutputFormat.TABLE) -> None:
     if output is OutputFormat.JSON:
         session.terminal.data(support=settings.support)
         return
-    from mailctl.render.support import render_support
+    from mailctl.render.support import support_in_full
 
-    session.terminal.result(render_support(settings.support, session.terminal.out))
+    session.terminal.in_full(support_in_full(settings.support, session.terminal.out))
     _warn_unused(session, settings)
 
 

@@ -101,11 +101,9 @@ def show(context: typer.Context, output: Output = OutputFormat.TABLE) -> None:
     if output is OutputFormat.JSON:
         session.terminal.data(sysmail=_as_json(state))
         return
-    from mailctl.render.sysmail import render_sysmail
+    from mailctl.render.sysmail import sysmail_in_full
 
-    session.terminal.result(
-        session.terminal.commands.complete_prose(render_sysmail(state, session.terminal.out, session.terminal.width))
-    )
+    session.terminal.in_full(sysmail_in_full(state, session.terminal.out))
     for warning in state.login.warnings:
         session.terminal.warn(warning)
 

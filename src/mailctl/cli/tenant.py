@@ -177,11 +177,9 @@ def show(context: typer.Context, code: Code, output: Output = OutputFormat.TABLE
     if output is OutputFormat.JSON:
         session.terminal.data(tenant=_as_json(state))
         return
-    from mailctl.render.tenants import VALUE_HEADERS, render_title, value_rows
+    from mailctl.render.tenants import tenant_in_full
 
-    session.terminal.result(render_title(state, session.terminal.out))
-    complete = session.terminal.commands.complete_prose
-    session.terminal.table(VALUE_HEADERS, (tuple(map(complete, row)) for row in value_rows(state)))
+    session.terminal.in_full(tenant_in_full(state, session.terminal.out))
     _warn_off(session, settings)
     for warning in state.login.warnings:
         session.terminal.warn(warning)

@@ -17,6 +17,7 @@ from mailctl.render.wrap import wrap
 if TYPE_CHECKING:
     from mailctl.exits import Exit
     from mailctl.model.secret import Secret
+    from mailctl.render.facts import InFull
 
 SCHEMA_VERSION = 1
 _USUAL_WIDTH = 80
@@ -64,11 +65,6 @@ class Terminal:
         """Columns of the screen that standard output is, or None where it is none: nothing is cut there."""
         return _screen_width(sys.stdout)
 
-    @property
-    def talk_width(self) -> int | None:
-        """Columns of the screen that standard error is, or None where it is none."""
-        return _screen_width(sys.stderr)
-
     def result(self, text: str) -> None:
         """Write a result to standard output; raises MailctlError where that is full or broken."""
         with _writing_to_stdout():
@@ -89,6 +85,19 @@ class Terminal:
         from mailctl.render.table import render_table
 
         self.result(render_table(headers, rows, width=self.width, style=self.out))
+
+    def in_full(self, shown: InFull) -> None:
+        """Write one thing in full to standard output."""
+        from mailctl.render.facts import render_facts
+
+        self.result(render_facts(shown.map(self.commands.complete_prose), self.out, self.width))
+
+    def say_in_full(self, shown: InFull) -> None:
+        """Tell a person of one thing in full, unless they asked for quiet."""
+        from mailctl.render.facts import render_facts
+
+        if not self.quiet:
+            _talk(render_facts(shown.map(self.commands.complete_prose), self.err, _screen_width(sys.stderr)))
 
     def say(self, text: str) -> None:
         """Tell a person something, unless they asked for quiet."""

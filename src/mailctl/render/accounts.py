@@ -8,7 +8,8 @@ from mailctl.model.account import Account, main_accounts
 from mailctl.model.server import Security, SmtpAuth
 from mailctl.model.settings import Settings
 from mailctl.model.signature import SignatureUse
-from mailctl.render.senders import Fact, render_facts, state_facts
+from mailctl.render.facts import Fact, InFull
+from mailctl.render.senders import state_facts
 from mailctl.render.servers import address, incoming_auth, tls_facts
 from mailctl.render.style import Style
 from mailctl.services.accounts.account_state import AccountState, kind_of
@@ -41,12 +42,12 @@ def _servers(settings: Settings, account: Account) -> str:
     return f"{kind} {account.incoming.host}" if kind == "custom" and account.incoming else kind
 
 
-def render_account(state: AccountState, style: Style) -> str:
-    """Return an account in full, a fact a line."""
+def account_in_full(state: AccountState, style: Style) -> InFull:
+    """Return an account in full."""
     account = state.account
     described = f"  {account.description}" if account.description != account.username else ""
     facts = [*_person(state), *_sides(state, style), *_logins(state), *state_facts(state.login, style), *_more(account)]
-    return render_facts(f"{style.bold(account.address)}{described}", facts, style)
+    return InFull(f"{style.bold(account.address)}{described}", facts)
 
 
 def _person(state: AccountState) -> Iterator[Fact]:

@@ -6,8 +6,9 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mailctl.render.facts import InFull
 from mailctl.render.style import Style
-from mailctl.render.wrap import hang, wrap
+from mailctl.render.wrap import wrap
 
 if TYPE_CHECKING:
     from mailctl.services.oauth.grant_state import GrantState
@@ -26,14 +27,10 @@ def render_reason(state: GrantState, width: int | None) -> str:
     return wrap(f"{state.target}: {state.why}", width)
 
 
-def render_grant(state: GrantState, style: Style, width: int | None) -> str:
-    """Return a grant in full, a fact a line; `width` as for `render_reason`."""
+def grant_in_full(state: GrantState, style: Style) -> InFull:
+    """Return a grant in full."""
     paint = style.green if state.ok else style.red
-    facts = list(_facts(state))
-    indent = max((len(name) for name, _ in facts), default=0) + 4
-    lines = [f"{style.bold(state.target)}  {paint(_word(state))}"]
-    lines += [hang(style.dim(f"  {name}".ljust(indent)), fact, indent, width) for name, fact in facts]
-    return "\n".join(lines)
+    return InFull(f"{style.bold(state.target)}  {paint(_word(state))}", list(_facts(state)))
 
 
 def grant_as_json(state: GrantState) -> dict[str, Any]:

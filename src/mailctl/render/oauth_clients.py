@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from mailctl.model.oauth import Directory, OAuthClient, OAuthEndpoints, Provider
+from mailctl.render.facts import InFull
 from mailctl.render.secrets import render_presence
 from mailctl.render.style import Style
-from mailctl.render.wrap import hang
 
 CLIENT_HEADERS = ("NAME", "PROVIDER", "CLIENT ID", "PROOF", "USED BY")
 
@@ -29,17 +29,10 @@ def client_row(client: OAuthClient, users: Sequence[str]) -> Sequence[str]:
     return client.name, _provider(client), client.client_id, ", ".join(_proofs(client)) or "none", ", ".join(users)
 
 
-def render_client(
-    client: OAuthClient,
-    secrets: Mapping[str, SecretState],
-    users: Sequence[str],
-    style: Style,
-    width: int | None,
-) -> str:
-    """Return a client in full, a fact a line; `secrets` by the client's fields.
-
-    `width`: the columns of the screen, None where there is none.
-    """
+def client_in_full(
+    client: OAuthClient, secrets: Mapping[str, SecretState], users: Sequence[str], style: Style
+) -> InFull:
+    """Return a client in full; `secrets` by the client's fields."""
     facts = [
         ("provider", _provider(client)),
         ("client id", client.client_id),
@@ -56,9 +49,7 @@ def render_client(
         ("servers", "host, port and security are the provider's" if client.fixes_hosts else "hosts are given by you"),
         ("used by", ", ".join(users) or "nobody yet"),
     ]
-    indent = max(len(name) for name, _ in facts) + 4
-    lines = [hang(style.dim(f"  {name}".ljust(indent)), fact, indent, width) for name, fact in facts]
-    return "\n".join([style.bold(client.name), *lines])
+    return InFull(style.bold(client.name), facts)
 
 
 def _endpoint_facts(endpoints: OAuthEndpoints) -> Iterator[tuple[str, str]]:

@@ -1,31 +1,18 @@
-"""Whoever sends for the organisation, for people: facts under their names, and how they are laid out."""
+"""Whoever sends for the organisation, for people: facts under their names."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from mailctl.model.resolve import Sending
 from mailctl.model.server import Security, SmtpAuth
+from mailctl.render.facts import Fact
 from mailctl.render.secrets import render_presence
 from mailctl.render.servers import address, tls_facts
 from mailctl.render.style import Style
 from mailctl.services.oauth.grant_state import GrantState
 from mailctl.services.secrets.state import SecretState
 from mailctl.services.senders.senders import LoginState
-
-Fact = tuple[str, str]
-
-
-def render_facts(title: str, facts: Iterable[Fact], style: Style) -> str:
-    """Return facts below a title, one a line; a name that is that of the line above is not said again."""
-    facts = list(facts)
-    width = max(len(name) for name, _ in facts) + 2
-    lines = [title]
-    shown = ""
-    for name, fact in facts:
-        lines.append(f"  {style.dim((name if name != shown else '').ljust(width))}{fact}")
-        shown = name
-    return "\n".join(lines)
 
 
 def name_facts(sending: Sending) -> Iterator[Fact]:
@@ -36,7 +23,14 @@ def name_facts(sending: Sending) -> Iterator[Fact]:
     yield "envelope from", sending.envelope_from
     if sending.local_recipient:
         yield "local recipient", f"{sending.local_recipient} gets mail for names without a domain"
-    yield "utf-8 headers", "where the server offers them" if sending.smtputf8 else "no"
+    yield "utf-8 headers", utf8_headers(sending)
+
+
+def utf8_headers(sending: Sending) -> str:
+    """Return whether an address with characters beyond ASCII before the @ can be written to (SMTPUTF8)."""
+    if sending.graph:
+        return "Microsoft Graph takes them"
+    return "where the server offers them" if sending.smtputf8 else "no"
 
 
 def server_facts(sending: Sending, detached_from: str | None, style: Style) -> Iterator[Fact]:

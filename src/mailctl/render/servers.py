@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mailctl.model.server import IncomingEndpoint, Security, Server, SmtpEndpoint, TlsOptions
+from mailctl.render.facts import InFull
 from mailctl.render.style import Style
 
 SERVER_HEADERS = ("CODE", "NAME", "OUTGOING", "INCOMING", "LOGIN")
@@ -32,23 +33,20 @@ def incoming_auth(endpoint: IncomingEndpoint) -> str:
     return "apop" if endpoint.apop else str(endpoint.auth)
 
 
-def render_server(server: Server, style: Style) -> str:
-    """Return a server in full, a fact a line."""
+def server_in_full(server: Server, style: Style) -> InFull:
+    """Return a server in full."""
+    client = [("oauth client", server.oauth_client)] if server.oauth_client else []
     facts = [
+        *client,
         ("outgoing", f"smtp {address(server.smtp)}"),
-        ("", f"authentication {server.smtp.auth}, people send with their {_credentials(server)} login"),
-        ("", f"time-out {server.smtp.timeout} s"),
+        ("outgoing", f"authentication {server.smtp.auth}, people send with their {_credentials(server)} login"),
+        ("outgoing", f"time-out {server.smtp.timeout} s"),
         ("incoming", f"{server.incoming.protocol} {address(server.incoming)}"),
-        ("", f"authentication {incoming_auth(server.incoming)}"),
-        ("", f"time-out {server.incoming.timeout} s"),
-        *(("" if index else "tls", fact) for index, fact in enumerate(_tls(server, style))),
+        ("incoming", f"authentication {incoming_auth(server.incoming)}"),
+        ("incoming", f"time-out {server.incoming.timeout} s"),
+        *(("tls", fact) for fact in _tls(server, style)),
     ]
-    if server.oauth_client:
-        facts.insert(0, ("oauth client", server.oauth_client))
-    width = max(len(name) for name, _ in facts) + 2
-    lines = [f"{style.bold(server.code)}  {server.name}"]
-    lines += [f"  {style.dim(name.ljust(width))}{fact}" for name, fact in facts]
-    return "\n".join(lines)
+    return InFull(f"{style.bold(server.code)}  {server.name}", facts)
 
 
 def tls_facts(tls: TlsOptions, style: Style) -> Iterator[str]:

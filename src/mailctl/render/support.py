@@ -6,19 +6,19 @@ from collections.abc import Iterator
 
 from mailctl.model.support import SupportOptions
 from mailctl.protocol.replies import printable
-from mailctl.render.senders import render_facts
+from mailctl.render.facts import InFull
 from mailctl.render.style import Style
 from mailctl.services.sending.compose import Attachment, Draft, Roles
 
 
-def render_support(support: SupportOptions, style: Style) -> str:
-    """Return the options of support, a fact a line."""
+def support_in_full(support: SupportOptions, style: Style) -> InFull:
+    """Return the options of support."""
     facts = [
         ("address", support.address or style.yellow("none: nobody can be asked")),
         ("tenants", "may have an address of their own" if support.tenant_addresses else "have none of their own"),
         ("attached", "system information" if support.attach_system_info else "nothing by itself"),
     ]
-    return render_facts(style.bold("support"), facts, style)
+    return InFull(style.bold("support"), facts)
 
 
 def render_request(draft: Draft, roles: Roles, facts: Attachment | None, style: Style) -> Iterator[str]:

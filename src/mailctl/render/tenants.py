@@ -7,16 +7,15 @@ from collections.abc import Iterator, Sequence
 from mailctl.model.resolve import Sending
 from mailctl.model.server import Security
 from mailctl.model.tenant import Tenant
-from mailctl.render.senders import login_facts, state_facts
+from mailctl.render.facts import Fact, InFull
+from mailctl.render.senders import login_facts, state_facts, utf8_headers
 from mailctl.render.servers import address, tls_facts
 from mailctl.render.style import Style
 from mailctl.services.senders.tenants import TenantState
 
 TENANT_HEADERS = ("CODE", "NAME", "FROM", "SERVER")
-VALUE_HEADERS = ("SETTING", "VALUE", "COMES FROM")
+_HEADERS = ("SETTING", "COMES FROM", "VALUE")
 _INHERITED = "(global)"
-_PLAIN = Style()
-"""Cells are without colour: a table would show the sequences."""
 
 
 def tenant_row(tenant: Tenant) -> Sequence[str]:
@@ -32,38 +31,38 @@ def _server(tenant: Tenant) -> str:
     return address(tenant.smtp) if tenant.smtp else _INHERITED
 
 
-def render_title(state: TenantState, style: Style) -> str:
-    """Return the tenant, and whether anything is sent in its name."""
-    sends = "nothing is sent" if state.why_off else "active"
-    paint = style.yellow if state.why_off else style.green
-    return f"{style.bold(state.tenant.code)}  {state.tenant.name}  {paint(sends)}"
+def tenant_in_full(state: TenantState, style: Style) -> InFull:
+    """Return whether anything is sent in a tenant's name, and what is in force with where it comes from."""
+    sends = style.yellow("nothing is sent") if state.why_off else style.green("active")
+    title = f"{style.bold(state.tenant.code)}  {state.tenant.name}  {sends}"
+    return InFull(title, list(_values(state, style)), _HEADERS)
 
 
-def value_rows(state: TenantState) -> Iterator[Sequence[str]]:
-    """Yield what is in force for a tenant, in the order of VALUE_HEADERS."""
+def _values(state: TenantState, style: Style) -> Iterator[Fact]:
+    """Yield settings, where each comes from, and its value."""
     if state.sending:
-        yield from _sending_rows(state.sending, state)
+        yield from _sending_values(state.sending, state, style)
     if state.support_address:
         is_own = state.support_address == state.tenant.support_address
-        yield "support", state.support_address, "tenant" if is_own else "global"
-    for name, fact in state_facts(state.login, _PLAIN):
-        yield name, fact, ""
+        yield "support", "tenant" if is_own else "global", state.support_address
+    for name, fact in state_facts(state.login, style):
+        yield name, "", fact
 
 
-def _sending_rows(sending: Sending, state: TenantState) -> Iterator[Sequence[str]]:
+def _sending_values(sending: Sending, state: TenantState, style: Style) -> Iterator[Fact]:
     from_ = state.origins
     for field in ("address", "sender_name", "reply_to", "envelope_from", "local_recipient"):
         if value := getattr(sending, field):
-            yield field.replace("_", " "), value, from_[field]
-    yield "utf-8 headers", "where the server offers them" if sending.smtputf8 else "no", from_["smtputf8"]
+            yield field.replace("_", " "), from_[field], value
+    yield "utf-8 headers", from_["smtputf8"], utf8_headers(sending)
     if sending.smtp is None:
-        yield "server", "Microsoft Graph, no SMTP server", from_["graph"]
+        yield "server", from_["graph"], "Microsoft Graph, no SMTP server"
         if sending.tls.ca_file:
-            yield "tls", f"trusts only {sending.tls.ca_file}", from_["tls"]
+            yield "tls", from_["tls"], f"trusts only {sending.tls.ca_file}"
     else:
-        yield "server", f"'{sending.server}' of the catalogue" if sending.server else "dedicated", from_["server"]
-        yield "smtp", f"{address(sending.smtp)}, time-out {sending.smtp.timeout} s", from_["smtp"]
+        yield "server", from_["server"], f"'{sending.server}' of the catalogue" if sending.server else "dedicated"
+        yield "smtp", from_["smtp"], f"{address(sending.smtp)}, time-out {sending.smtp.timeout} s"
         if sending.smtp.security is not Security.NONE:
-            yield from (("tls", fact, from_["tls"]) for fact in tls_facts(sending.tls, _PLAIN))
+            yield from (("tls", from_["tls"], fact) for fact in tls_facts(sending.tls, style))
     for name, fact in login_facts(sending):
-        yield name, fact, from_["pop_before_smtp" if sending.pop_before_smtp else "username"]
+        yield name, from_["pop_before_smtp" if sending.pop_before_smtp else "username"], fact

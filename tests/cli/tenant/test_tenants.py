@@ -35,16 +35,38 @@ def test_what_is_in_force_is_shown_with_where_it_comes_from(site: Mailctl) -> No
     site.must(*ACME, "--address", "no@acme.example")
     assert site.must("tenant", "show", "acme").out == (
         "acme  Acme Ltd  active\n"
-        "SETTING        VALUE                                    COMES FROM\n"
-        "address        no@acme.example                          tenant\n"
-        "sender name    Example                                  global\n"
-        "envelope from  no@acme.example                          tenant\n"
-        "utf-8 headers  no                                       global\n"
-        "server         'hq' of the catalogue                    global\n"
-        "smtp           smtp.example.org:465 tls, time-out 10 s  server hq\n"
-        "tls            certificates are verified                server hq\n"
-        "login          noreply by plain                         global\n"
+        "  SETTING        COMES FROM  VALUE\n"
+        "  address        tenant      no@acme.example\n"
+        "  sender name    global      Example\n"
+        "  envelope from  tenant      no@acme.example\n"
+        "  utf-8 headers  global      no\n"
+        "  server         global      'hq' of the catalogue\n"
+        "  smtp           server hq   smtp.example.org:465 tls, time-out 10 s\n"
+        "  tls            server hq   certificates are verified\n"
+        "  login          global      noreply by plain\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [(("--no-smtputf8",), "no"), (("--smtputf8",), "where the server offers them")],
+)
+def test_of_utf8_headers_the_lender_and_the_tenant_say_the_same(
+    site: Mailctl, options: tuple[str, ...], said: str
+) -> None:
+    site.must("sysmail", "set", *options)
+    site.must(*ACME)
+    assert f"utf-8 headers  {said}\n" in site.must("sysmail", "show").out
+    assert f"utf-8 headers  global      {said}\n" in site.must("tenant", "show", "acme").out
+
+
+def test_graph_takes_utf8_headers_by_itself(site: Mailctl) -> None:
+    site.must("oauth", "client", "add", "ms", "--provider", "microsoft", "--client-id", "id")
+    site.must("sysmail", "set", "--graph", "--oauth-client", "ms")
+    site.must(*ACME)
+    for command in (("sysmail", "show"), ("tenant", "show", "acme")):
+        [line] = [line for line in site.must(*command).out.splitlines() if "utf-8 headers" in line]
+        assert line.endswith("  Microsoft Graph takes them")
 
 
 def test_a_dedicated_server_brings_its_own_login(site: Mailctl, show: Show) -> None:

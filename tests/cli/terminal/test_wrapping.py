@@ -58,6 +58,19 @@ def test_errors_warnings_and_questions_fit_a_narrow_screen(mailctl: Mailctl, spa
     assert len(said.splitlines()) > len(piped.splitlines())
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize("columns", [40, 60])
+def test_a_server_in_full_hangs_its_facts_beside_their_names(mailctl: Mailctl, spawn: Spawn, columns: int) -> None:
+    mailctl.add_server("hq", "--name", LONG_NAME)
+    code, said = finish(spawn("server", "show", "hq", columns=columns, NO_COLOR="1"))
+    assert code == 0
+    lines = said.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert said.split() == mailctl.must("server", "show", "hq").out.split()
+    facts = [line for line in lines if line.startswith("  ")]
+    assert {line[:12].strip() for line in facts} == {"outgoing", "", "incoming", "tls"}
+
+
 def test_a_table_breaks_cells_at_blanks_then_at_colons_and_dots() -> None:
     table = render_table(("A", "B"), [("127.0.0.1:33025 starttls", "one two")], width=24, style=Style())
     assert table.split("\n")[1:] == ["127.0.0.1:33025  one two", "starttls"]
