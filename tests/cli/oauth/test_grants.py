@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.cli.oauth.conftest import Site
 
 FIELDS = {
-    "target", "condition", "why", "oauth_client", "provider", "username", "flow", "scopes", "missing_scopes",
+    "target", "condition", "why", "remedy", "oauth_client", "provider", "username", "flow", "scopes", "missing_scopes",
     "granted_at", "last_refresh", "token_expires_at", "ends_at", "ends_because", "next", "warnings", "ok",
 }  # fmt: skip
 

@@ -32,7 +32,7 @@ class Condition(StrEnum):
 class GrantState(Struct, frozen=True, kw_only=True):
     """What can be said of a target's grant; there is no secret in it.
 
-    `why`: a sentence, None where it is granted; `remedy`: what else there is to do about it than what `next` does. Times
+    `why`: a sentence, None where it is granted; `remedy`: what is to be done beside what `next` does. Times
     are Unix times; `token_expires_at`: of the access token that is kept. `ends_at`: the next expiry that matters, a new
     access token being had at any time; None also where the day is not known. `ends_because`: what it depends on.
     `missing_scopes`: asked for and not granted. `next`: the command that mends what is not granted. `warnings`: what
