@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, get_args, get_type_hints
 
 import msgspec
 
-from mailctl.errors import UsageError
+from mailctl.errors import Problem, UsageError
 
 
 def to_fields(model: msgspec.Struct) -> dict[str, Any]:
@@ -37,6 +37,14 @@ def merge_fields(base: Mapping[str, Any], *overlays: Mapping[str, Any]) -> dict[
             else:
                 merged[name] = value
     return merged
+
+
+def place_problem(problem: Problem, given: Mapping[str, Any], tables: Collection[str]) -> Problem:
+    """Return the problem of one of these tables as that of the first field that was given in it."""
+    inner = given.get(problem.where)
+    if problem.where not in tables or not isinstance(inner, Mapping) or not inner:
+        return problem
+    return Problem(f"{problem.where}.{next(iter(inner))}", problem.message, conflict=problem.conflict)
 
 
 def changed_fields(before: msgspec.Struct, after: msgspec.Struct) -> list[str]:

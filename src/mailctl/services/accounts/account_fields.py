@@ -21,7 +21,7 @@ from mailctl.model.preset import CUSTOM, PRESETS, Preset, get_preset, preset_fie
 from mailctl.model.server import SendingCredentials, Server
 from mailctl.model.settings import ADD_OAUTH_CLIENT, Settings
 from mailctl.services.catalogue.servers import protocol_of
-from mailctl.services.fields import clear_fields, merge_fields, to_fields, without_none
+from mailctl.services.fields import clear_fields, merge_fields, place_problem, to_fields, without_none
 
 WITHOUT_CLIENT = "leave out what an OAuth client decides, or take --auth password"
 _SIDES = ("incoming", "smtp")
@@ -72,7 +72,7 @@ def build_account(
             _require_preset(client, choice, preset, given)
         fields = merge_fields(fields, _server_fields(fields, given, client, preset, smtp_preset), without_none(given))
         fields["oauth_client"] = client.name if client else None
-    raise_problems([_placed(problem, given) for problem in exclusions(fields)])
+    raise_problems([place_problem(problem, given, (*_SIDES, "tls")) for problem in exclusions(fields)])
     _require_whole(fields)
     account = decode_or_raise(Account, without_none(fields))
     if account.oauth_client and account.smtp and account.incoming:
@@ -233,14 +233,6 @@ def _server_fields(
     if not fixed and not (smtp and incoming):
         return sides
     return {"smtp": smtp_fields(smtp, fixed), "incoming": incoming_fields(incoming, fixed)}
-
-
-def _placed(problem: Problem, given: Mapping[str, Any]) -> Problem:
-    """Return the problem of a side's table as that of the first field that was given in it."""
-    inner = given.get(problem.where)
-    if not isinstance(inner, Mapping) or not inner:
-        return problem
-    return Problem(f"{problem.where}.{next(iter(inner))}", problem.message, conflict=problem.conflict)
 
 
 def _require_whole(fields: Mapping[str, Any]) -> None:

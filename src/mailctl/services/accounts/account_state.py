@@ -16,7 +16,7 @@ from mailctl.model.resolve import Receiving, Sending
 from mailctl.model.resolve_account import resolve_account, resolve_account_receiving, resolve_servers
 from mailctl.model.server import SendingCredentials, connection_warnings
 from mailctl.model.settings import Settings
-from mailctl.services.accounts.accounts import missing_login
+from mailctl.services.accounts.accounts import list_missing
 from mailctl.services.oauth.grant_state import describe_grant
 from mailctl.services.secrets.slots import list_slots
 from mailctl.services.secrets.state import describe_secret
@@ -83,7 +83,7 @@ def _list_warnings(settings: Settings, account: Account, sending: Sending, recei
     credentials = resolve_servers(settings, account).credentials
     if credentials is SendingCredentials.INCOMING and (account.smtp_username or account.smtp_password):
         yield f"the login for sending is not used: at '{account.server}', people send with their incoming login"
-    if missing := missing_login(settings, account):
+    if missing := list_missing(settings, account):
         yield f"the servers want a login, and the settings lack: {', '.join(missing)}"
 
 

@@ -11,11 +11,12 @@ from mailctl.errors import AlreadyExistsError, raise_problems
 from mailctl.model.account import Account, find_main
 from mailctl.model.address import parse_address
 from mailctl.model.resolve_account import resolve_account, resolve_account_receiving, resolve_servers
-from mailctl.model.server import IncomingAuth, SendingCredentials, SmtpAuth
+from mailctl.model.server import SendingCredentials
 from mailctl.model.settings import Edit, Settings
 from mailctl.services.accounts.account_fields import Choice, build_account
 from mailctl.services.accounts.layouts import without_idle_layouts
 from mailctl.services.fields import changed_fields
+from mailctl.services.logins import missing_login, newly
 
 _SET_BY_OTHER_COMMANDS = ("folders", "signature", "filters", "vacation", "pop3")
 """The fields that neither `add` nor `edit` sets."""
@@ -139,20 +140,13 @@ def _with_grant_renamed(settings: Settings, old: str, new: str) -> Settings:
 def list_newly_missing(before: Settings, after: Settings, address: str) -> list[str]:
     """Return the fields of an account's logins that it needs, and that a change has left it without."""
     present, changed = before.find_account(address), after.get_account(address)
-    known = missing_login(before, present) if present else []
-    return [field for field in missing_login(after, changed) if field not in known]
+    return newly(list_missing(before, present) if present else (), list_missing(after, changed))
 
 
-def missing_login(settings: Settings, account: Account) -> list[str]:
+def list_missing(settings: Settings, account: Account) -> list[str]:
     """Return the fields that an account needs for its logins and does not have."""
-    receiving, sending = resolve_account_receiving(settings, account), resolve_account(settings, account)
-    if receiving.oauth_client:
-        return []
-    missing = []
-    if receiving.endpoint.auth is not IncomingAuth.EXTERNAL and not receiving.password:
-        missing.append("password")
-    without_password = sending.endpoint.auth in (SmtpAuth.NONE, SmtpAuth.EXTERNAL)
+    missing = missing_login(resolve_account_receiving(settings, account))
     has_own = resolve_servers(settings, account).credentials is SendingCredentials.OWN
-    if not without_password and not sending.password and (has_own or not missing):
+    if "password" in missing_login(resolve_account(settings, account)) and (has_own or not missing):
         missing.append("smtp_password")
     return missing

@@ -21,14 +21,13 @@ from mailctl.model.sending import OF_A_SERVER, Sender, exclusions
 from mailctl.model.server import Server, SmtpAuth, connection_warnings
 from mailctl.model.settings import ADD_OAUTH_CLIENT, Settings
 from mailctl.services.catalogue.servers import WITHOUT_CLIENT
-from mailctl.services.fields import clear_fields, merge_fields, to_fields, without_none
+from mailctl.services.fields import clear_fields, merge_fields, place_problem, to_fields, without_none
+from mailctl.services.logins import missing_login, newly
 from mailctl.services.oauth.grant_state import GrantState, describe_grant
 from mailctl.services.secrets.slots import list_slots
 from mailctl.services.secrets.state import SecretState, describe_secret
 
 S = TypeVar("S", bound=Sender)
-
-_WITHOUT_PASSWORD = (SmtpAuth.NONE, SmtpAuth.EXTERNAL)
 
 
 def build_sender(
@@ -49,7 +48,10 @@ def build_sender(
     base = clear_fields(kind, to_fields(present) if present else {}, clear)
     base = _without_replaced(settings, _without_lost(base, fields), fields)
     wanted = merge_fields(base, fields)
-    raise_problems([_placed(problem, fields) for problem in exclusions(wanted)], hint=_way_out(wanted, fields))
+    raise_problems(
+        [place_problem(problem, fields, ("smtp", "tls")) for problem in exclusions(wanted)],
+        hint=_way_out(wanted, fields),
+    )
     if wanted.get("server"):
         _require_no_password(settings.get_server(str(wanted["server"])), fields)
     client = _find_client(settings, wanted)
@@ -149,14 +151,6 @@ def _client_fields(client: OAuthClient, wanted: Mapping[str, Any]) -> dict[str, 
     return {"smtp": smtp_fields(smtp, preset)} if preset or smtp else {}
 
 
-def _placed(problem: Problem, given: Mapping[str, Any]) -> Problem:
-    """Return the problem of a server's table as that of the first field that was given in it."""
-    inner = given.get(problem.where)
-    if problem.where not in ("smtp", "tls") or not isinstance(inner, Mapping):
-        return problem
-    return Problem(f"{problem.where}.{next(iter(inner))}", problem.message, conflict=problem.conflict)
-
-
 def _require_whole(wanted: Mapping[str, Any], needs: Sequence[str]) -> None:
     """Raise InvalidValueError, which names all that a sender cannot be without."""
     missing = [name for name in needs if not wanted.get(name)]
@@ -171,12 +165,8 @@ def _require_whole(wanted: Mapping[str, Any], needs: Sequence[str]) -> None:
 
 
 def list_newly_missing(before: Sending | None, after: Sending) -> list[str]:
-    """Return the fields of a sender's logins that it needs, and that a change has left it without.
-
-    What was missing before a change does not hinder it: it is warned of.
-    """
-    known = missing_login(before) if before else []
-    return [field for field in missing_login(after) if field not in known]
+    """Return the fields of a sender's logins that it needs, and that a change has left it without."""
+    return newly(list_missing(before) if before else (), list_missing(after))
 
 
 def login_remarks(before: tuple[Sender, Sending], after: tuple[Sender, Sending]) -> Iterator[str]:
@@ -197,26 +187,11 @@ def _hosts(sending: Sending) -> tuple[str | None, str | None]:
     return sending.smtp.host if sending.smtp else None, sending.username
 
 
-def missing_login(sending: Sending) -> list[str]:
+def list_missing(sending: Sending) -> list[str]:
     """Return the fields that whoever sends needs for its logins and does not have."""
-    return list(_missing_login(sending))
-
-
-def _missing_login(sending: Sending) -> Iterator[str]:
-    if sending.oauth_client is not None:
-        if not sending.username:
-            yield "username"
-    else:
-        if sending.endpoint.auth is not SmtpAuth.NONE and not sending.username:
-            yield "username"
-        if sending.endpoint.auth not in _WITHOUT_PASSWORD and not sending.password:
-            yield "password"
     pop = sending.pop_before_smtp
-    if pop is not None:
-        if not pop.username:
-            yield "pop_before_smtp.username"
-        if not pop.password:
-            yield "pop_before_smtp.password"
+    of_pop = [name for name in ("username", "password") if pop and not getattr(pop, name)]
+    return [*missing_login(sending), *(f"pop_before_smtp.{name}" for name in of_pop)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,6 +231,6 @@ def _list_warnings(sender: Sender, sending: Sending) -> Iterator[str]:
         yield from connection_warnings([sending.pop_before_smtp.endpoint], sending.pop_before_smtp.tls)
     if sending.oauth_client and sender.password:
         yield f"the password is not used: '{sender.server}' logs in by OAuth (`--clear password` forgets it)"
-    missing = missing_login(sending)
+    missing = list_missing(sending)
     if missing:
         yield f"the server wants a login, and the settings lack: {', '.join(missing)}"

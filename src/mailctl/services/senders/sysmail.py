@@ -15,9 +15,8 @@ from mailctl.model.resolve import NEVER_SET, SET_SYSTEM_MAIL, Sending, resolve_s
 from mailctl.model.sending import SystemMail
 from mailctl.model.server import find_missing_authentication
 from mailctl.model.settings import Edit, Settings
+from mailctl.services.senders import senders
 from mailctl.services.senders.senders import LoginState, build_sender, describe_login
-from mailctl.services.senders.senders import list_newly_missing as newly_missing
-from mailctl.services.senders.senders import login_remarks as remarks_of
 
 
 class State(StrEnum):
@@ -43,7 +42,7 @@ def set_sysmail(fields: Mapping[str, Any], *, clear: Sequence[str] = ()) -> Edit
 def list_newly_missing(before: Settings, after: Settings) -> tuple[list[str], Sending]:
     """Return the fields of the account's logins that a change has left it without, and how it then sends."""
     sending = resolve_system_mail(after)
-    return newly_missing(resolve_system_mail(before) if before.sysmail else None, sending), sending
+    return senders.list_newly_missing(resolve_system_mail(before) if before.sysmail else None, sending), sending
 
 
 def login_remarks(before: Settings, after: Settings) -> Iterator[str]:
@@ -51,7 +50,7 @@ def login_remarks(before: Settings, after: Settings) -> Iterator[str]:
     old = resolve_system_mail(before) if before.sysmail else None
     new = resolve_system_mail(after) if after.sysmail else None
     if old and new and before.sysmail and after.sysmail:
-        yield from remarks_of((before.sysmail, old), (after.sysmail, new))
+        yield from senders.login_remarks((before.sysmail, old), (after.sysmail, new))
     if new and new.smtp and not new.pop_before_smtp and new.smtp != (old and old.smtp):
         unusual = find_missing_authentication(new.smtp)
         if unusual:

@@ -25,9 +25,8 @@ from mailctl.model.settings import Edit, Settings
 from mailctl.model.target_name import tenant_target
 from mailctl.model.tenant import Tenant
 from mailctl.services.oauth.grants import find_reference, put_reference
+from mailctl.services.senders import senders
 from mailctl.services.senders.senders import LoginState, build_sender, describe_login
-from mailctl.services.senders.senders import list_newly_missing as newly_missing
-from mailctl.services.senders.senders import login_remarks as remarks_of
 
 
 def add_tenant(fields: Mapping[str, Any], *, if_not_exists: bool = False) -> Edit:
@@ -117,7 +116,7 @@ def list_newly_missing(code: Renaming, before: Settings, after: Settings) -> tup
     None where it has no server of its own: what the global login lacks is not the tenant's to give.
     """
     old, new = _own_sending(before, before.find_tenant(code.old)), _own_sending(after, after.get_tenant(code.new))
-    return (newly_missing(old, new) if new else []), new
+    return (senders.list_newly_missing(old, new) if new else []), new
 
 
 def login_remarks(code: Renaming, before: Settings, after: Settings) -> Iterator[str]:
@@ -125,7 +124,7 @@ def login_remarks(code: Renaming, before: Settings, after: Settings) -> Iterator
     old, new = before.find_tenant(code.old), after.get_tenant(code.new)
     had, has = _own_sending(before, old), _own_sending(after, new)
     if old and had and has:
-        yield from remarks_of((old, had), (new, has))
+        yield from senders.login_remarks((old, had), (new, has))
     elif old and had and old.username:
         yield f"the login of {old.username} is gone: the global server sends for '{new.code}'"
 
