@@ -21,10 +21,12 @@ _INSPECTORS = re.compile(
     r"Zscaler|Forti(?:net|gate|client)|Palo Alto Networks|Sophos|Blue ?Coat|Symantec Web|Netskope|Cisco Umbrella"
     r"|IronPort|Kaspersky|Avast|AVG Technologies|ESET SSL|Bitdefender|Norton|McAfee|Trellix|Skyhigh|Check Point"
     r"|WatchGuard|Barracuda|SonicWall|Untangle|Smoothwall|Lightspeed|Securly|GoGuardian|Squid|mitmproxy|PortSwigger"
-    r"|Charles Proxy|DO_NOT_TRUST_FiddlerRoot",
+    r"|Charles Proxy|DO_NOT_TRUST_FiddlerRoot|Forcepoint|Websense|Menlo Security|iboss|AdGuard|Dr\.? ?Web"
+    r"|\b(?:SSL|TLS|HTTPS|Deep|Traffic)[ _-]?(?:Inspect|Intercept|Decrypt|Scan|Proxy)|\bMITM\b",
     re.IGNORECASE,
 )
-"""Makers of web gateways, virus scanners and debugging proxies, by whose own authorities they show themselves."""
+"""Makers of web gateways, virus scanners and debugging proxies, by whose own authorities they show themselves, and what
+organisations call the authorities that they make for such."""
 
 _UNKNOWN = (Reason.CERTIFICATE_UNKNOWN_CA, Reason.CERTIFICATE_SELF_SIGNED)
 
@@ -39,11 +41,13 @@ def certificate_evidence(chain: list[bytes], host: str, *, verified: bool) -> di
     """Return what the server's certificate, the first of `chain`, says; DER. Raises ValueError if it cannot be read."""
     certificate = x509.load_der_x509_certificate(chain[0])
     names = _alternative_names(certificate)
+    sent = [x509.load_der_x509_certificate(der).subject for der in chain]
     return {
         "subject": certificate.subject.rfc4514_string(),
         "names": names,
         "matched_name": find_matching_name(names, host),
         "issuer": certificate.issuer.rfc4514_string(),
+        "issuer_sent": certificate.issuer in sent,
         "not_before": certificate.not_valid_before_utc.isoformat(),
         "not_after": certificate.not_valid_after_utc.isoformat(),
         "days_left": (certificate.not_valid_after_utc - datetime.now(UTC)).days,
@@ -107,6 +111,7 @@ def describe(reason: str, evidence: dict[str, object]) -> str:
         said = f"the certificate of {evidence['issuer']} is missing, which is between it and a trusted authority"
     else:
         said = f"its issuer is {evidence['issuer']}"
+        said += ", whose certificate the server does not send" * (not evidence["issuer_sent"])
     return printable(said.encode("utf-8", "surrogateescape"))
 
 

@@ -406,6 +406,33 @@ def test_a_certificate_that_fails_leaves_tls_its_version_and_shows_the_chain(
     assert "elsewhere.example.test" in step["cause"]
 
 
+def test_an_intermediate_certificate_that_the_server_leaves_out_is_thought_of(
+    mailctl: Mailctl, add: Any, tmp_path: Path
+) -> None:
+    root = trustme.CA(organization_name="Root")
+    issued = root.create_child_ca().issue_cert("localhost")
+    root.cert_pem.write_to_path(str(tmp_path / "root.pem"))
+    issued.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    for name, pems in (("leaf.pem", issued.cert_chain_pems[:1]), ("whole.pem", issued.cert_chain_pems)):
+        (tmp_path / name).write_bytes(b"".join(pem.bytes() for pem in pems))
+    results = []
+    for name in ("whole.pem", "leaf.pem"):
+        pair = KeyPair(tmp_path / name, tmp_path / "key.pem")
+        with ScriptedServer(SmtpServer().script, tls=context(pair)) as server:
+            mailctl.add_server(
+                name, "--smtp-host", "localhost", "--smtp-port", str(server.port), "--smtp-security", "starttls",
+                "--ca-file", str(tmp_path / "root.pem"),
+            )  # fmt: skip
+            results.append(mailctl("test", "send", name, "--depth", "tls", "-o", "json"))
+    whole, leaf = results
+    assert (whole.code, found(whole, "certificate")["evidence"]["issuer_sent"]) == (0, True)
+    step = failure(leaf)
+    assert (leaf.code, step["name"], step["evidence"]["issuer_sent"]) == (11, "certificate", False)
+    assert step["evidence"]["issuer"] in step["evidence"]["problem"]
+    assert "does not send" in step["evidence"]["problem"]
+    assert "full chain" in step["remedy"]
+
+
 @pytest.fixture
 def proxy(tmp_path: Path) -> tuple[Path, KeyPair]:
     """An inspecting proxy's authority, and the certificate that it shows for this machine."""

@@ -210,7 +210,15 @@ _CERTIFICATE_ROWS = (
         next=_TLS_DEPTH,
     ),
     _row(
-        (Reason.CERTIFICATE_UNKNOWN_CA, Reason.CERTIFICATE_SELF_SIGNED),
+        Reason.CERTIFICATE_UNKNOWN_CA,
+        "an authority of the organisation, an intermediate certificate that the server leaves out, an inspecting "
+        "proxy, or an impostor",
+        "if its issuer is the organisation's own, name its CA file; if it is an intermediate authority, let the "
+        "server's administrator install the full chain; if it is a surprise, stop here",
+        next="{edit} --{tls}ca-file FILE",
+    ),
+    _row(
+        Reason.CERTIFICATE_SELF_SIGNED,
         "an authority of the organisation, an inspecting proxy, or an impostor",
         "if its issuer is the organisation's own, name its CA file; if it is a surprise, stop here",
         next="{edit} --{tls}ca-file FILE",
