@@ -194,8 +194,10 @@ def _read(path: Path) -> tuple[bytes | None, int]:
     """Return a file's bytes and mode; None and 0 where there is no file."""
     hint = None
     try:
-        with path.open("rb") as file:
-            return file.read(), stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+            return path.read_bytes(), stat.S_IMODE(mode)
+        cause = "it is not a regular file"  # what a device or a pipe gives may never come, or never end
     except FileNotFoundError:
         if not path.is_symlink():
             return None, 0

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Mailctl
 
 
 def test_path_names_the_file_whether_it_exists_or_not(mailctl):
@@ -129,3 +135,16 @@ def test_edit_without_a_terminal_is_refused_with_another_way(mailctl):
     assert result.code == 2
     assert "config validate" in result.err
     assert mailctl.settings() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs the files of POSIX that are none")
+@pytest.mark.parametrize("kind", ["a device that never ends", "a pipe that nobody writes to"])
+def test_what_is_no_regular_file_is_not_even_read(mailctl: Mailctl, tmp_path: Path, kind: str) -> None:
+    mailctl.config = Path("/dev/zero")
+    if "pipe" in kind:
+        mailctl.config = tmp_path / "pipe"
+        os.mkfifo(mailctl.config)
+    for command in (("server", "list"), ("config", "validate"), ("server", "delete-all", "--yes")):
+        refused = mailctl(*command)
+        assert (refused.code, refused.out) == (5, "")
+        assert refused.err == f"error: cannot read {mailctl.config}: it is not a regular file\n"

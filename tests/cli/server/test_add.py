@@ -62,7 +62,9 @@ def test_people_are_told_on_standard_error_alone(mailctl: Mailctl) -> None:
         (("--name", "HQ", "--incoming-protocol", "pop3"), ["--smtp-host", "--incoming-host"]),
     ],
 )
-def test_what_is_missing_is_named_by_its_options(mailctl: Mailctl, given: tuple[str, ...], missing: list[str]) -> None:
+def test_a_side_that_is_missing_is_named_by_its_options(
+    mailctl: Mailctl, given: tuple[str, ...], missing: list[str]
+) -> None:
     refused = mailctl("server", "add", "hq", *given)
     assert refused.code == 2
     assert refused.err.startswith(f"error: missing: {', '.join(missing)}\nhint: an entry has an outgoing (SMTP) and ")
