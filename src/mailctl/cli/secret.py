@@ -51,7 +51,7 @@ def status(context: typer.Context, output: Output = OutputFormat.TABLE) -> None:
     if output is OutputFormat.JSON:
         session.terminal.data(backend=state.backend, secrets=state.secrets, orphans=orphans)
     else:
-        session.terminal.result(_backend_text(state.backend))
+        session.terminal.result(_backend_text(state.backend, session.terminal.width))
         if state.secrets:
             rows = (_row(secret, state.backend.problem) for secret in state.secrets)
             session.terminal.table(("NAME", "REFERENCE", "STATE"), rows)
@@ -199,7 +199,7 @@ def backend(
         if output is OutputFormat.JSON:
             session.terminal.data(backend=state)
         else:
-            session.terminal.result(_backend_text(state))
+            session.terminal.result(_backend_text(state, session.terminal.width))
         _tell_problem(session, state)
         return
     is_new_key = key_file is not None and not key_file.expanduser().exists()
@@ -285,11 +285,13 @@ def _row(secret: SecretState, said_anyway: str | None) -> tuple[str, str, str]:
     return secret.name, secret.reference, states[secret.present]
 
 
-def _backend_text(state: BackendState) -> str:
+def _backend_text(state: BackendState, width: int | None) -> str:
+    from mailctl.render.wrap import wrap
+
     chosen = "" if state.chosen else " (by default)"
     place = f": {state.location}" if state.location else ""
     key = f", opened by the {state.opened_by}" if state.opened_by else ""
-    return f"new secrets are stored in the {state.backend}{chosen}{place}{key}"
+    return wrap(f"new secrets are stored in the {state.backend}{chosen}{place}{key}", width)
 
 
 def _tell_problem(session: Session, state: BackendState) -> None:

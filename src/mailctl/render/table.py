@@ -6,7 +6,7 @@ Rich's tables take 0.4 ms a row and its console 60 ms to import: too much for a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
@@ -14,6 +14,7 @@ from mailctl.render.style import Style, visible
 
 _GAP = 2
 _NARROWEST = 6
+_ITEMS = re.compile(r"[^,]*,\s*|[^,]+")
 _WORDS = re.compile(r"\S+\s*|\s+")
 _PARTS = re.compile(r"[^\s:.,@/_-]*[:.,@/_-]+\s*|[^\s:.,@/_-]+\s*|\s+")
 
@@ -38,10 +39,10 @@ def _length(text: str) -> int:
 
 
 def _fit(widths: Sequence[int], rows: Sequence[Sequence[str]], screen: int) -> list[int]:
-    """Take columns from the widest until the table fits: first where words stay whole, then where parts of them do."""
+    """Take columns from the widest until the table fits: first where the items of lists stay whole, then words, then parts."""
     fitted = list(widths)
     excess = sum(fitted) + _GAP * (len(fitted) - 1) - screen
-    for break_ in (_WORDS, _PARTS, None):
+    for break_ in (_ITEMS, _WORDS, _PARTS, None):
         if excess <= 0:
             break
         floors = [_floor([row[index] for row in rows], break_) for index in range(len(fitted))]
@@ -61,18 +62,25 @@ def _floor(cells: Iterable[str], break_: re.Pattern[str] | None) -> int:
 
 
 def _fold(text: str, size: int) -> list[str]:
-    """Break a cell at blanks; a word that is too long after signs such as colons, and in the middle if it must be."""
+    """Break a cell after commas; an item that is too long at blanks, a word after signs such as colons, or anywhere."""
     if _length(text) <= size:
         return [text]
     lines = [""]
-    for word in _WORDS.findall(text):
-        parts = [word] if _length(word.rstrip()) <= size else _PARTS.findall(word)
-        for part in parts:
-            if _length(lines[-1] + part.rstrip()) <= size:
-                lines[-1] += part
-            else:
-                lines += chop_cells(part.rstrip(), size) if _length(part.rstrip()) > size else [part]
+    for piece in _pieces(text, size, (_ITEMS, _WORDS, _PARTS)):
+        if _length(lines[-1] + piece.rstrip()) <= size:
+            lines[-1] += piece
+        else:
+            lines += chop_cells(piece.rstrip(), size) if _length(piece.rstrip()) > size else [piece]
     return [line.rstrip() for line in lines if line.strip()]
+
+
+def _pieces(text: str, size: int, breaks: Sequence[re.Pattern[str]]) -> Iterator[str]:
+    """Yield the pieces of a text, each as whole as `size` allows: the first pattern's, else those of the next."""
+    if not breaks or _length(text.rstrip()) <= size:
+        yield text
+        return
+    for piece in breaks[0].findall(text):
+        yield from _pieces(piece, size, breaks[1:])
 
 
 def _line(cells: Sequence[Sequence[str]], widths: Sequence[int]) -> list[str]:

@@ -71,9 +71,11 @@ def test_a_server_in_full_hangs_its_facts_beside_their_names(mailctl: Mailctl, s
     assert {line[:12].strip() for line in facts} == {"outgoing", "", "incoming", "tls"}
 
 
-def test_a_table_breaks_cells_at_blanks_then_at_colons_and_dots() -> None:
+def test_a_table_breaks_cells_after_commas_then_at_blanks_then_at_colons_and_dots() -> None:
     table = render_table(("A", "B"), [("127.0.0.1:33025 starttls", "one two")], width=24, style=Style())
     assert table.split("\n")[1:] == ["127.0.0.1:33025  one two", "starttls"]
+    table = render_table(("A", "B"), [("server hq, tenant acme, sysmail", "x")], width=20, style=Style())
+    assert table.split("\n")[1:] == ["server hq,         x", "tenant acme,", "sysmail"]
     table = render_table(("A",), [("smtp.office365.com:587",)], width=15, style=Style())
     assert table.split("\n")[1:] == ["smtp.office365.", "com:587"]
 
