@@ -39,6 +39,7 @@ def install_rules_of(session: Session, address: str, *, replace: bool, dry_run: 
         server=f"{endpoint.host}:{endpoint.port}",
         filters=[rule.name for rule in account.filters],
         vacation=account.vacation is not None and account.vacation.active,
+        removed=installed.script is None and installed.changed,
         replaced=installed.replaced,
         warnings=installed.warnings,
     )
@@ -48,6 +49,15 @@ def _tell(session: Session, installed: Installed, account: Account, host: str, *
     from mailctl.services.accounts.sieve_install import SCRIPT_NAME
 
     terminal, where = session.terminal, f"'{SCRIPT_NAME}' at {host}"
+    if installed.script is None:
+        nothing = f"{account.address} has no filter and gives no answer"
+        if not installed.changed:
+            terminal.say(f"nothing to change: {nothing}, and there is no script {where}")
+        elif dry_run:
+            terminal.say(f"dry run, nothing was removed; without --dry-run: the script {where} is, since {nothing}")
+        else:
+            terminal.say(f"removed the script {where}: {nothing}")
+        return
     if installed.warnings:
         terminal.warn(f"the server says of the script: {installed.warnings}")
     count = len(account.filters)

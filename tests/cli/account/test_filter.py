@@ -126,12 +126,39 @@ def test_installing_again_changes_nothing_until_the_rules_do(mailctl: Mailctl, r
     assert mailctl.must(*install).json["changed"] is True
     assert mailctl.must(*install).json["changed"] is False
     mailctl.must("account", "filter", "delete", ruled, "x", "--yes")
+    add(mailctl, ruled, "y", "subject is Bye", "move Other")
     assert mailctl.must(*install).json == {
         "schema_version": 1, "changed": True, "account": ruled, "server": f"localhost:{dovecot.sieve_port}",
-        "filters": [], "vacation": False, "replaced": None, "warnings": None,
+        "filters": ["y"], "vacation": False, "removed": False, "replaced": None, "warnings": None,
     }  # fmt: skip
     dovecot.deliver(ruled, OTHER)
     assert len(dovecot.messages(ruled)) == 1
+
+
+def test_the_script_goes_with_the_last_rule_and_answer(
+    mailctl: Mailctl, ruled: str, dovecot: Dovecot, tmp_path: Path
+) -> None:
+    body = tmp_path / "away.txt"
+    body.write_text("Away.\n", encoding="utf-8")
+    install = ("account", "filter", "install", ruled)
+    scripts = dovecot.folder / "mail" / ruled / "sieve"
+    nothing = f"{ruled} has no filter and gives no answer"
+    add(mailctl, ruled, "x", "subject is Hello", "move Other")
+    mailctl.must("account", "vacation", "set", ruled, "--subject", "Away", "--body-file", body)
+    mailctl.must(*install)
+    assert [path.name for path in scripts.glob("*.sieve")] == ["mailctl.sieve"]
+    mailctl.must("account", "filter", "delete", ruled, "x", "--yes")
+    assert "installed the out-of-office answer" in mailctl.must(*install).err
+    mailctl.must("account", "vacation", "off", ruled)
+    assert "dry run, nothing was removed" in mailctl.must(*install, "--dry-run").err
+    assert "installed" not in (removed := mailctl.must(*install).err)
+    assert f"removed the script 'mailctl' at localhost: {nothing}" in removed
+    assert [*scripts.glob("*.sieve")] == []
+    dovecot.deliver(ruled, OTHER)
+    assert len(dovecot.messages(ruled)) == 1
+    again = mailctl.must(*install, "-o", "json").json
+    assert (again["changed"], again["removed"]) == (False, False)
+    assert f"nothing to change: {nothing}" in mailctl.must(*install).err
 
 
 def test_a_dry_run_shows_the_script_that_the_server_has_checked(mailctl: Mailctl, ruled: str) -> None:
@@ -149,12 +176,16 @@ def test_a_persons_own_script_is_put_aside_only_when_asked(mailctl: Mailctl, rul
     (dovecot.folder / "mail" / ruled / ".dovecot.sieve").symlink_to("sieve/roundcube.sieve")
     for path in (own.parent, own, own / "roundcube.sieve"):
         path.chmod(0o777)
+    assert "nothing to change" in mailctl.must("account", "filter", "install", ruled).err
     add(mailctl, ruled, "x", "subject is Hello", "move Other")
     refused = mailctl("account", "filter", "install", ruled)
     assert refused.code == 4
     assert "has an active script of its own: 'roundcube'" in refused.err
     result = mailctl.must("account", "filter", "install", ruled, "--replace")
     assert "the script 'roundcube' was put aside" in result.err
+    mailctl.must("account", "filter", "delete", ruled, "x", "--yes")
+    mailctl.must("account", "filter", "install", ruled)
+    assert [path.name for path in own.glob("*.sieve")] == ["roundcube.sieve"]
     assert (own / "roundcube.sieve").read_bytes() == b"keep;\r\n"
 
 

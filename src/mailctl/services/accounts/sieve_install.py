@@ -1,7 +1,8 @@
 """An account's rules and its out-of-office answer at its own server: one Sieve script, stored over ManageSieve.
 
-The script bears the name `mailctl`. Only one script can be active at a server: one of the person's own, made in a
-webmail say, is kept as it is, and is put aside only where that was asked for.
+The script bears the name `mailctl`, and is removed where nothing is left for it to do. Only one script can be active at
+a server: one of the person's own, made in a webmail say, is kept as it is, and is put aside only where that was asked
+for.
 """
 
 from __future__ import annotations
@@ -32,14 +33,15 @@ USUAL_PORT = 4190
 class Installed(Struct, frozen=True):
     """What an installation did, or would do.
 
-    `script`: as it is now at the server. `changed`: whether it was stored or made active. `replaced`: the name of the
-    script that was active before. `warnings`: the server's, about the script.
+    `script`: as it is now at the server, None where there is nothing to do for one. `changed`: whether it was stored,
+    made active or removed. `replaced`: the name of the script that was active before. `warnings`: the server's, about
+    the script.
     """
 
-    script: str
+    script: str | None
     changed: bool
-    replaced: str | None
-    warnings: str | None
+    replaced: str | None = None
+    warnings: str | None = None
 
 
 def sieve_endpoint(account: Account, access: MailboxAccess) -> SieveEndpoint:
@@ -85,12 +87,14 @@ def _way_without(account: Account) -> str:
 def install_rules(
     account: Account, session: SieveSession, *, replace: bool = False, dry_run: bool = False
 ) -> Installed:
-    """Store the account's rules as the script `mailctl`, and make it the active one.
+    """Store the account's rules as the script `mailctl`, and make it the active one; without any, remove it.
 
     `replace`: whether it may take the place of another active script, which stays stored. The server checks the script
     in any case; what it refuses leaves everything as it was.
     Raises ConflictError for another active script, CapabilityError for what the server's Sieve lacks, RefusedError.
     """
+    if not account.filters and not (account.vacation and account.vacation.active):
+        return _remove(session, dry_run=dry_run)
     script = compile_sieve(
         account.filters,
         trash=find_trash(account),
@@ -109,10 +113,19 @@ def install_rules(
     is_stored = any(script.name == SCRIPT_NAME for script in scripts) and session.get_script(SCRIPT_NAME) == script
     replaced = active if active != SCRIPT_NAME else None
     if is_stored and active == SCRIPT_NAME:
-        return Installed(script, changed=False, replaced=None, warnings=None)
+        return Installed(script, changed=False)
     if dry_run:
         return Installed(script, changed=True, replaced=replaced, warnings=session.check_script(script))
     warnings = session.put_script(SCRIPT_NAME, script)
     if active != SCRIPT_NAME:
         session.set_active(SCRIPT_NAME)
     return Installed(script, changed=True, replaced=replaced, warnings=warnings)
+
+
+def _remove(session: SieveSession, *, dry_run: bool) -> Installed:
+    stored = next((script for script in session.list_scripts() if script.name == SCRIPT_NAME), None)
+    if stored and not dry_run:
+        if stored.is_active:
+            session.set_active(None)
+        session.delete_script(SCRIPT_NAME)
+    return Installed(None, changed=stored is not None)
