@@ -50,6 +50,7 @@ def test_a_survey_takes_one_round_trip_where_commands_are_pipelined(serve):
     assert turns == 1
     evidence = watch.find(Stage.MAILBOX).evidence
     assert evidence == {"messages": 1, "size": len(MESSAGE), "unique_ids": 1, "top_bytes": len(MESSAGE)}
+    assert watch.find(Stage.MAILBOX).reply == b"+OK 1 %d" % len(MESSAGE)
 
 
 def test_a_survey_asks_one_by_one_where_it_must(serve):

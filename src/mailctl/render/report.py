@@ -25,6 +25,8 @@ _SLOW_HOP_SECONDS = 2
 """From here on a hop's delay is worth a word: clocks that are set to the second differ by one."""
 _FOUND_COLUMN = len(_INDENT) + 5 + 1 + _NAME_WIDTH + 1 + 9 + 2
 _FACT_COLUMN = 15
+_MOST_LINES = 20
+"""More of a server's words would push away what is said of them; no server that means well says more."""
 _NOT_RUN = (Status.SKIPPED, Status.NOT_APPLICABLE)
 
 
@@ -104,9 +106,16 @@ def render_failures(report: TargetReport, style: Style, width: int | None) -> It
             ("what to do", step.remedy, True),
             ("next", step.next, False),
         ):
-            for index, line in enumerate((fact or "").splitlines()):
+            for index, line in enumerate(_lines_worth_showing(fact or "")):
                 start = f"{_INDENT}{style.dim((name if not index else '').ljust(11))}  "
                 yield hang(start, line, _FACT_COLUMN, width if is_prose else None)
+
+
+def _lines_worth_showing(fact: str) -> list[str]:
+    lines = fact.splitlines()
+    if len(lines) <= _MOST_LINES:
+        return lines
+    return [*lines[:_MOST_LINES], f"… and {len(lines) - _MOST_LINES} lines more, which `-o json` has"]
 
 
 def _why(step: Step) -> str:
@@ -181,9 +190,12 @@ def _worth_a_word(evidence: Mapping[str, Any]) -> list[str]:
 
 def _capabilities(evidence: Mapping[str, Any]) -> str:
     mechanisms = _joined(evidence, "mechanisms", most=8)
+    if "USER" in (evidence.get("capabilities") or ()):  # POP3's own login is none of SASL's mechanisms
+        mechanisms = ", ".join(filter(None, (mechanisms, "USER")))
     offered = _worth_a_word(evidence)
-    if evidence.get("size"):
-        offered.append(f"messages up to {evidence['size'] / 1_000_000:.1f} MB")
+    if size := evidence.get("size"):
+        shown = f"{size / 1_000_000:.1f} MB" if size >= 100_000 else f"{size} bytes"
+        offered.append(f"messages up to {shown}")
     return "; ".join(filter(None, (f"logins: {mechanisms}" if mechanisms else "no logins", ", ".join(offered))))
 
 

@@ -80,8 +80,7 @@ class Pop3Session:
             has_uidl = self.capabilities.offers("UIDL") or not self.capabilities.keywords
             if self.capabilities.offers("PIPELINING"):
                 return self._survey_at_once(record, has_uidl=has_uidl)
-            count, size = self.stat()
-            record.evidence |= {"messages": count, "size": size}
+            count = self._note_stat(self._transport.command("STAT"), record)
             if has_uidl:
                 record.evidence["unique_ids"] = len(self.uidl())
             if count and self._has_top:
@@ -96,14 +95,19 @@ class Pop3Session:
         """The same in one round trip. TOP of an empty mailbox is refused, which is no fault then."""
         commands = ["STAT", *(["UIDL"] if has_uidl else []), *(["TOP 1 0"] if self._has_top else [])]
         self._transport.wire.send("".join(f"{command}\r\n" for command in commands).encode())
-        count, size = self._read_stat(self._transport.read_answer())
-        record.evidence |= {"messages": count, "size": size}
+        count = self._note_stat(self._transport.read_answer(), record)
         if has_uidl:
             record.evidence["unique_ids"] = len(self._read_uidl(self._transport.read_answer()))
         if self._has_top:
             answer = self._transport.read_answer()
             if count or answer.ok:
                 record.evidence["top_bytes"] = len(self._read_top(answer))
+        return count
+
+    def _note_stat(self, answer: Answer, record: StageRecord) -> int:
+        count, size = self._read_stat(answer)
+        record.evidence |= {"messages": count, "size": size}
+        record.reply = self._transport.said(answer)
         return count
 
     def _read_stat(self, answer: Answer) -> tuple[int, int]:

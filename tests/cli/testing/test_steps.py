@@ -14,7 +14,7 @@ import trustme
 from tests.doubles.black_hole import open_black_hole
 from tests.doubles.dns import DnsServer, resolving_by
 from tests.doubles.imap import ImapServer
-from tests.doubles.pop3 import Pop3Server
+from tests.doubles.pop3 import Pop3Server, capa_reply
 from tests.doubles.scripted import ScriptedServer
 from tests.doubles.smtp import GO_AHEAD, SmtpServer, ehlo_reply
 from tests.doubles.steps import AwaitBytes, Close, Delay, Part, ReadMessage, Say, Stall
@@ -226,6 +226,42 @@ def test_a_greeting_of_another_protocol_is_named(
     assert (result.code, step["name"], step["evidence"]["reason"]) == (18, "greeting", "other-protocol")
     assert f"is a port for {speaks}, not {side.upper()}" in step["cause"]
     assert step["reply"] == greeting.decode().strip()
+
+
+def test_an_endless_refusal_leaves_room_for_what_is_said_of_it(mailctl: Mailctl, add: Any) -> None:
+    said = b"".join(b"554-%d of the reasons\r\n" % number for number in range(500)) + b"554 go away\r\n"
+    with ScriptedServer((said, Close())) as server:
+        add("smtp", server.port, "none")
+        shown = mailctl(*SEND, "--depth", "connect").out
+        told = failure(mailctl(*SEND, "--depth", "connect", "-o", "json"))
+    assert len(shown.splitlines()) < 40
+    assert "554-19 of the reasons" in shown
+    assert "and 481 lines more" in shown
+    assert told["reply"].endswith("554 go away")
+
+
+CAPABILITIES_TOLD: dict[str, tuple[str, Any, str]] = {
+    "POP3 without SASL": ("pop3", Pop3Server(security="none", capa=capa_reply(b"USER", b"UIDL")), "logins: USER; UIDL"),
+    "a small SIZE": (
+        "smtp",
+        SmtpServer(security="none", ehlo=ehlo_reply(b"SIZE 1000", b"AUTH PLAIN")),
+        "logins: PLAIN; messages up to 1000 bytes",
+    ),
+    "a usual SIZE": (
+        "smtp",
+        SmtpServer(security="none", ehlo=ehlo_reply(b"SIZE 25000000", b"AUTH PLAIN")),
+        "logins: PLAIN; messages up to 25.0 MB",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CAPABILITIES_TOLD)
+def test_what_a_server_can_do_is_told_in_a_line(mailctl: Mailctl, add: Any, case: str) -> None:
+    side, double, said = CAPABILITIES_TOLD[case]
+    with ScriptedServer(double.script) as server:
+        add(side, server.port, "none")
+        shown = mailctl(*(SEND if side == "smtp" else RECEIVE), *LOGIN, "--depth", "auth").out
+    assert said in " ".join(shown.split())
 
 
 @pytest.mark.parametrize(
