@@ -225,6 +225,7 @@ def test_a_persons_own_mailbox_is_refused_to_an_application(mailctl: Mailctl) ->
     [
         (("office",), 2, "--username"),
         (("nowhere", "--username", "a@example.org"), 3, "nowhere"),
+        (("nowhere",), 3, "no server with the code 'nowhere'"),
         (("bob@example.test",), 3, "bob@example.test"),
         (("tenant:x",), 3, "no tenant with the code 'x'"),
         (("sysmail", "--print-url", "--resume"), 2, "--resume"),

@@ -27,6 +27,9 @@ def test_not_granted_granted_and_of_another_client(
     assert sysmail()["grant"]["condition"] == "granted"
     assert "oauth          Granted\n" in site.must("sysmail", "show").out
     assert "not granted" not in site.must("sysmail", "set", "--sender-name", "HQ").err
+    moved = site.must("sysmail", "set", "--address", "alerts@example.org")
+    assert "the authorisation was given for noreply@example.org" in moved.err
+    assert "the authorisation was" not in site.must("sysmail", "set", "--sender-name", "Office").err
     changed = site.must("sysmail", "set", "--oauth-client", "other")
     assert "OAuth: not granted" in changed.err
     assert "authorised through the OAuth client 'machine'" in site.must("sysmail", "show").out

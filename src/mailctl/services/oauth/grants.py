@@ -95,12 +95,17 @@ def oauth_command(verb: str, name: str) -> str:
     return f"mailctl oauth {verb} {quote(server)} --username {quote(username)}"
 
 
+def is_server_code(target: str) -> bool:
+    """Tell whether a target can be nothing but a server of the catalogue."""
+    return ":" not in target and "@" not in target and target != SYSTEM_MAIL
+
+
 def grant_name(target: str, username: str | None = None) -> str:
     """Return the name of a target's grant: `server:CODE/USERNAME` for a server's code, else the target itself.
 
     Raises MissingInputError for a server without a user name, InvalidValueError for one that cannot be one.
     """
-    if ":" in target or "@" in target or target == SYSTEM_MAIL:
+    if not is_server_code(target):
         return target
     if not username:
         raise MissingInputError(

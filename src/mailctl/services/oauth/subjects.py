@@ -16,7 +16,7 @@ from mailctl.model.resolve import Sending
 from mailctl.model.settings import Settings
 from mailctl.model.target_name import edit_command
 from mailctl.model.values import shown
-from mailctl.services.oauth.grants import authorise_command, grant_name, split_name
+from mailctl.services.oauth.grants import authorise_command, grant_name, is_server_code, split_name
 from mailctl.services.testing.targets import get_target
 
 _ANYWHERE = Path()
@@ -74,8 +74,10 @@ def get_subject(settings: Settings, name: str) -> Subject:
 def find_name(settings: Settings, target: str, username: str | None = None) -> str:
     """Return the name of a target's grant, spelled as the settings spell the target; as it is where there is none.
 
-    Raises as `grant_name`.
+    Raises NotFoundError for a server that is not there and has no user name either; else as `grant_name`.
     """
+    if not username and is_server_code(target):
+        settings.get_server(target)
     name = grant_name(target, username)
     try:
         return grant_name(get_target(settings, target, _ANYWHERE).name, username)

@@ -24,6 +24,7 @@ from mailctl.services.catalogue.servers import WITHOUT_CLIENT
 from mailctl.services.fields import clear_fields, merge_fields, place_problem, to_fields, without_none
 from mailctl.services.logins import missing_login, newly
 from mailctl.services.oauth.grant_state import GrantState, describe_grant
+from mailctl.services.oauth.grants import authorise_command, find_reference
 from mailctl.services.secrets.slots import list_slots
 from mailctl.services.secrets.state import SecretState, describe_secret
 
@@ -181,6 +182,16 @@ def login_remarks(before: tuple[Sender, Sending], after: tuple[Sender, Sending])
         yield f"the login of {old.username} is gone{': the server wants none' * (new.lent_by is None)}"
     elif _hosts(old) != _hosts(new) and new.password and new.password == old.password:
         yield f"{new.endpoint.host} gets the password that is known already"
+
+
+def authorisation_remarks(after: Settings, old: Sending, new: Sending) -> Iterator[str]:
+    """Yield what a person should know where an authorisation is to open another mailbox than it was given for."""
+    clients = [sending.oauth_client.name if sending.oauth_client else None for sending in (old, new)]
+    if clients[0] and clients[0] == clients[1] and old.username != new.username and find_reference(after, new.owner):
+        yield (
+            f"the authorisation was given for {old.username}; unless it opens {new.username} as well, authorise again: "
+            f"`{authorise_command(new.owner)}`"
+        )
 
 
 def _hosts(sending: Sending) -> tuple[str | None, str | None]:

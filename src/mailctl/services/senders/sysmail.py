@@ -51,6 +51,7 @@ def login_remarks(before: Settings, after: Settings) -> Iterator[str]:
     new = resolve_system_mail(after) if after.sysmail else None
     if old and new and before.sysmail and after.sysmail:
         yield from senders.login_remarks((before.sysmail, old), (after.sysmail, new))
+        yield from senders.authorisation_remarks(after, old, new)
     if new and new.smtp and not new.pop_before_smtp and new.smtp != (old and old.smtp):
         unusual = find_missing_authentication(new.smtp)
         if unusual:

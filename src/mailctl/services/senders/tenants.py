@@ -125,6 +125,7 @@ def login_remarks(code: Renaming, before: Settings, after: Settings) -> Iterator
     had, has = _own_sending(before, old), _own_sending(after, new)
     if old and had and has:
         yield from senders.login_remarks((old, had), (new, has))
+        yield from senders.authorisation_remarks(after, had, has)
     elif old and had and old.username:
         yield f"the login of {old.username} is gone: the global server sends for '{new.code}'"
 
