@@ -68,8 +68,9 @@ def root() -> Any:
 def _show_version(wanted: bool) -> None:
     if wanted:
         from mailctl import __version__
+        from mailctl.cli.terminal import Terminal
 
-        typer.echo(f"mailctl {__version__}")
+        Terminal().result(f"mailctl {__version__}")
         raise typer.Exit
 
 

@@ -21,6 +21,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; a message for each failure goes to standard error."""
     interrupt_on_termination()
     _prepare_streams()
+    arguments = [_as_text(argument) for argument in arguments]
     try:
         code = _dispatch(arguments)
         Terminal.flush()
@@ -30,6 +31,16 @@ def run(arguments: Sequence[str]) -> int:
         code = _report(error, arguments)
     _forget_broken_streams()
     return int(code)
+
+
+def _as_text(argument: str) -> str:
+    """Return an argument as the UTF-8 that it is, where Python could not tell by the locale (LC_ALL=C, say)."""
+    if argument.isascii():
+        return argument
+    try:
+        return os.fsencode(argument).decode()
+    except UnicodeError:
+        return argument
 
 
 def _dispatch(arguments: Sequence[str]) -> int:
@@ -62,7 +73,7 @@ def _report(error: BaseException, arguments: Sequence[str]) -> int:
     terminal = Terminal.for_errors(arguments)
     if "test" in arguments and wanted_output(arguments) == "nagios":
         return _report_to_monitor(error, terminal)
-    with suppress(BrokenPipeError):
+    with suppress(OSError):
         if isinstance(error, KeyboardInterrupt | typer.Abort | EOFError):
             terminal.interrupted()
             return Exit.INTERRUPTED
@@ -112,6 +123,10 @@ def _print_traceback(error: BaseException) -> None:
         sys.stderr.write(f"{type(error).__module__}.{type(error).__qualname__}\n\n")
 
 
+_UNFORGIVING = ("strict", "surrogateescape")
+"""How Python's streams treat what they cannot encode: an exception. The second is that of the locales C and POSIX."""
+
+
 def _prepare_streams() -> None:
     """Put something in the place of streams that are closed, and let text pass that a stream cannot encode.
 
@@ -122,7 +137,7 @@ def _prepare_streams() -> None:
         if stream is None:  # closed by the caller: `mailctl … >&-`
             mode = "r" if name == "stdin" else "w"
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - lives as long as we
-        elif isinstance(stream, TextIOWrapper) and stream.errors == "strict" and name != "stdin":
+        elif isinstance(stream, TextIOWrapper) and stream.errors in _UNFORGIVING and name != "stdin":
             stream.reconfigure(errors="backslashreplace")
 
 

@@ -36,6 +36,19 @@ class HelpPage:
         width = min(shutil.get_terminal_size().columns, _WIDEST)
         formatter.write("\n".join(_page(self, ctx, width, terminal.out)) + "\n")
 
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return the option --help; its page goes the way of every result."""
+        option = super().get_help_option(ctx)  # type: ignore[misc]  # of the Typer command that this is mixed into
+        if option is not None:
+            option.callback = _show_page
+        return option
+
+
+def _show_page(context: Any, _option: Any, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        Terminal().result(context.get_help())
+        context.exit()
+
 
 def _page(command: Any, context: Any, width: int, style: Style) -> Iterator[str]:
     parameters = [parameter for parameter in command.get_params(context) if not getattr(parameter, "hidden", False)]

@@ -233,7 +233,12 @@ def encode_json(fields: Mapping[str, Any]) -> str:
     """Encode a mapping (models inside it, too) as indented JSON text."""
     import msgspec
 
-    return msgspec.json.format(msgspec.json.encode(fields), indent=2).decode()
+    try:
+        return msgspec.json.format(msgspec.json.encode(fields), indent=2).decode()
+    except UnicodeEncodeError:  # bytes that are no UTF-8, in a file's name, are half surrogate pairs in Python's text
+        import json
+
+        return json.dumps(msgspec.to_builtins(fields), indent=2)
 
 
 def _json_for(stream: TextIO, fields: Mapping[str, Any]) -> str:
@@ -255,7 +260,9 @@ def _writing_to_stdout() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise MailctlError(f"standard output cannot be written: {error.strerror}") from error
+        from mailctl.durable import cause_of
+
+        raise MailctlError(f"standard output cannot be written: {cause_of(error)}") from error
 
 
 def _visible_lines(text: str) -> str:

@@ -97,6 +97,28 @@ def test_a_full_disk_behind_standard_output_is_told(mailctl: Mailctl, output: st
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("command", ["--version", "--help", "server --help", "server list --help"])
+def test_a_full_disk_behind_a_help_page_is_told(command: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*PROGRAM, *command.split()], env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert "standard output cannot be written" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_an_error_that_cannot_be_written_keeps_its_exit_code(mailctl: Mailctl, output: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*PROGRAM, "--config", str(mailctl.config), "server", "show", "nope", "-o", output],
+            env=environment(), stderr=full, stdout=subprocess.PIPE, check=False,
+        )  # fmt: skip
+    assert done.returncode == 3
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 @pytest.mark.parametrize(("command", "code"), [("server list", 0), ("server show nope", 3), ("server add", 2)])
 def test_streams_that_were_closed_by_the_caller(catalogue: Mailctl, closed: str, command: str, code: int) -> None:
@@ -124,6 +146,34 @@ def test_json_stays_json_where_its_letters_cannot_be_shown(catalogue: Mailctl, p
     assert json.loads(done.stdout)["server"]["name"] == "é 本社 🐤"
     failed = pipe("server", "show", "🐤", "-o", "json", PYTHONIOENCODING="ascii")
     assert "🐤" in json.loads(failed.stderr)["error"]["message"]
+
+
+ASCII_ONLY = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_arguments_are_utf_8_where_the_locale_knows_ascii_alone(catalogue: Mailctl, pipe: Pipe, output: str) -> None:
+    catalogue.must("server", "edit", "hq", "--code", "本社")
+    done = pipe("server", "show", "本社", "-o", output, **ASCII_ONLY)
+    assert (done.returncode, done.stderr) == (0, b"")
+    if output == "json":
+        assert json.loads(done.stdout)["server"]["code"] == "本社"
+    done = pipe("server", "edit", "本社", "--name", "新本社", **ASCII_ONLY)
+    assert done.returncode == 0, done
+    assert 'name = "新本社"' in catalogue.settings()
+    assert b"\\u672c" in pipe("server", "list", **ASCII_ONLY).stdout
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_an_argument_that_is_no_text_is_an_error_like_others(catalogue: Mailctl, output: str) -> None:
+    done = subprocess.run(
+        [*PROGRAM, "--config", str(catalogue.config), "server", "show", b"\xff\xfe", "-o", output],
+        env=environment(), capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert b"Traceback" not in done.stderr
+    if output == "json":
+        assert json.loads(done.stderr)["error"]["exit_code"] == 3
 
 
 def test_what_was_typed_cannot_paint_the_screen(spawn: Spawn) -> None:
