@@ -153,6 +153,15 @@ def test_a_role_goes_back_to_what_is_found(mailctl: Mailctl, account: str, imap:
     assert roles_of(mailctl, account)["sent"] == ("Sent", "special-use")
 
 
+def test_the_inbox_goes_back_to_inbox(mailctl: Mailctl, account: str) -> None:
+    mailctl.must("account", "folders", "set", account, "inbox", "Archive")
+    assert roles_of(mailctl, account)["inbox"] == ("Archive", "settings")
+    back = ("account", "folders", "set", account, "inbox", "inbox", "-o", "json")
+    assert mailctl.must(*back).json["changed"] is True
+    assert roles_of(mailctl, account)["inbox"] == ("INBOX", "standard")
+    assert mailctl.must(*back).json["changed"] is False
+
+
 @pytest.mark.parametrize(("role", "folder"), [("outbox", "Sent"), ("sent", ""), ("sent", "a\r\nb")])
 def test_what_is_no_role_or_folder_is_refused_before_anything_is_contacted(
     site: Mailctl, role: str, folder: str

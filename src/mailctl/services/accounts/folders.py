@@ -115,14 +115,15 @@ def create_missing(
 
 def save_folders(address: str, choices: Iterable[FolderChoice]) -> Edit:
     """Return the edit that gives an account the folders of roles; other roles keep theirs, and INBOX needs none."""
-    found = {
-        str(choice.role): choice.folder
-        for choice in choices
-        if choice.folder and not (choice.role is FolderRole.INBOX and choice.folder.upper() == INBOX)
-    }
+    found = {str(choice.role): _setting(choice) for choice in choices if choice.folder}
     return lambda settings: _with_folders(settings.get_account(address), found)(settings)
 
 
-def _with_folders(account: Account, found: dict[str, str]) -> Edit:
+def _setting(choice: FolderChoice) -> str | None:
+    is_standard = choice.role is FolderRole.INBOX and choice.folder and choice.folder.upper() == INBOX
+    return None if is_standard else choice.folder
+
+
+def _with_folders(account: Account, found: dict[str, str | None]) -> Edit:
     merged: Folders = replace(account.folders, **found)
     return lambda settings: change_account(settings, account, folders=merged)
