@@ -133,7 +133,7 @@ def request(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the request, and send nothing.")] = False,
     output: Output = OutputFormat.TABLE,
 ) -> None:
-    """Ask for support, by mail to the support address; all that is sent is shown before.
+    """Ask for support, by mail to the support address; a summary is shown before, and with --dry-run all of it.
 
     What is attached of this installation: versions, platform, the settings without any secret, and what the last tests
     found.
@@ -146,7 +146,7 @@ def request(
     """
     from msgspec.structs import replace
 
-    from mailctl.services.senders.support import get_support_address
+    from mailctl.services.senders.support import attach_facts, get_support_address
 
     session = get_session(context)
     settings = session.settings_file.load()
@@ -158,12 +158,13 @@ def request(
     draft = read_draft(session, MessageOptions(to=[address], **given))
     outbox = open_outbox(session, tenant)
     facts = _facts(session, settings, asking, wanted=system_info)
-    if facts:
-        draft = replace(draft, attachments=(*draft.attachments, facts))
+    attached = attach_facts(facts) if facts else None
+    if attached:
+        draft = replace(draft, attachments=(*draft.attachments, attached))
     if dry_run:
-        _rehearse(session, outbox, draft, facts, output)
+        _rehearse(session, outbox, draft, attached, output)
         return
-    _show_request(session, outbox, draft, facts)
+    _summarise(session, outbox, draft, facts)
     if not session.terminal.require_agreement(f"Send this to {address}?", yes=yes):
         session.terminal.say("nothing was sent")
         raise typer.Exit(1)
@@ -172,17 +173,20 @@ def request(
     tell_sent(session, outbox, sent, output)
 
 
-def _facts(session: Session, settings: Settings, tenant: Tenant | None, *, wanted: bool | None) -> Attachment | None:
+def _facts(
+    session: Session, settings: Settings, tenant: Tenant | None, *, wanted: bool | None
+) -> dict[str, Any] | None:
+    """Return what is known of this installation where that goes with requests, or is wanted with this one."""
     if not (settings.support.attach_system_info if wanted is None else wanted):
         return None
-    from mailctl.services.senders.support import write_facts
+    from mailctl.services.senders.system_facts import gather_facts
     from mailctl.store.last_tests import read_results
 
-    results = read_results(session.settings_file.path)
-    return write_facts(settings, session.secrets, results, tenant)
+    return gather_facts(settings, session.secrets, read_results(session.settings_file.path), tenant)
 
 
 def _rehearse(session: Session, outbox: Outbox, draft: Draft, facts: Attachment | None, output: OutputFormat) -> None:
+    """Show a request as it would be sent, what is attached about this installation in full."""
     message = outbox.prepare(draft)
     if output is OutputFormat.JSON:
         from mailctl.render.sending import describe_message
@@ -198,11 +202,17 @@ def _rehearse(session: Session, outbox: Outbox, draft: Draft, facts: Attachment 
     session.terminal.say("dry run, nothing was sent")
 
 
-def _show_request(session: Session, outbox: Outbox, draft: Draft, facts: Attachment | None) -> None:
-    from mailctl.render.support import render_request
+def _summarise(session: Session, outbox: Outbox, draft: Draft, facts: dict[str, Any] | None) -> None:
+    """Show what a person is asked to agree to, on one screen."""
+    from mailctl.render.support import facts_in_short, summarise_request
 
-    for line in render_request(draft, outbox.roles, facts, session.terminal.err):
-        session.terminal.say(line)
+    terminal = session.terminal
+    for line in summarise_request(draft, outbox.roles, terminal.err):
+        terminal.say(line)
+    if facts:
+        terminal.say("")
+        terminal.say_in_full(facts_in_short(facts, terminal.err))
+    terminal.say("\nthe same command with --dry-run shows all of it, word for word")
 
 
 def _warn_unused(session: Session, settings: Settings) -> None:

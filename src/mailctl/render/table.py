@@ -39,7 +39,7 @@ def _length(text: str) -> int:
 
 
 def _fit(widths: Sequence[int], rows: Sequence[Sequence[str]], screen: int) -> list[int]:
-    """Take columns from the widest until the table fits: first where the items of lists stay whole, then words, then parts."""
+    """Take columns from the widest until the table fits: items of lists stay whole first, then words, then parts."""
     fitted = list(widths)
     excess = sum(fitted) + _GAP * (len(fitted) - 1) - screen
     for break_ in (_ITEMS, _WORDS, _PARTS, None):

@@ -103,8 +103,33 @@ def test_a_request_is_shown_and_sent_only_where_somebody_agrees(site: Mailctl, m
         assert not server.connections
         sent = site.must(*REQUEST, "--yes")
         assert len(server.messages) == 1
-    for said in ("help@example.test", "遅延", "Since 9:00.", "system-information.json", '"python": "CPython'):
+    for said in ("help@example.test", "遅延", "Since 9:00.", "system-information.json", "CPython", "--dry-run"):
         assert said in sent.err
+
+
+def test_a_request_is_summed_up_on_one_screen_before_it_is_sent_and_shown_whole_on_demand(
+    site: Mailctl, tmp_path: Path
+) -> None:
+    site.must("support", "set", "--address", "help@example.test", "--attach-system-info")
+    assert site("test", "send", "tenant:globex", "--depth", "connect", "--timeout", "0.2").code == 10
+    text = tmp_path / "text.txt"
+    text.write_text("".join(f"line {number}\n" for number in range(100)), encoding="utf-8")
+    request = ("support", "request", "--subject", "Late", "--body-file", text)
+    refused = site(*request)
+    assert refused.code == 2
+    shown = refused.err
+    assert len(shown.splitlines()) <= 24
+    assert "line 0\n" in shown
+    assert "line 99" not in shown
+    assert "… and 92 more lines\n" in shown
+    assert "  settings    without any secret: 0 servers, 0 OAuth clients, the system mail account;" in shown
+    assert "  last tests  1 failed: tenant:globex\n" in shown
+    for_tenant = site(*request, "--tenant", "acme").err
+    assert "  settings    without any secret: the tenant's own\n" in for_tenant
+    assert "  last tests  none\n" in for_tenant
+    rehearsed = site.must(*request, "--dry-run").out
+    assert "line 99\n" in rehearsed
+    assert '"last_tests"' in rehearsed
 
 
 def test_a_request_as_it_arrives(site: Mailctl, dovecot: Dovecot, person: Person, tmp_path: Path) -> None:

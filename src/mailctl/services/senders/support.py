@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from mailctl.credentials import Secrets
 from mailctl.errors import NotFoundError
 from mailctl.model.decode import decode_or_raise
 from mailctl.model.resolve import resolve_support_address
@@ -16,9 +15,7 @@ from mailctl.model.settings import Edit, Settings
 from mailctl.model.support import SupportOptions
 from mailctl.model.tenant import Tenant
 from mailctl.services.fields import clear_fields, merge_fields, to_fields
-from mailctl.services.senders.system_facts import gather_facts
 from mailctl.services.sending.compose import Attachment
-from mailctl.store.last_tests import TestResult
 
 FACTS_FILENAME = "system-information.json"
 
@@ -51,9 +48,6 @@ def list_unused_addresses(settings: Settings) -> list[str]:
     return [tenant.code for tenant in settings.tenants if tenant.support_address]
 
 
-def write_facts(
-    settings: Settings, secrets: Secrets, results: list[TestResult], tenant: Tenant | None = None
-) -> Attachment:
+def attach_facts(facts: Mapping[str, Any]) -> Attachment:
     """Return what is known of this installation as an attachment, for people to read: JSON, indented, in UTF-8."""
-    facts = msgspec.json.encode(gather_facts(settings, secrets, results, tenant))
-    return Attachment(FACTS_FILENAME, msgspec.json.format(facts, indent=2) + b"\n")
+    return Attachment(FACTS_FILENAME, msgspec.json.format(msgspec.json.encode(facts), indent=2) + b"\n")
