@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.doubles.dns import DnsServer
+from tests.doubles.dns import DnsServer, resolving_by
 from tests.servers.secret_service import SecretService
 
 if TYPE_CHECKING:
@@ -133,6 +133,18 @@ def test_a_secret_that_is_not_there(machine: Mailctl, found: Found, monkeypatch:
     )  # fmt: skip
     monkeypatch.delenv("RELAY")
     assert ("secrets", "problem") in found("--offline")
+    found_missing = finding(machine, "secrets", "problem")
+    assert (found_missing["remedy"], found_missing["next"]) == ("set RELAY and run it again", None)
+
+
+def test_a_secret_that_mailctl_stored_and_that_is_gone(machine: Mailctl, found: Found, tmp_path: Path) -> None:
+    machine.must("server", "edit", "hq", "--smtp-auth", "plain")
+    machine.must(
+        "sysmail", "set", "--address", "a@example.org", "--server", "hq", "--username", "a", "--password-stdin",
+        stdin=b"canary-4711",
+    )  # fmt: skip
+    (tmp_path / "mailctl.vault").unlink()
+    assert ("secrets", "problem") in found("--offline")
     assert finding(machine, "secrets", "problem")["next"] == "mailctl secret set sysmail/password"
 
 
@@ -178,7 +190,47 @@ def test_a_port_at_which_nobody_listens(machine: Mailctl, found: Found) -> None:
         port = closed.getsockname()[1]
     machine.must("server", "edit", "hq", "--incoming-port", str(port))
     assert found() == [("ports", "problem")]
-    assert f"127.0.0.1:{port}: the connection was refused" in finding(machine, "ports", "problem")["said"]
+    unreached = finding(machine, "ports", "problem")
+    assert unreached["said"] == f"hq: port {port} of 127.0.0.1: the connection was refused (127.0.0.1)"
+    assert unreached["next"] == "mailctl server edit hq --incoming-port PORT"
+
+
+def test_a_name_that_is_misspelled_is_told_with_whose_it_is_and_how_it_is_mended(
+    machine: Mailctl, found: Found, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.must("server", "edit", "hq", "--smtp-host", "smpt.example.org")
+    login = ("--username", "ann", "--password-from", "env:HOME")
+    machine.must("account", "add", "ann@example.org", "--server", "hq", *login)
+    with DnsServer({".": {"NS": ["a.root-servers.test."]}}) as dns, resolving_by(dns):
+        monkeypatch.setenv("MAILCTL_NAMESERVER", dns.place)
+        assert found() == [("ports", "problem")]
+        unresolved = finding(machine, "ports", "problem")
+    assert unresolved["said"] == "hq: the name smpt.example.org does not exist"
+    assert unresolved["next"] == "mailctl server edit hq --smtp-host HOST"
+
+
+def test_names_that_fail_because_the_resolver_does_are_no_findings_of_their_own(
+    machine: Mailctl, found: Found, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.must("server", "edit", "hq", "--smtp-host", "smtp.example.org", "--incoming-host", "imap.example.org")
+    with DnsServer({}) as gone:
+        pass
+    monkeypatch.setenv("MAILCTL_NAMESERVER", gone.place)
+    with DnsServer({}) as dns, resolving_by(dns):
+        assert found() == [("resolver", "problem")]
+        said = finding(machine, "ports", "note")["said"]
+    assert said == "not tried, for their names could not be resolved: smtp.example.org, imap.example.org"
+
+
+def test_names_of_the_internet_where_no_server_knows_them_are_one_finding(
+    machine: Mailctl, found: Found, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.must("server", "edit", "hq", "--smtp-host", "smtp.example.org", "--incoming-host", "imap.example.org")
+    with DnsServer({}) as dns, resolving_by(dns):
+        monkeypatch.setenv("MAILCTL_NAMESERVER", dns.place)
+        assert found() == [("resolver", "warning"), ("ports", "problem")]
+        said = finding(machine, "ports", "problem")["said"]
+    assert said == "names that are not known here: smtp.example.org, imap.example.org"
 
 
 def test_name_servers_that_do_not_answer(machine: Mailctl, found: Found, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from mailctl.services.doctor.machine import (
     check_programs,
     check_python,
 )
-from mailctl.services.doctor.network import check_ports, check_resolver
+from mailctl.services.doctor.network import check_network
 from mailctl.services.doctor.settings import check_grants, check_secrets, check_settings
 from mailctl.services.together import run_together
 from mailctl.store import SettingsFile
@@ -51,8 +51,7 @@ def examine(
     }
     if not offline:
         deadline = Deadline(seconds)
-        looks["resolver"] = partial(check_resolver, deadline)
-        looks["ports"] = partial(check_ports, settings, deadline)
+        looks["network"] = partial(check_network, settings, deadline)
     looks |= {"environment": check_environment, "programs": check_programs}
     jobs = {name: partial(_listed, look) for name, look in looks.items()}
     found = dict(run_together(jobs, max(_LOOK_SECONDS, seconds)))

@@ -6,6 +6,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
+from shlex import quote
 
 from mailctl.credentials import Secrets, stored_name
 from mailctl.errors import MailctlError, SettingsError
@@ -14,7 +15,7 @@ from mailctl.model.settings import Settings
 from mailctl.services.oauth.grant_state import describe_grant
 from mailctl.services.oauth.grants import authorise_command
 from mailctl.services.secrets.slots import list_slots
-from mailctl.services.secrets.state import describe_backend, describe_secret, list_orphans
+from mailctl.services.secrets.state import SecretState, describe_backend, describe_secret, list_orphans
 from mailctl.store import SettingsFile
 
 _DAY_SECONDS = 86_400.0
@@ -68,15 +69,19 @@ def check_secrets(settings: Settings, secrets: Secrets) -> Iterator[Finding]:
         state = describe_secret(slot, secrets)
         if state.problem and state.problem != backend.problem:
             missing += 1
-            yield problem(
-                "secrets", f"{state.name} at {state.reference}: {state.problem}",
-                "store it again, or name another place", f"mailctl secret set {state.name}",
-            )  # fmt: skip
+            yield _unavailable(state)
     if slots and not missing and backend.usable:
         yield ok("secrets", f"{len(slots)} named by the settings, none missing (commands are not run)")
     for orphan in list_orphans(settings, secrets):
         said = f"{orphan} is stored, and nothing names it: a change was cut short between the store and the settings"
-        yield warning("secrets", said, "delete it", f"mailctl secret delete {stored_name(orphan)}")
+        yield warning("secrets", said, "delete it", f"mailctl secret delete {quote(stored_name(orphan))}")
+
+
+def _unavailable(state: SecretState) -> Finding:
+    said = f"{state.name} at {state.reference}: {state.problem}"
+    if not state.stored:  # it is somewhere else by somebody's choice, and mended there
+        return problem("secrets", said, state.hint)
+    return problem("secrets", said, "store it again, or name another place", f"mailctl secret set {quote(state.name)}")
 
 
 def check_grants(settings: Settings, secrets: Secrets) -> Iterator[Finding]:

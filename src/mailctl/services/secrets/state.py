@@ -29,7 +29,8 @@ class BackendState:
 class SecretState:
     """A secret that the settings name. `stored`: by mailctl.
 
-    `present`: None where that is not known: a command is not run, or `problem` says why its place cannot be used.
+    `present`: None where that is not known: a command is not run, or `problem` says why its place cannot be used;
+    `hint`: what to do about it.
     """
 
     name: str
@@ -38,6 +39,7 @@ class SecretState:
     stored: bool
     present: bool | None
     problem: str | None = None
+    hint: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,16 +84,16 @@ def describe_secret(slot: SecretSlot, secrets: Secrets) -> SecretState:
     if reference is None:
         raise ValueError(f"{slot.name} names no secret")
     present: bool | None = None
-    problem = None
+    problem = hint = None
     if reference.kind is not SecretKind.COMMAND:
         try:
             secrets.get(reference)
             present = True
         except SecretMissingError as error:
-            present, problem = False, error.message
+            present, problem, hint = False, error.message, error.hint
         except SecretError as error:
-            problem = error.message
-    return SecretState(slot.name, str(reference), reference.kind, secrets.owns(reference), present, problem)
+            problem, hint = error.message, error.hint
+    return SecretState(slot.name, str(reference), reference.kind, secrets.owns(reference), present, problem, hint)
 
 
 def list_orphans(settings: Settings, secrets: Secrets) -> list[SecretRef]:
