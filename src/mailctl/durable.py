@@ -36,6 +36,7 @@ _CAUSES = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
     errno.EFBIG: "the limit on file sizes is reached",
+    errno.ENOENT: "there is no such file or folder",
     errno.EACCES: "permission denied",
     errno.EPERM: "the system does not permit it (is the file immutable?)",
     errno.EIO: "the disk reports an input/output error",
@@ -173,8 +174,10 @@ def resolve_target(path: Path) -> Path:
         return Path(os.path.realpath(path))
     except OSError as error:
         raise _write_error(path, error) from error
-    if not stat.S_ISREG(target.stat().st_mode):
-        raise SettingsWriteError(f"cannot write {path}: it is not a regular file")
+    mode = target.stat().st_mode
+    if not stat.S_ISREG(mode):
+        cause = _CAUSES[errno.EISDIR] if stat.S_ISDIR(mode) else "it is not a regular file"
+        raise SettingsWriteError(f"cannot write {path}: {cause}")
     return target
 
 

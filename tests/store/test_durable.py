@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -239,8 +240,10 @@ def test_a_dangling_or_looping_link_is_an_error(tmp_path):
 
 
 def test_only_regular_files_are_replaced(tmp_path):
-    with pytest.raises(SettingsWriteError, match="not a regular file"):
+    with pytest.raises(SettingsWriteError, match="it is a folder"):
         replace_file(tmp_path, b"new")
+    with pytest.raises(SettingsWriteError, match="not a regular file"):
+        replace_file(Path(os.devnull), b"new")
 
 
 def test_temporary_files_of_killed_processes_are_swept_and_no_others(old):

@@ -218,7 +218,9 @@ def _read_text(session: Session, path: Path) -> str:
         octets = read_stdin(session) if str(path) == "-" else path.read_bytes()
         return octets.decode("utf-8-sig")
     except OSError as error:
-        raise InvalidValueError([Problem("--body-file", f"{path} cannot be read: {error.strerror}")]) from None
+        from mailctl.durable import cause_of
+
+        raise InvalidValueError([Problem("--body-file", f"{path} cannot be read: {cause_of(error)}")]) from None
     except UnicodeDecodeError:
         raise InvalidValueError([Problem("--body-file", f"{path} is not text in UTF-8")]) from None
 

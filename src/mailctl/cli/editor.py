@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mailctl.durable import cause_of
 from mailctl.errors import MailctlError, MissingInputError, SettingsInvalidError
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _run_editor(file: Path) -> None:
         status = subprocess.run([*command, str(file)], check=False).returncode  # noqa: S603 (the person's own choice)
     except OSError as error:
         raise MissingInputError(
-            f"the editor {command[0]} cannot be started: {error.strerror}",
+            f"the editor {command[0]} cannot be started: {cause_of(error)}",
             hint="name another in the environment variable EDITOR",
         ) from error
     finally:

@@ -132,7 +132,9 @@ def _read_source(session: Session, source: str) -> bytes:
     try:
         return Path(source).read_bytes()
     except OSError as error:
-        raise UsageError(f"--batch: {source} cannot be read: {error.strerror}") from None
+        from mailctl.durable import cause_of
+
+        raise UsageError(f"--batch: {source} cannot be read: {cause_of(error)}") from None
 
 
 def _deliver(session: Session, outbox: Outbox, lines: Sequence[BatchLine]) -> list[MailctlError]:

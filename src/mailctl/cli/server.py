@@ -499,4 +499,6 @@ def _read_file(file: str) -> bytes:
     try:
         return Path(file).read_bytes()
     except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror}") from None
+        from mailctl.durable import cause_of
+
+        raise UsageError(f"cannot read {file}: {cause_of(error)}") from None

@@ -11,6 +11,7 @@ from functools import partial
 from threading import Thread
 from typing import NamedTuple
 
+from mailctl.durable import cause_of
 from mailctl.errors import MailctlError
 from mailctl.sandbox.connections import Connections
 from mailctl.sandbox.imap_server import IMAPServer
@@ -41,7 +42,7 @@ def serve(host: str, store: MessageStore, tls_context: ssl.SSLContext) -> Iterat
     try:
         ports, stop = listening.result()
     except OSError as error:
-        raise MailctlError(f"the sandbox cannot listen on {host}: {error}") from error
+        raise MailctlError(f"the sandbox cannot listen on {host}: {cause_of(error)}") from error
     try:
         yield ports
     finally:

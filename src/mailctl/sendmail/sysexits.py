@@ -82,7 +82,9 @@ def one_line(error: BaseException) -> str:
     elif isinstance(error, KeyboardInterrupt):
         said = "interrupted"
     elif isinstance(error, OSError):
-        said = f"the message cannot be read or kept: {error.strerror or type(error).__name__}"
+        from mailctl.durable import cause_of
+
+        said = f"the message cannot be read or kept: {cause_of(error)}"
     else:
         said = f"this is a bug in mailctl: {type(error).__name__} (nothing more is shown, it might hold a secret)"
     return " ".join(said.split())

@@ -120,7 +120,7 @@ def test_the_organisation_without_a_signature(site: Mailctl) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ('<img src="nowhere.png">', "cannot be read: No such file"),
+        ('<img src="nowhere.png">', "cannot be read: there is no such file"),
         ('<img src="s.html">', "is no picture by its name"),
         ('<img src="cid:x">', "is neither a file nor an https: address"),
         ('<img src="data:image/png;base64,AAAA">', "is neither a file nor an https: address"),

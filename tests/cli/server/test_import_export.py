@@ -195,3 +195,13 @@ def test_an_import_of_many_rows_is_one_change(mailctl: Mailctl, tmp_path: Path) 
     assert len(mailctl.codes) == 500
     mailctl.must("config", "undo")
     assert mailctl.codes == []
+
+
+def test_what_cannot_be_read_is_told_in_our_own_words(mailctl: Mailctl, tmp_path: Path) -> None:
+    folder = mailctl("server", "import", tmp_path, "--format", "csv")
+    assert (folder.code, folder.err) == (2, f"error: cannot read {tmp_path}: it is a folder\n")
+    missing = mailctl("server", "import", tmp_path / "none.csv")
+    assert (missing.code, missing.err) == (
+        2,
+        f"error: cannot read {tmp_path}/none.csv: there is no such file or folder\n",
+    )

@@ -15,6 +15,7 @@ from urllib.request import url2pathname
 from msgspec import Struct
 from msgspec.structs import replace
 
+from mailctl.durable import cause_of
 from mailctl.errors import InvalidValueError, MissingInputError, Problem, raise_problems
 from mailctl.model.account import RESERVED_FIELDS, Account
 from mailctl.model.decode import decode_or_raise
@@ -45,7 +46,7 @@ def read_signature_file(path: str, part: str) -> str:
     try:
         return Path(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise InvalidValueError([Problem(part, f"{path} cannot be read: {error.strerror}")]) from None
+        raise InvalidValueError([Problem(part, f"{path} cannot be read: {cause_of(error)}")]) from None
     except UnicodeDecodeError as error:
         message = f"{path} is not in UTF-8 (byte {error.start + 1}); `iconv -t utf-8` converts it"
         raise InvalidValueError([Problem(part, message)]) from None
@@ -89,7 +90,7 @@ def _read_picture(path: Path) -> Picture:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ValueError(f"the picture {path} cannot be read: {error.strerror}") from None
+        raise ValueError(f"the picture {path} cannot be read: {cause_of(error)}") from None
     if len(content) > _PICTURE_BYTES_MAX:
         raise ValueError(f"the picture {path} has {len(content)} bytes, and {_PICTURE_BYTES_MAX} are the most")
     return Picture(f"{hashlib.sha256(content).hexdigest()[:32]}@signature.mailctl", path.name, content)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from mailctl.durable import cause_of
 from mailctl.errors import BugError, InvalidValueError, Problem
 from mailctl.model.address import Address
 from mailctl.model.resolve import Sending
@@ -52,7 +53,7 @@ class Attachment(Struct, frozen=True):
         try:
             return self.source.read_bytes()
         except OSError as error:
-            raise InvalidValueError([Problem("attach", f"{self.source} cannot be read: {error.strerror}")]) from None
+            raise InvalidValueError([Problem("attach", f"{self.source} cannot be read: {cause_of(error)}")]) from None
 
 
 class Picture(Struct, frozen=True):

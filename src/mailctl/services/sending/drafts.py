@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
+from mailctl.durable import cause_of
 from mailctl.errors import InvalidValueError, MissingInputError, Problem
 from mailctl.protocol.address_list import Mailbox, parse_mailboxes
 from mailctl.protocol.header_field import check_field_text
@@ -89,7 +90,7 @@ class DraftReader:
                 content = self._read_stdin() if path == STDIN and self._read_stdin else Path(path).read_bytes()
                 self._texts[path] = content.decode("utf-8-sig")
             except OSError as error:
-                raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+                raise ValueError(f"{path} cannot be read: {cause_of(error)}") from None
             except UnicodeDecodeError as error:
                 name = "standard input" if path == STDIN else path
                 message = f"{name} is not in UTF-8 (byte {error.start + 1}); `iconv -t utf-8` converts it"
