@@ -230,6 +230,16 @@ def existing_file(path: Path, option: str) -> Path:
     return path.absolute()
 
 
+def new_file(path: Path, option: str) -> Path:
+    """Return the path of a file that is to be written; raises UsageError where its folder is missing.
+
+    Made unseen, a mistyped folder would hold what nobody looks for there.
+    """
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"{option}: there is no folder {path.parent}", hint="make it first, or correct the path")
+    return path
+
+
 def given_fields(options: object, prefix: str) -> dict[str, Any]:
     """Return the options of a group that begin with a prefix and were given, by their names behind it."""
     return {

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailctl.cli.params import Output, OutputFormat
+from mailctl.cli.params import Output, OutputFormat, new_file
 from mailctl.cli.session import Session, get_session
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ def sandbox(
     from mailctl.sandbox import open_sandbox
     from mailctl.sandbox.server import describe
 
+    if port_file:
+        new_file(port_file, "--port-file")
     terminal = get_session(context).terminal
     with open_sandbox(port_file) as running, suppress(KeyboardInterrupt):  # which SIGTERM raises, too
         if output is OutputFormat.JSON:

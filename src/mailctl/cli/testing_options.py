@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mailctl.cli.params import complete_target, words
+from mailctl.cli.params import complete_target, new_file, words
 from mailctl.errors import UsageError
 from mailctl.render.report_format import ReportFormat
 from mailctl.services.testing.check import CERTIFICATE_DAYS_MIN, Depth
@@ -71,6 +71,8 @@ class TestOptions:
         if self.fail_on not in ("fail", "warn"):
             raise UsageError(f"--fail-on: '{self.fail_on}' is neither fail nor warn")
         reports = [_parse_report(given) for given in self.report or ()]
+        if self.trace:
+            new_file(self.trace, "--trace")
         paths = [path.absolute() for _, path in reports] + ([self.trace.absolute()] if self.trace else [])
         for path in paths:
             if paths.count(path) > 1:
@@ -86,7 +88,7 @@ def _parse_report(given: str) -> tuple[ReportFormat, Path]:
         raise UsageError(
             f"--report: '{given}' names no file", hint=f"`-o {form}` prints that format to standard output"
         )
-    return ReportFormat(form), Path(path)
+    return ReportFormat(form), new_file(Path(path), "--report")
 
 
 @dataclass(frozen=True, kw_only=True)

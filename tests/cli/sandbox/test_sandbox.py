@@ -93,10 +93,10 @@ def test_a_port_file_that_is_something_else_is_refused_and_kept(tmp_path):
 
 
 def test_a_port_file_that_cannot_be_written_ends_it_with_the_reason(tmp_path):
-    missing = tmp_path / "file"
-    missing.write_text("")
+    folder = tmp_path / "ports.json"
+    folder.mkdir()
     finished = subprocess.run(
-        [*MAILCTL, "sandbox", "--port-file", str(missing / "ports.json")],
+        [*MAILCTL, "sandbox", "--port-file", str(folder)],
         capture_output=True,
         text=True,
         check=False,
@@ -105,3 +105,12 @@ def test_a_port_file_that_cannot_be_written_ends_it_with_the_reason(tmp_path):
     assert finished.returncode in (4, 5)
     assert "ports.json" in finished.stderr
     assert "Traceback" not in finished.stderr
+
+
+def test_a_port_file_in_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "mistyped" / "ports.json"
+    with running_sandbox("--port-file", str(file)) as process:
+        said = process.communicate(timeout=LONGEST_START_SECONDS)[1]
+    assert process.returncode == 2
+    assert said.startswith(f"error: --port-file: there is no folder {file.parent}\n")
+    assert not file.parent.exists()

@@ -77,6 +77,7 @@ class TestEveryFormat:
         assert "canary" not in text
 
     def test_one_run_serves_all(self, mailctl: Mailctl, refused: str, tmp_path: Path) -> None:
+        (tmp_path / "sub").mkdir()
         reports = [option for form in FORMATS for option in ("--report", f"{form}={tmp_path / 'sub' / form}")]
         result = connect(mailctl, refused, *reports)
         assert result.code == 13
@@ -117,6 +118,16 @@ class TestEveryFormat:
         result = mailctl("test", "send", "nowhere", "--report", given)
         assert result.code == 2
         assert said in result.err
+
+    @pytest.mark.parametrize("option", ["--report", "--trace"])
+    def test_one_for_a_folder_that_is_not_there_is_refused_before_anything_is_tested(
+        self, mailctl: Mailctl, tmp_path: Path, option: str
+    ) -> None:
+        file = tmp_path / "mistyped" / "report"
+        refused = mailctl("test", "send", "nowhere", option, file if option == "--trace" else f"json={file}")
+        assert refused.code == 2
+        assert refused.err.startswith(f"error: {option}: there is no folder {file.parent}\n")
+        assert not file.parent.exists()
 
     def test_two_reports_in_one_file_are_refused(self, mailctl: Mailctl, tmp_path: Path) -> None:
         file = tmp_path / "r"
