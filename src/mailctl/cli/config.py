@@ -80,7 +80,8 @@ def edit(context: typer.Context, dry_run: DryRun = False, output: Output = Outpu
             "an editor needs a terminal, and there is none here",
             hint=f"change {session.config_path} itself, and check it with `mailctl config validate`",
         )
-    _tell(session, edit_settings(session, dry_run=dry_run), "saved", dry_run, output)
+    change = edit_settings(session, dry_run=dry_run)
+    _tell(session, change, f"saved: {session.config_path}", "the file says what it said", dry_run, output)
 
 
 @app.command()
@@ -92,21 +93,30 @@ def undo(context: typer.Context, dry_run: DryRun = False, output: Output = Outpu
     session = get_session(context)
     change = session.settings_file.undo(dry_run=dry_run)
     gone = _missing_secrets(session, change)
-    _tell(session, change, "took the last change back", dry_run, output, secrets_missing=gone)
+    done, nothing = "took the last change back", f"no change of {session.config_path} is kept that could be taken back"
+    _tell(session, change, f"{done}: {session.config_path}", nothing, dry_run, output, secrets_missing=gone)
     if change.changed and not dry_run and output is OutputFormat.TABLE:
         _tell_lines(session, change)
     for name in gone:
         session.terminal.warn(f"the secret {name} is named again, but is gone: `mailctl secret set {name}` sets it")
 
 
-def _tell(session: Session, change: Change, done: str, dry_run: bool, output: OutputFormat, **fields: object) -> None:
+def _tell(
+    session: Session,
+    change: Change,
+    done: str,
+    unchanged: str,
+    dry_run: bool,
+    output: OutputFormat,
+    **fields: object,
+) -> None:
     from mailctl.cli.changes import AppliedChange
 
     outcome = AppliedChange(change, dry_run=dry_run)
     if output is OutputFormat.JSON:
         session.terminal.data(**outcome.as_json(), **fields)
     else:
-        outcome.tell(session, f"{done}: {session.config_path}", "")
+        outcome.tell(session, done, unchanged)
 
 
 def _tell_lines(session: Session, change: Change) -> None:

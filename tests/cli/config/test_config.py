@@ -115,7 +115,8 @@ def test_a_rehearsed_undo_shows_the_difference_and_writes_nothing(mailctl, outpu
 def test_without_a_change_undo_has_nothing_to_do(mailctl):
     result = mailctl.must("config", "undo", "-o", "json")
     assert result.json["changed"] is False
-    assert "nothing to change" in mailctl.must("config", "undo").err
+    said = f"nothing to change: no change of {mailctl.config} is kept that could be taken back\n"
+    assert mailctl.must("config", "undo").err == said
 
 
 def test_undo_says_which_secrets_are_gone(mailctl, tmp_path):
