@@ -49,10 +49,11 @@ _SAID = {
 
 
 class Answer(Struct, frozen=True):
-    """What came of one question: `records`, or the `problem` for which there are none."""
+    """What came of one question: `records`, or the `problem` for which there are none; `aliases` lead to either."""
 
     records: Records | None = None
     problem: Reason | None = None
+    aliases: tuple[str, ...] = ()
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -94,9 +95,15 @@ class NameLookup:
             error.message = f"this machine cannot resolve the name {self.host}, though the DNS has addresses for it"
         elif self.problem is not None:
             error.reason = self.problem
-            error.message = f"the name {self.host} {_SAID[self.problem]}"
+            error.message = f"the name {self.host} {self._said(self.problem)}"
             error.hint = self._said_instead() if self.problem in (Reason.NXDOMAIN, Reason.NO_ADDRESS) else None
         error.details["resolvers"] = list(self.name_servers)
+
+    def _said(self, problem: Reason) -> str:
+        aliases = self.aliases if problem in (Reason.NXDOMAIN, Reason.NO_ADDRESS) else ()
+        alias = f"is an alias of {aliases[-1]}, which " if aliases else ""
+        asked = f" (asked: {', '.join(self.name_servers)})" if self.name_servers else ""
+        return f"{alias}{_SAID[problem]}{asked}"
 
     def _said_instead(self) -> str | None:
         """Return the servers that the domain names by MX and SRV records, for who looks for the right one."""
@@ -128,17 +135,22 @@ class NameLookup:
         found = (self._answer(self.host, kind) for kind in ("A", "AAAA"))
         return tuple(value for answer in found if answer for value in answer.values)
 
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """The names that CNAMEs lead through from the host, the last one being the canonical name."""
+        found = (self._answer(self.host, kind) for kind in ("A", "AAAA"))
+        return next((answer.aliases for answer in found if answer and answer.aliases), ())
+
     def evidence(self) -> dict[str, object]:
         """Return what has been answered so far, as plain JSON values."""
         with self._news:
             answers = dict(self._answers)
-        aliases = next(
-            (found.aliases for answer in answers.values() if (found := answer.records) and found.aliases), ()
-        )
+        has_answered = self.problem in (Reason.NXDOMAIN, Reason.NO_ADDRESS, Reason.SERVFAIL)
+        only = self.name_servers[0] if has_answered and len(self.name_servers) == 1 else None
         return {
             "resolvers": list(self.name_servers),
-            "resolver": next((answer.records.name_server for answer in answers.values() if answer.records), None),
-            "aliases": list(aliases),
+            "resolver": next((answer.records.name_server for answer in answers.values() if answer.records), only),
+            "aliases": list(self.aliases),
             "dns_addresses": list(self.addresses),
             "dns_problem": self.problem,
             "related": self._related(),
@@ -186,9 +198,13 @@ class NameLookup:
         try:
             records = servers.ask(*question, Deadline(LOOKUP_SECONDS))
         except NetworkError as error:
-            self._keep(question, Answer(problem=Reason(error.reason)))
+            aliases = error.details.get("aliases")
+            self._keep(
+                question,
+                Answer(problem=Reason(error.reason), aliases=tuple(aliases) if isinstance(aliases, list) else ()),
+            )
         else:
-            self._keep(question, Answer(records, None if records.values else Reason.NO_ADDRESS))
+            self._keep(question, Answer(records, None if records.values else Reason.NO_ADDRESS, records.aliases))
 
     def _keep(self, question: tuple[str, str], answer: Answer) -> None:
         with self._news:

@@ -20,6 +20,7 @@ from mailctl.protocol.reasons import Reason
 from mailctl.transport.limits import Deadline
 
 if TYPE_CHECKING:
+    import dns.message
     import dns.resolver
 
 NAME_SERVER_VARIABLE = "MAILCTL_NAMESERVER"
@@ -54,7 +55,8 @@ class NameServers:
     def ask(self, name: str, kind: str, deadline: Deadline) -> Records:
         """Return the records of a name (A-labels) and a type such as `MX`; no search list is applied.
 
-        Raises NetworkError: `nxdomain`, `servfail`, `timed-out`, `unreachable` (no name server is), or `dns`.
+        Raises NetworkError: `nxdomain`, whose details hold the `aliases` that lead there, `servfail`, `timed-out`,
+        `unreachable` (no name server is), or `dns`.
         """
         import dns.exception
         import dns.resolver
@@ -63,8 +65,10 @@ class NameServers:
             answer = self._resolver.resolve(
                 name, kind, lifetime=deadline.left_seconds(), search=False, raise_on_no_answer=False
             )
-        except dns.resolver.NXDOMAIN:
-            raise self._error(f"the name {name} does not exist", Reason.NXDOMAIN) from None
+        except dns.resolver.NXDOMAIN as error:
+            unknown = self._error(f"the name {name} does not exist", Reason.NXDOMAIN)
+            unknown.details["aliases"] = _aliases_of(*error.kwargs["responses"].values())
+            raise unknown from None
         except dns.resolver.NoNameservers as error:
             raise self._failure(name, error) from None
         except (dns.exception.Timeout, TimeoutError):
@@ -72,10 +76,9 @@ class NameServers:
         except (dns.exception.DNSException, OSError) as error:
             said = f"the name servers cannot be asked about {name} ({type(error).__name__})"
             raise self._error(said, Reason.DNS) from None
-        aliases = [rrset[0].target for rrset in answer.chaining_result.cnames]
         return Records(
             values=tuple(record.to_text() for record in answer.rrset or ()),
-            aliases=tuple(alias.to_text(omit_final_dot=True) for alias in aliases),
+            aliases=tuple(_aliases_of(answer.response)),
             name_server=_shown(str(answer.nameserver), answer.port or _PORT),
         )
 
@@ -87,6 +90,12 @@ class NameServers:
 
     def _error(self, message: str, reason: Reason) -> NetworkError:
         return NetworkError(message, reason=reason, details={"resolvers": self.shown})
+
+
+def _aliases_of(*responses: dns.message.QueryMessage) -> list[str]:
+    """Return the names that the CNAMEs in responses lead through, without final dots."""
+    chains = (response.resolve_chaining().cnames for response in responses)
+    return [rrset[0].target.to_text(omit_final_dot=True) for chain in chains for rrset in chain]
 
 
 def _build_resolver() -> dns.resolver.Resolver:

@@ -103,6 +103,8 @@ ZONE = {
     "example.org": {"MX": ["10 mx.example.org."]},
     "_imaps._tcp.example.org": {"SRV": ["0 1 993 imap.example.org."]},
     "known.example.org": {"A": ["192.0.2.9"]},
+    "dangling.example.org": {"CNAME": ["gone.example.net."]},
+    "bare.example.org": {"CNAME": ["example.org."]},
 }
 
 
@@ -113,6 +115,8 @@ ZONE = {
         ("example.org", "no-address", "the name example.org exists, but has no address"),
         ("broken.example.org", "servfail", "the name servers fail"),
         ("known.example.org", "dns", "though the DNS has addresses for it"),
+        ("dangling.example.org", "nxdomain", "is an alias of gone.example.net, which does not exist (asked: 127."),
+        ("bare.example.org", "no-address", "is an alias of example.org, which exists, but has no address"),
     ],
 )
 def test_kinds_of_dns_failure_are_told_apart(
@@ -126,6 +130,8 @@ def test_kinds_of_dns_failure_are_told_apart(
     assert (result.code, step["name"], step["evidence"]["reason"]) == (10, "dns", reason)
     assert said in step["cause"]
     assert step["evidence"]["resolvers"] == [dns.place]
+    assert step["evidence"]["resolver"] == dns.place
+    assert step["evidence"]["aliases"] == [name.removesuffix(".") for name in ZONE.get(host, {}).get("CNAME", ())]
     if reason in ("nxdomain", "no-address"):
         assert step["next"] == "mailctl server discover example.org"
 
