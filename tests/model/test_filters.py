@@ -7,7 +7,7 @@ import pytest
 from mailctl.errors import InvalidValueError
 from mailctl.model.decode import decode_or_raise
 from mailctl.model.filters import Filter
-from mailctl.model.rule_text import parse_action, parse_condition
+from mailctl.model.rule_text import Action, ActionKind, parse_action, parse_condition
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,14 @@ def test_what_is_no_condition_is_refused(given: str, said: str) -> None:
         ("flag $Work", "flag $Work"),
         ("redirect a@例え.テスト", "redirect a@例え.テスト"),
         (" stop ", "stop"),
+        ('move " leading"', 'move " leading"'),
+        ('copy "trailing "', 'copy "trailing "'),
+        ('move "Invoices"', "move Invoices"),
+        ('move "inbox"', "move INBOX"),
+        ('move ""in quotes""', 'move ""in quotes""'),
+        ('move quo"te', 'move quo"te'),
+        ("move 007", "move 007"),
+        ("move -dash", "move -dash"),
     ],
 )
 def test_actions_are_kept_in_one_form(given: str, kept: str) -> None:
@@ -67,6 +75,7 @@ def test_actions_are_kept_in_one_form(given: str, kept: str) -> None:
     [
         ("discard", "is no action; these are: move, copy, mark, flag, delete, redirect, keep, stop"),
         ("move", "must not be empty"),
+        ('move ""', "must not be empty"),
         ("delete it", "'delete' stands alone"),
         ("mark unread", "marked as read"),
         ("flag a b", "is no keyword"),
@@ -76,6 +85,12 @@ def test_actions_are_kept_in_one_form(given: str, kept: str) -> None:
 def test_what_is_no_action_is_refused(given: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         parse_action(given)
+
+
+@pytest.mark.parametrize("folder", [" leading", "trailing ", '"', '"in quotes"', 'quo"te', "100%", "a*b", "'", "\\"])
+def test_every_folder_can_be_named(folder: str) -> None:
+    action = Action(ActionKind.MOVE, folder)
+    assert parse_action(str(action)) == action
 
 
 def test_a_rule_without_conditions_or_actions_is_none() -> None:

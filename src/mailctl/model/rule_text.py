@@ -20,6 +20,7 @@ _HEADER_NAME = re.compile(r"[!-9;-~]+")  # RFC 5322, 2.2
 _SIZE = re.compile(r"([0-9]{1,9})([KMG]?)", re.IGNORECASE)
 _KEYWORD = re.compile(r"[!#$&'+-\[^-z|}~]+")  # RFC 9051, 9: an atom
 _ENDS_OPEN = re.compile(r"(?<!\\)(?:\\\\)*\\\Z")  # some servers crash on such a pattern
+_QUOTED = re.compile(r'"(.*)"')
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 
 
@@ -125,13 +126,14 @@ class Action(Struct, frozen=True):
     argument: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.argument}".rstrip()
+        of_folder = self.kind in (ActionKind.MOVE, ActionKind.COPY)
+        return f"{self.kind} {_quoted(self.argument) if of_folder else self.argument}".rstrip()
 
 
 def parse_action(text: str) -> Action:
     """Parse `move FOLDER`, `copy FOLDER`, `mark read`, `flag [KEYWORD]`, `delete`, `redirect ADDRESS`, `keep`, `stop`.
 
-    A folder's name goes to the end, blanks and all.
+    A folder's name goes to the end, blanks and all. One that begins or ends with a blank stands in double quotes.
     """
     word, _, argument = text.strip().partition(" ")
     kind, argument = word.lower(), argument.strip()
@@ -143,6 +145,17 @@ def parse_action(text: str) -> Action:
             raise ValueError(f"'{kind}' stands alone, without {shown(argument)}")
         return Action(ActionKind(kind))
     return Action(ActionKind(kind), parse(argument))
+
+
+def _quoted(folder: str) -> str:
+    """Return a folder's name as `_parse_folder` reads it."""
+    is_plain = folder == folder.strip() and not _QUOTED.fullmatch(folder)
+    return folder if is_plain else f'"{folder}"'
+
+
+def _parse_folder(text: str) -> str:
+    quoted = _QUOTED.fullmatch(text)
+    return parse_folder_name(quoted[1] if quoted else text)
 
 
 def _parse_mark(text: str) -> str:
@@ -158,8 +171,8 @@ def _parse_keyword(text: str) -> str:
 
 
 _ARGUMENTS: dict[ActionKind, Callable[[str], str]] = {
-    ActionKind.MOVE: parse_folder_name,
-    ActionKind.COPY: parse_folder_name,
+    ActionKind.MOVE: _parse_folder,
+    ActionKind.COPY: _parse_folder,
     ActionKind.MARK: _parse_mark,
     ActionKind.FLAG: _parse_keyword,
     ActionKind.REDIRECT: lambda text: str(parse_address(text)),

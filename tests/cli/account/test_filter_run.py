@@ -59,6 +59,15 @@ def test_messages_go_where_the_rules_say_and_stay_unread(
     assert imap.search(["UNSEEN", "KEYWORD", "$Work"]) == [1, 2]
 
 
+def test_a_folder_may_have_any_name(mailctl: Mailctl, account: str, dovecot: Dovecot) -> None:
+    folders = ["007", "-dash", " space", 'quo"te', "100%", "a*b", "back\\slash", "A & B", "NIL", "😀"]
+    for number, folder in enumerate(folders):
+        add(mailctl, account, f"subject is {number}", f'move "{folder}"')
+    fill(dovecot, account, *map(str, range(len(folders))))
+    mailctl.must("account", "filter", "run", account)
+    assert [subjects(dovecot, account, folder) for folder in folders] == [[str(at)] for at in range(len(folders))]
+
+
 def test_a_dry_run_shows_what_would_move_where_and_does_nothing(
     mailctl: Mailctl, account: str, dovecot: Dovecot
 ) -> None:
