@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -65,7 +66,11 @@ Then = Annotated[
         show_default=False,
     ),
 ]
-Stop = Annotated[bool, typer.Option("--stop", help="Let no later rule look at the message.")]
+Stop = Annotated[
+    bool | None,
+    typer.Option("--stop/--no-stop", help="Let no later rule look at the message.", show_default=False),
+]
+_OPTIONS = {"conditions": "--if", "actions": "--then", "name": "NAME"}
 
 
 @app.command()
@@ -76,7 +81,7 @@ def add(
     conditions: If = None,
     match: MatchOption = None,
     actions: Then = None,
-    stop: Stop = False,
+    stop: Stop = None,
     dry_run: DryRun = False,
     output: Output = OutputFormat.TABLE,
 ) -> None:
@@ -94,7 +99,8 @@ def add(
     missing = ["--if"] * (not conditions) + ["--then"] * (not actions and not stop)
     if missing:
         raise missing_input(missing, hint="such as --if 'subject contains invoice' --then 'move Invoices'")
-    fields = {"name": name, **_given(conditions, match, actions, stop=stop)}
+    done = [*(actions or ()), *(["stop"] if stop else [])]
+    fields = {"name": name, **_given(conditions, match, done)}
     _change(context, address, name, lambda found: add_filter(found, fields), "added", output, dry_run=dry_run)
 
 
@@ -106,14 +112,14 @@ def edit(
     conditions: If = None,
     match: MatchOption = None,
     actions: Then = None,
-    stop: Stop = False,
+    stop: Stop = None,
     new_name: Annotated[
         str | None, typer.Option("--name", metavar="NEW", help="Give it another name.", show_default=False)
     ] = None,
     dry_run: DryRun = False,
     output: Output = OutputFormat.TABLE,
 ) -> None:
-    """Change a rule. Conditions or actions that are given replace all that it had.
+    """Change a rule. Conditions or actions that are given replace all that it had; a stop ends by --no-stop.
 
     Examples:
 
@@ -121,10 +127,14 @@ def edit(
     """
     from mailctl.services.accounts.filters import edit_filter
 
-    fields = _given(conditions, match, actions, stop=stop) | ({} if new_name is None else {"name": new_name})
-    if not fields:
+    fields = _given(conditions, match, actions) | ({} if new_name is None else {"name": new_name})
+    if not fields and stop is None:
         raise missing_input(["--if, --match, --then, --stop or --name"], hint="name what is to change")
-    _change(context, address, name, lambda found: edit_filter(found, name, fields), "changed", output, dry_run=dry_run)
+
+    def edit_of(found: str) -> Edit:
+        return edit_filter(found, name, fields, stop=stop)
+
+    _change(context, address, name, edit_of, "changed", output, dry_run=dry_run)
 
 
 @app.command("list")
@@ -279,21 +289,32 @@ def _tell_handled(session: Session, handled: list[Handled]) -> None:
             session.terminal.warn(f"'{one.subject}' from {one.sender} stays where it is: {one.problem}")
 
 
-def _given(conditions: list[str] | None, match: str | None, actions: list[str] | None, *, stop: bool) -> dict[str, Any]:
+def _given(conditions: list[str] | None, match: str | None, actions: list[str] | None) -> dict[str, Any]:
     from mailctl.model.filters import Match
 
     if match is not None and match not in set(Match):
         raise InvalidValueError([Problem("--match", f"'{match}' is none of: {', '.join(Match)}")])
-    done = [*(actions or ()), *(["stop"] if stop else [])]
-    fields = {"conditions": conditions or None, "match": match, "actions": done or None}
+    fields = {"conditions": conditions or None, "match": match, "actions": actions or None}
     return {name: value for name, value in fields.items() if value is not None}
+
+
+@contextmanager
+def _naming_options() -> Iterator[None]:
+    """Let errors name options in the place of a rule's fields."""
+    from msgspec.structs import replace
+
+    try:
+        yield
+    except InvalidValueError as error:
+        named = [replace(one, where=_OPTIONS.get(one.where.partition("[")[0], one.where)) for one in error.problems]
+        raise InvalidValueError(named, hint=error.hint) from None
 
 
 def _change(
     context: typer.Context,
     address: str,
     name: str | None,
-    edit_of: Any,
+    edit_of: Callable[[str], Edit],
     done: str,
     output: OutputFormat,
     *,
@@ -301,8 +322,8 @@ def _change(
 ) -> None:
     session = get_session(context)
     account = session.settings_file.load().get_account(address)
-    edit: Edit = edit_of(account.address)
-    change: AppliedChange = apply_change(session, plain(edit), dry_run=dry_run)
+    with _naming_options():
+        change: AppliedChange = apply_change(session, plain(edit_of(account.address)), dry_run=dry_run)
     changed = change.after.get_account(account.address)
     if output is OutputFormat.JSON:
         session.terminal.data(**change.as_json(), account=changed.address, filters=changed.filters)

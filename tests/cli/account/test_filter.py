@@ -71,6 +71,21 @@ def test_rules_are_changed_reordered_and_deleted(mailctl: Mailctl, account: str)
     assert same["changed"] is False
 
 
+def test_a_stop_is_set_and_ended_apart_from_the_other_actions(mailctl: Mailctl, account: str) -> None:
+    def actions_after(*words: str) -> list[str]:
+        edited = mailctl.must("account", "filter", "edit", account, "a", *words, "-o", "json").json
+        [rule] = edited["filters"]
+        return list(rule["actions"])
+
+    add(mailctl, account, "a", "subject is a", "move X", "mark read")
+    assert actions_after("--stop") == ["move X", "mark read", "stop"]
+    assert actions_after("--then", "move Y") == ["move Y", "stop"]
+    assert actions_after("--no-stop") == ["move Y"]
+    assert actions_after("--then", "stop") == ["stop"]
+    refused = mailctl("account", "filter", "edit", account, "a", "--no-stop")
+    assert (refused.code, "--then: is empty" in refused.err) == (2, True)
+
+
 def test_a_dry_run_shows_the_difference_and_writes_nothing(mailctl: Mailctl, account: str) -> None:
     before = mailctl.settings()
     result = mailctl.must(
@@ -84,8 +99,9 @@ def test_a_dry_run_shows_the_difference_and_writes_nothing(mailctl: Mailctl, acc
     ("words", "code", "said"),
     [
         (("add", "{}", "x"), 2, "missing: --if, --then"),
-        (("add", "{}", "x", "--if", "subject is", "--then", "keep"), 2, "is no condition"),
-        (("add", "{}", "x", "--if", "subject is x", "--then", "explode"), 2, "is no action"),
+        (("add", "{}", "x", "--if", "subject is", "--then", "keep"), 2, "--if: 'subject is' is no condition"),
+        (("add", "{}", "x", "--if", "subject is x", "--then", "explode"), 2, "--then: 'explode' is no action"),
+        (("add", "{}", " ", "--if", "subject is x", "--then", "keep"), 2, "NAME: "),
         (("add", "{}", "x", "--if", "subject is x", "--then", "keep", "--match", "some"), 2, "none of: all, any, none"),
         (("add", "{}", "a", "--if", "subject is x", "--then", "keep"), 4, "has a filter 'a' already"),
         (("edit", "{}", "aa", "--then", "keep"), 3, "did you mean a"),

@@ -47,17 +47,30 @@ def add_filter(address: str, fields: Mapping[str, Any]) -> Edit:
     return _edit(address, add)
 
 
-def edit_filter(address: str, name: str, fields: Mapping[str, Any]) -> Edit:
-    """Return the edit that lays fields over a rule; conditions or actions that are given replace all that it had."""
+def edit_filter(address: str, name: str, fields: Mapping[str, Any], *, stop: bool | None = None) -> Edit:
+    """Return the edit that lays fields over a rule; conditions or actions that are given replace all that it had.
+
+    `stop`: whether it has a stop among its actions; None: where it had one, or is given one.
+    """
 
     def change(account: Account) -> tuple[Filter, ...]:
         present = get_filter(account, name)
-        changed = decode_or_raise(Filter, merge_fields(to_fields(present), fields))
+        wanted = merge_fields(to_fields(present), fields)
+        if stop is not None or "actions" in fields:
+            wanted["actions"] = _with_stop(wanted["actions"], stop, present)
+        changed = decode_or_raise(Filter, wanted)
         if changed.name != name and any(rule.name == changed.name for rule in account.filters):
             raise AlreadyExistsError(f"{account.address} has a filter '{changed.name}' already")
         return tuple(changed if rule is present else rule for rule in account.filters)
 
     return _edit(address, change)
+
+
+def _with_stop(actions: Sequence[str], stop: bool | None, present: Filter) -> list[str]:
+    others = [text for text in actions if text.strip().lower() != ActionKind.STOP]
+    if stop is None:
+        stop = ActionKind.STOP in present.actions or len(others) < len(actions)
+    return [*others, *([str(ActionKind.STOP)] if stop else [])]
 
 
 def order_filters(address: str, names: Sequence[str]) -> Edit:
