@@ -1,7 +1,7 @@
 """Lists of addresses with display names, as people write them and as header fields hold them (RFC 5322, 3.4; 6532).
 
 What is not understood is refused: a person is there to put it right. Header fields that programs have written are read
-by `sendmail.mailboxes`, which has to do with whatever comes.
+by `mailboxes`, which has to do with whatever comes.
 """
 
 from __future__ import annotations

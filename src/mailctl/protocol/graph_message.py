@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from email import policy
 from email.message import Message, MIMEPart
 from email.parser import BytesHeaderParser, BytesParser
-from email.utils import getaddresses
 from typing import Any
 
 from msgspec import Struct
@@ -20,6 +19,7 @@ from mailctl.model.address import Address, parse_address
 from mailctl.protocol.address_list import Mailbox, parse_mailboxes
 from mailctl.protocol.encoded_words import decode_words
 from mailctl.protocol.header_field import fold
+from mailctl.protocol.mailboxes import read_mailboxes
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*")
@@ -104,15 +104,11 @@ def _read_addresses(value: str) -> _Named:
     except ValueError:
         mailboxes: list[Mailbox] = []
         others: list[str] = []
-        try:
-            found = getaddresses([value])
-        except RecursionError:  # comments in comments without an end
-            found = [("", value)]
-        for name, text in found:
+        for address, name, _ in read_mailboxes(value):
             try:
-                mailboxes.append(Mailbox(parse_address(text), name if name.isprintable() else None))
+                mailboxes.append(Mailbox(parse_address(address), name if name.isprintable() else None))
             except ValueError:
-                others += [text] * bool(text)
+                others += [address] * bool(address)
         return _Named(tuple(mailboxes), tuple(others), is_plain=False)
 
 

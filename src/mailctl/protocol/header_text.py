@@ -6,12 +6,11 @@ What arrives may be anything, so nothing here raises, recurses or takes more tha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from msgspec import Struct
 
 from mailctl.protocol.encoded_words import decode_words
+from mailctl.protocol.mailboxes import WrittenMailbox, iter_mailboxes, read_mailboxes, read_phrase
 from mailctl.protocol.replies import printable
 
 _VALUE_CHARACTERS_MAX = 4000
@@ -20,9 +19,6 @@ _UNSEEN = dict.fromkeys((0x00AD, 0x061C, 0x180E, 0x200B, 0x200E, 0x200F, 0x2060,
 """Marks that nobody sees, and that are of no use in a line by itself."""
 _JOINERS = re.compile("([\u200c\u200d])")
 """Between characters they are spelling (Persian, the scripts of India) or make one emoji of several."""
-
-_PIECE = re.compile(r'"(?:[^"\\]|\\.)*"?|\\.?|[()<>,;:]|[^"\\()<>,;:]+', re.DOTALL)
-_QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 
 _TRAILER = re.compile(r"(?:\(fwd\)|[ \t])+\Z", re.IGNORECASE)
 _BLOB = r"\[[^\[\]]*\][ \t]*"
@@ -70,77 +66,22 @@ def read_correspondent(value: str) -> Correspondent:
 
     A comment is taken for a name where there is no other, as the oldest form of addresses had it (RFC 822, A.1.3).
     """
-    pieces, comment = _split_comments(value[:_VALUE_CHARACTERS_MAX])
-    mailbox = _parse_mailbox(next(_split_mailboxes(pieces), []))
-    address = _harmless("".join(mailbox.address.split()))
-    return Correspondent(name=read_text(mailbox.name) or read_text(comment), address=address)
+    written = iter_mailboxes(value[:_VALUE_CHARACTERS_MAX])
+    mailbox = next((one for one in written if one.address or one.name), WrittenMailbox(""))
+    if not _is_address(mailbox):
+        return Correspondent(name=read_text(read_phrase(mailbox.address)) or read_text(mailbox.name))
+    return Correspondent(name=read_text(mailbox.name), address=_harmless("".join(mailbox.address.split())))
 
 
 def list_addresses(value: str) -> list[str]:
     """Return the addresses of all mailboxes of a field, as they are."""
-    pieces, _ = _split_comments(value)
-    mailboxes = map(_parse_mailbox, _split_mailboxes(pieces))
+    mailboxes = filter(_is_address, read_mailboxes(value))
     return [address for mailbox in mailboxes if (address := "".join(mailbox.address.split()))]
 
 
-class _Mailbox(NamedTuple):
-    """The parts of a mailbox as they are written; without angle brackets all of it is the address."""
-
-    name: str
-    address: str
-
-
-def _split_mailboxes(pieces: Iterable[str]) -> Iterator[list[str]]:
-    """Yield the pieces of each mailbox that has any."""
-    mailbox: list[str] = []
-    in_brackets = False
-    for piece in pieces:
-        in_brackets = piece == "<" or (in_brackets and piece != ">")
-        if piece not in (",", ";") or in_brackets:
-            mailbox.append(piece)
-        elif mailbox:
-            yield mailbox
-            mailbox = []
-        if piece == ":" and not in_brackets:
-            mailbox = []  # the name of a group
-    if mailbox:
-        yield mailbox
-
-
-def _parse_mailbox(pieces: Sequence[str]) -> _Mailbox:
-    if "<" in pieces:
-        start = pieces.index("<")
-        end = pieces.index(">", start) if ">" in pieces[start:] else len(pieces)
-        # <@relay.example:user@domain> is a route of old (RFC 822).
-        return _Mailbox(_phrase(pieces[:start]), "".join(pieces[start + 1 : end]).rpartition(":")[2])
-    written = "".join(pieces).strip()
-    return _Mailbox("", written) if "@" in written else _Mailbox(_phrase(pieces), "")
-
-
-def _phrase(pieces: Iterable[str]) -> str:
-    return "".join(map(_unquoted, pieces)).strip()
-
-
-def _split_comments(value: str) -> tuple[list[str], str]:
-    """Return the pieces of a field that stand outside comments, and the text of those that stand inside."""
-    outside: list[str] = []
-    inside: list[str] = []
-    depth = 0
-    for piece in _PIECE.findall(value):
-        if piece == ")":
-            depth = max(depth - 1, 0)
-        if depth:
-            inside.append(_unquoted(piece))
-        elif piece not in "()":
-            outside.append(piece)
-        if piece == "(":
-            depth += 1
-    return outside, "".join(inside)
-
-
-def _unquoted(piece: str) -> str:
-    text = piece[1:].removesuffix('"') if piece.startswith('"') else piece
-    return _QUOTED_PAIR.sub(r"\1", text)
+def _is_address(mailbox: WrittenMailbox) -> bool:
+    """Tell an address from a name that stands alone."""
+    return mailbox.in_brackets or not mailbox.is_local
 
 
 def parse_base_subject(subject: str) -> BaseSubject:

@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterable
 from email.header import Header
 from email.message import Message as ParsedMessage
-from email.utils import getaddresses
 from functools import cached_property
 from typing import BinaryIO
+
+from mailctl.protocol.mailboxes import read_mailboxes
 
 DEFAULTS = {"content-type": "text/plain; charset=us-ascii", "content-transfer-encoding": "7bit"}
 """Of header fields that a part lacks (RFC 2045, 5.2 and 6.1)."""
@@ -98,11 +99,8 @@ def _field_name(field: bytes) -> str:
 
 
 def _addresses(value: str | None) -> list[tuple[str | None, None, str, str]] | None:
-    try:
-        parsed = getaddresses([value]) if value else []
-    except RecursionError:  # comments in comments without an end
-        parsed = []
-    return [(name or None, None, *_halves(address)) for name, address in parsed] or None
+    found = read_mailboxes(value or "")
+    return [(mailbox.name or None, None, *_halves(mailbox.address)) for mailbox in found] or None
 
 
 def _halves(address: str) -> tuple[str, str]:

@@ -26,7 +26,6 @@ The header is passed on as it is, with what is missing added and what must not l
 options       what a command line means
 input         the message on standard input, spooled
 header        its fields: recipients, what is added, what is taken out
-mailboxes     the addresses in a field
 submission    from input and settings to the server
 sysexits      errors to exit codes and to the one line
 """

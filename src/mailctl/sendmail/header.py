@@ -10,7 +10,7 @@ from typing import NamedTuple
 from mailctl.model.address import parse_address
 from mailctl.model.resolve import Sending
 from mailctl.protocol.header_field import encode_words, fold, write_phrase
-from mailctl.sendmail.mailboxes import Mailbox, parse_mailboxes
+from mailctl.protocol.mailboxes import WrittenMailbox, read_mailboxes
 
 DROPPED = frozenset({"bcc", "resent-bcc", "return-path", "content-length"})
 """Recipients that nobody is to see, and what belongs to a mailbox and not to a message under way."""
@@ -39,8 +39,8 @@ class Field(NamedTuple):
             return unfolded
 
     @property
-    def mailboxes(self) -> list[Mailbox]:
-        return parse_mailboxes(self.value)
+    def mailboxes(self) -> list[WrittenMailbox]:
+        return read_mailboxes(self.value)
 
 
 def find_field_name(line: str) -> str | None:
@@ -56,13 +56,13 @@ class Header:
         self._fields = fields
         self._resent = _latest_resending(fields)
 
-    def recipients(self) -> list[Mailbox]:
+    def recipients(self) -> list[WrittenMailbox]:
         """Return those of To, Cc and Bcc; of a message that is resent, those of its latest resending (3.6.6)."""
         fields, prefix = (self._resent, "resent-") if self._resent else (self._fields, "")
         names = {prefix + name for name in _RECIPIENTS}
         return [mailbox for field in fields if field.name in names for mailbox in field.mailboxes]
 
-    def sender(self) -> Mailbox | None:
+    def sender(self) -> WrittenMailbox | None:
         """Return the first mailbox of From, if there is one."""
         found = [mailbox for field in self._fields if field.name == "from" for mailbox in field.mailboxes]
         return found[0] if found else None
@@ -153,6 +153,6 @@ def _in_ascii(field: Field) -> str:
     if field.name.removeprefix("resent-") not in _ADDRESS_FIELDS:
         return _written(name, encode_words(field.value))
     try:
-        return _written(name, ", ".join(_mailbox_text(named, address) for address, named in field.mailboxes))
+        return _written(name, ", ".join(_mailbox_text(named, address) for address, named, _ in field.mailboxes))
     except ValueError:
         return field.text

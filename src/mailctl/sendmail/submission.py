@@ -14,11 +14,11 @@ from mailctl.model.resolve import Sending, find_tenant_of, resolve_sending
 from mailctl.model.secret import Secret, parse_secret_ref
 from mailctl.model.target_name import edit_command
 from mailctl.protocol.envelope import check_command_text, parse_address
+from mailctl.protocol.mailboxes import WrittenMailbox, read_mailboxes
 from mailctl.protocol.replies import printable
 from mailctl.sendmail import PROGRAM
 from mailctl.sendmail.header import Header
 from mailctl.sendmail.input import Input
-from mailctl.sendmail.mailboxes import Mailbox, parse_mailboxes
 from mailctl.sendmail.options import Options, parse_options
 from mailctl.sendmail.sysexits import Sysexit, one_line, sysexit_for
 from mailctl.services.sending.delivery import check_international, login_of, open_delivery
@@ -69,7 +69,7 @@ def submit(options: Options, message: BinaryIO, config: Path | None) -> SendOutc
     check_command_text("sender", options.sender or "")
     read = Input(message, dot_ends_message=options.dot_ends_message)
     header = Header(read.fields)
-    named = [mailbox for text in options.recipients for mailbox in parse_mailboxes(text)]
+    named = [mailbox for text in options.recipients for mailbox in read_mailboxes(text)]
     if options.recipients_from_header:
         named += header.recipients()
     if not named:
@@ -131,11 +131,11 @@ def _open(path: Path, tenant: str | None, sender: str | None) -> tuple[Sending, 
 def _find_tenant(settings: Settings, code: str | None, sender: str | None) -> Tenant | None:
     if code is not None:
         return settings.get_tenant(code)
-    named = next(iter(parse_mailboxes(sender)), None) if sender and settings.tenants else None
+    named = next(iter(read_mailboxes(sender)), None) if sender and settings.tenants else None
     return find_tenant_of(settings, named.address) if named else None
 
 
-def _resolved(named: Iterable[Mailbox], sending: Sending) -> list[str]:
+def _resolved(named: Iterable[WrittenMailbox], sending: Sending) -> list[str]:
     """Return the addresses, each once; those of this machine's own users are the local recipient.
 
     Raises, before anything is contacted, InvalidValueError on what is no address, CapabilityError on what the server
@@ -146,7 +146,7 @@ def _resolved(named: Iterable[Mailbox], sending: Sending) -> list[str]:
     return list(addresses)
 
 
-def _is_local(mailbox: Mailbox) -> bool:
+def _is_local(mailbox: WrittenMailbox) -> bool:
     if mailbox.is_local:
         return True
     domain = mailbox.address.rpartition("@")[2].lower()
@@ -159,7 +159,7 @@ def _host_name() -> str:
     return socket.gethostname().lower()
 
 
-def _local_recipient(mailbox: Mailbox, sending: Sending) -> str:
+def _local_recipient(mailbox: WrittenMailbox, sending: Sending) -> str:
     if sending.local_recipient is None:
         raise NotFoundError(
             f"nobody gets the mail of this machine's user '{mailbox.address}'",
@@ -172,7 +172,7 @@ def _envelope_sender(given: str | None, sending: Sending) -> str:
     """Return the sender of the envelope; `<>` and nothing at all are that of a bounce (RFC 5321, 4.5.5)."""
     if given is None:
         return sending.envelope_from
-    sender = next(iter(parse_mailboxes(given)), Mailbox(""))
+    sender = next(iter(read_mailboxes(given)), WrittenMailbox(""))
     return sending.envelope_from if sender.address and _is_local(sender) else sender.address
 
 
