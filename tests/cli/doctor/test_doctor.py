@@ -205,7 +205,7 @@ def test_a_name_that_is_misspelled_is_told_with_whose_it_is_and_how_it_is_mended
         monkeypatch.setenv("MAILCTL_NAMESERVER", dns.place)
         assert found() == [("ports", "problem")]
         unresolved = finding(machine, "ports", "problem")
-    assert unresolved["said"] == "hq: the name smpt.example.org does not exist"
+    assert unresolved["said"] == f"hq: the name smpt.example.org does not exist (asked: {dns.place})"
     assert unresolved["next"] == "mailctl server edit hq --smtp-host HOST"
 
 
