@@ -154,5 +154,7 @@ def roundtrip(
         keep=mailbox.keep,
         authserv_id=mailbox.authserv_id,
     )
+    if trip.doubt:
+        call.session.terminal.warn(trip.doubt)
     title = found.title if reader is found else f"{found.title} to {reader.title}"
     call.run(partial(run_roundtrip, trip), title=title, what="round trip of")

@@ -457,6 +457,24 @@ def test_another_login_reads_another_mailbox(
     assert steps(result)["secret", "pop3"]["evidence"]["username"] == reader.address
 
 
+def test_a_message_to_another_mailbox_than_the_one_that_is_read_is_warned_of_before(
+    mailctl: Mailctl, add_hq: AddHq, person: Person
+) -> None:
+    result = roundtrip(mailctl, add_hq(), person, "--to", BOB.address, "--within", "0.5")
+    assert result.code == 15
+    warned = f"the message goes to {BOB.address}, and the mailbox of {person.address} is read"
+    assert result.err.startswith(f"warning: {warned}")
+    assert "`--read TARGET` or `--incoming-username USER`" in result.err
+    assert step(result, "roundtrip")["remedy"].startswith(warned)
+    assert result.json["targets"][0]["warnings"][0].startswith(warned)
+
+
+def test_an_address_with_a_detail_is_the_same_mailbox(mailctl: Mailctl, add_hq: AddHq, person: Person) -> None:
+    detailed = person.address.replace("@", "+probe@").upper()
+    result = roundtrip(mailctl, add_hq(), person, "--to", detailed, "--within", "0.5")
+    assert "warning:" not in result.err
+
+
 @pytest.fixture
 def sysmail(mailctl: Mailctl, add_hq: AddHq, person: Person) -> Mailctl:
     """The system mail account, which sends through `hq` with the login of `person`."""

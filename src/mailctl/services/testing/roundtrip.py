@@ -73,7 +73,10 @@ def run_roundtrip(trip: RoundTrip, on_step: OnStep | None = None) -> TargetRepor
         exit_code=next((report.exit_code for report in reports if not report.ok), 0),
         duration_ms=max(report.duration_ms for report in reports),
         steps=steps,
-        warnings=list(dict.fromkeys(warning for report in reports for warning in report.warnings)),
+        warnings=[
+            *dict.fromkeys(warning for report in reports for warning in report.warnings),
+            *([trip.doubt] if trip.doubt else []),
+        ],
     )
 
 
@@ -142,6 +145,7 @@ def _find(
         server=trip.sending.endpoint.host,
         bounces_to=trip.sending.envelope_from,
         within_seconds=trip.within_seconds,
+        doubt=trip.doubt,
     )
     record.evidence |= {
         "message_id": probe.message_id,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import suppress
 from dataclasses import dataclass
 
 from mailctl.errors import MissingInputError, UsageError
+from mailctl.model.values import ascii_host
 from mailctl.services.testing.check import (
     ROUNDTRIP_SECONDS,
     Check,
@@ -28,6 +30,7 @@ class RoundTrip:
     that is another one and its login is known.
     `within_seconds`: from the sending server's word that it has the message. `keep`: delete nothing, neither the
     message nor what earlier tests left. `authserv_id`: the only one whose Authentication-Results count.
+    `doubt`: why the message may never come to the mailbox that is read.
     """
 
     sending: Check
@@ -37,6 +40,7 @@ class RoundTrip:
     within_seconds: float = ROUNDTRIP_SECONDS
     keep: bool = False
     authserv_id: str | None = None
+    doubt: str | None = None
 
 
 def plan_roundtrip(
@@ -65,7 +69,8 @@ def plan_roundtrip(
             "--incoming-username",
         )
     login = incoming.login or _find_reading_login(target, reader, options)
-    mailbox = _find_mailbox_address(reader, login)
+    mailboxes = _list_mailbox_addresses(reader, login)
+    mailbox = next(iter(mailboxes), None)
     lacks_login = _lacks_login(target, options)
     # The login that sends reads the target's own mailbox, too.
     lacks_reading_login = login is None and not reader.stores_login and not (lacks_login and reader.name == target.name)
@@ -95,7 +100,26 @@ def plan_roundtrip(
         within_seconds=within_seconds,
         keep=keep,
         authserv_id=authserv_id,
+        doubt=_find_doubt(sending.recipient, mailboxes),
     )
+
+
+def _find_doubt(recipient: str, mailboxes: list[str]) -> str | None:
+    """Tell of a message that goes to another mailbox than the one that is read, as far as their addresses tell."""
+    if not mailboxes or _plain(recipient) in map(_plain, mailboxes):
+        return None
+    return (
+        f"the message goes to {recipient}, and the mailbox of {mailboxes[0]} is read: it is found there only if the one"
+        f" leads to the other; `--read TARGET` or `--incoming-username USER` names the mailbox of {recipient}"
+    )
+
+
+def _plain(address: str) -> str:
+    """Return an address without what only sorts mail within its mailbox (RFC 5233), for comparisons."""
+    local, _, domain = address.casefold().rpartition("@")
+    with suppress(ValueError):
+        domain = ascii_host(domain)
+    return f"{local.partition('+')[0]}@{domain}"
 
 
 _WHY_MISSING = {
@@ -149,12 +173,12 @@ def _find_stored_login(target: Target, options: CheckOptions) -> LoginSource | G
     )
 
 
-def _find_mailbox_address(reader: Target, login: LoginSource | GrantSource | None) -> str | None:
-    """Return the address of the mailbox that is read, as far as the settings and the login tell."""
+def _list_mailbox_addresses(reader: Target, login: LoginSource | GrantSource | None) -> list[str]:
+    """Return the addresses of the mailbox that is read, as far as the settings and the login tell; its own first."""
+    if login and "@" in login.username:
+        return [login.username]
     stored = reader.receiving.username if reader.receiving else None
-    usernames = [login.username] if login else []
-    named = [*usernames, reader.sending.address, stored or ""]
-    return next((name for name in named if "@" in name), None)
+    return [name for name in (reader.sending.address, stored or "") if "@" in name]
 
 
 def _plan_bounces(sending: Check) -> Check | None:
@@ -162,7 +186,7 @@ def _plan_bounces(sending: Check) -> Check | None:
     target, login = sending.target, sending.options.login
     if target.receiving is None or not (target.stores_login or login):
         return None
-    if not _are_same(_find_mailbox_address(target, login), sending.envelope_from):
+    if not _are_same(next(iter(_list_mailbox_addresses(target, login)), None), sending.envelope_from):
         return None
     return plan_receive(target, sending.options, depth=Depth.AUTH)
 

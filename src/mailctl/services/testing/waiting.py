@@ -32,7 +32,7 @@ class Expected(Struct, frozen=True, kw_only=True):
     """The message that is waited for.
 
     `message_id`: with its angle brackets. `token`: the value of its PROBE_HEADER. `server`: the host that accepted it,
-    as `queue_id`. `bounces_to`: the envelope's sender.
+    as `queue_id`. `bounces_to`: the envelope's sender. `doubt`: why it may never come here, None if nothing tells.
     """
 
     message_id: str
@@ -42,6 +42,7 @@ class Expected(Struct, frozen=True, kw_only=True):
     server: str
     bounces_to: str
     within_seconds: float
+    doubt: str | None = None
 
     def is_in(self, arrival: Arrival) -> bool:
         """Tell whether a message is it: some systems on the way give messages another Message-ID."""
@@ -153,7 +154,8 @@ def _not_arrived(
         message += f"; the last look failed: {trouble.message}"
         reply = reply or trouble.reply
     known_as = f"as {expected.queue_id}, " * bool(expected.queue_id) + f"Message-ID {expected.message_id}"
-    hints = [f"look for it in the queue and the log of {expected.server} ({known_as})"]
+    hints = [expected.doubt] if expected.doubt else []
+    hints.append(f"look for it in the queue and the log of {expected.server} ({known_as})")
     if not evidence["bounces_read"]:
         hints.append(f"a bounce would go to {expected.bounces_to}, whose mailbox was not read: look there")
     if arrivals.junk_folder is None:
