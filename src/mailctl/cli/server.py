@@ -284,8 +284,8 @@ def delete_all(
     session = get_session(context)
     codes = [server.code for server in session.settings_file.load().servers]
     question = f"Delete all {len(codes)} servers?" if len(codes) != 1 else "Delete the only server?"
-    _delete(session, codes, question, f"deleted {len(codes)} servers", force=force, yes=yes, dry_run=dry_run,
-            output=output)  # fmt: skip
+    done = f"deleted {len(codes)} server{'s' * (len(codes) != 1)}"
+    _delete(session, codes, question, done, force=force, yes=yes, dry_run=dry_run, output=output)
 
 
 def _delete(
@@ -307,20 +307,24 @@ def _delete(
     edit_ = delete_servers(codes, force=force)
     settings = session.settings_file.load()
     edit_(settings)
+    detached = sorted({user for users in list_users(settings, codes).values() for user in users})
+    detached += list_accounts_on(settings, codes)
+    more = f" and {len(detached) - 3} more" if len(detached) > 3 else ""
+    users = f"{', '.join(detached[:3])}{more}"
+    if detached:
+        question = f"{users} will go on with a copy of what is deleted. {question}"
     if codes and not dry_run and not session.terminal.require_agreement(question, yes=yes):
         session.terminal.say("nothing was deleted")
         raise typer.Exit(1)
     change = apply_change(session, plain(edit_), dry_run=dry_run)
-    detached = sorted({user for users in list_users(change.before, codes).values() for user in users})
-    detached += list_accounts_on(change.before, codes)
     if output is OutputFormat.JSON:
         session.terminal.data(**change.as_json(), deleted=codes, **({"detached": detached} if detached else {}))
         return
     change.tell(session, done, "there are no servers")
-    if detached:
-        more = f" and {len(detached) - 3} more" if len(detached) > 3 else ""
-        users = f"{', '.join(detached[:3])}{more}"
+    if detached and not dry_run:
         session.terminal.warn(f"{users} used what was deleted, and {'have' if detached[1:] else 'has'} a copy now")
+    elif detached:
+        session.terminal.say(f"{users} would go on with a copy of what is deleted")
 
 
 app.command()(discover)

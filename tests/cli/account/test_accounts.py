@@ -376,3 +376,41 @@ def test_what_is_to_be_known_of_a_preset_is_said(site: Mailctl) -> None:
     assert add(site, "--username", "b@example.org", "--preset", "gmial", *PASSWORD).code == 3
     pop3 = add(site, "--username", "b@icloud.com", "--preset", "icloud", "--incoming-protocol", "pop3", *PASSWORD)
     assert (pop3.code, "--incoming-protocol: iCloud Mail offers no POP3" in pop3.err) == (2, True)
+
+
+def test_who_deletes_their_server_is_told_before_that_accounts_will_have_a_copy(site: Mailctl) -> None:
+    for name in ("a", "b", "c", "d"):
+        site.must(
+            "account",
+            "add",
+            f"{name}@example.org",
+            "--username",
+            name,
+            "--server",
+            "hq",
+            "--password-from",
+            "env:PASSWORD",
+        )
+    asked = site("server", "delete", "hq")
+    assert asked.code == 2
+    named = "a@example.org, b@example.org, c@example.org and 1 more"
+    assert f"{named} will go on with a copy of what is deleted. Delete the server 'hq' (HQ)?" in asked.err
+    rehearsed = site.must("server", "delete", "hq", "--dry-run").err
+    assert f"{named} would go on with a copy of what is deleted" in rehearsed
+    assert "used what was deleted" not in rehearsed
+    site.must(
+        "sysmail",
+        "set",
+        "--address",
+        "e@example.org",
+        "--server",
+        "hq",
+        "--username",
+        "e",
+        "--password-from",
+        "env:OTHER",
+    )
+    refused = site("server", "delete", "hq", "--yes", "-o", "json").error
+    assert refused["users"] == {"hq": ["sysmail"]}
+    assert refused["accounts"] == ["a@example.org", "b@example.org", "c@example.org", "d@example.org"]
+    assert refused["hint"].endswith("as people's accounts there will (4)")

@@ -11,7 +11,7 @@ from mailctl.errors import ConflictError
 from mailctl.model.sending import Sender
 from mailctl.model.server import Server, SmtpEndpoint
 from mailctl.model.settings import Settings
-from mailctl.services.accounts.account_servers import detach_accounts, follow_accounts
+from mailctl.services.accounts.account_servers import detach_accounts, follow_accounts, list_accounts_on
 from mailctl.services.oauth.grants import rename_grants
 
 
@@ -29,10 +29,12 @@ def require_unused(settings: Settings, codes: Sequence[str]) -> None:
     used = list_users(settings, codes)
     if used:
         said = "; ".join(f"'{code}' is used by {', '.join(users)}" for code, users in used.items())
+        accounts = list_accounts_on(settings, codes)
+        too = f", as people's accounts there will ({len(accounts)})" if accounts else ""
         raise ConflictError(
             f"still in use: {said}; nothing was deleted",
-            hint="let them use another server first; or add --force, and each takes a copy of the server's settings",
-            details={"users": used},
+            hint=f"let them use another server first; or add --force, and each takes a copy of its settings{too}",
+            details={"users": used, "accounts": accounts},
         )
 
 
