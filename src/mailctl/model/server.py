@@ -5,7 +5,7 @@ The defaults and pairings of port and security live here and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from mailctl.errors import Problem
 from mailctl.model.decode import MISSING
+from mailctl.model.target_name import edit_command
 from mailctl.model.values import Code, FilePath, Host, Name, Pin, Port, Reference, TimeoutSeconds, parse_port
 
 
@@ -167,6 +168,18 @@ def pairing_warning(protocol: Protocol, port: int, security: Security) -> str | 
     return None
 
 
+def find_pairing_change(side: str, protocol: Protocol, port: int, security: Security) -> str | None:
+    """Return the option that makes an odd port and its security a usual pair; None where they are one.
+
+    `side`: the beginning of the side's options, `smtp` in `--smtp-port`. A port that is the protocol's own stays.
+    """
+    if pairing_warning(protocol, port, security) is None:
+        return None
+    if port in _SECURITY_OF_PORT[protocol]:
+        return f"--{side}-security {_SECURITY_OF_PORT[protocol][port]}"
+    return f"--{side}-port {DEFAULT_PORTS[protocol][security]}"
+
+
 def find_missing_authentication(smtp: SmtpEndpoint) -> str | None:
     """Return what is unusual about sending without a login on a port for submission (RFC 6409, 4.3); else None."""
     if smtp.auth is not SmtpAuth.NONE or smtp.port not in _SUBMISSION_PORTS:
@@ -267,16 +280,23 @@ class Server(Struct, frozen=True, kw_only=True):
     @property
     def warnings(self) -> list[str]:
         """What should be said whenever the server is used or changed."""
-        return list(connection_warnings([self.smtp, self.incoming], self.tls))
+        sides: dict[str, SmtpEndpoint | IncomingEndpoint] = {"smtp": self.smtp, "incoming": self.incoming}
+        return list(connection_warnings(sides, self.tls, edit=edit_command(self.code)))
 
 
-def connection_warnings(sides: Iterable[SmtpEndpoint | IncomingEndpoint], tls: TlsOptions) -> Iterator[str]:
-    """Yield what is odd about endpoints that share their TLS options, or about these."""
-    sides = list(sides)
-    for side in sides:
-        if warning := pairing_warning(Protocol(side.protocol), side.port, side.security):
-            yield warning
-    if any(isinstance(side, IncomingEndpoint) and side.apop and side.security is Security.STARTTLS for side in sides):
+def connection_warnings(
+    sides: Mapping[str, SmtpEndpoint | IncomingEndpoint], tls: TlsOptions, *, edit: str
+) -> Iterator[str]:
+    """Yield what is odd about endpoints that share their TLS options, or about these.
+
+    `sides`: by the beginnings of their options (`smtp`). `edit`: the command that changes them, without its options.
+    """
+    for name, side in sides.items():
+        pair = Protocol(side.protocol), side.port, side.security
+        if warning := pairing_warning(*pair):
+            yield f"{warning} (`{edit} {find_pairing_change(name, *pair)}`)"
+    incoming = [side for side in sides.values() if isinstance(side, IncomingEndpoint)]
+    if any(side.apop and side.security is Security.STARTTLS for side in incoming):
         yield "APOP over STLS is refused: its timestamp comes before TLS, where anybody could have put it"
     if not tls.verify:
         yield "certificate verification is off: anybody on the way can read and change what is sent"

@@ -19,7 +19,7 @@ from mailctl.model.sending import Sender, SystemMail
 from mailctl.model.server import Server, SmtpAuth, connection_warnings
 from mailctl.model.signature import SignatureTemplate
 from mailctl.model.support import SupportOptions
-from mailctl.model.target_name import SYSTEM_MAIL, tenant_target
+from mailctl.model.target_name import SYSTEM_MAIL, edit_command, tenant_target
 from mailctl.model.tenant import Tenant
 from mailctl.model.values import FilePath, Namespace, Reference, shown
 
@@ -91,9 +91,10 @@ class Settings(Struct, frozen=True, kw_only=True):
         """Yield what is valid, and still should be said to who looks at the whole."""
         for index, server in enumerate(self.servers):
             yield from (Problem(f"servers[{index}]", warning) for warning in server.warnings)
-        for where, sender in self._placed_senders():
-            sides = [sender.smtp] if sender.smtp else []
-            yield from (Problem(where, warning) for warning in connection_warnings(sides, sender.tls))
+        for (where, sender), (target, _) in zip(self._placed_senders(), self.list_senders(), strict=True):
+            sides = {"smtp": sender.smtp} if sender.smtp else {}
+            warnings = connection_warnings(sides, sender.tls, edit=edit_command(target))
+            yield from (Problem(where, warning) for warning in warnings)
         for index, tenant in enumerate(self.tenants):
             if tenant.support_address and not self.support.tenant_addresses:
                 message = "is not used: tenants may have none of their own (support.tenant_addresses)"

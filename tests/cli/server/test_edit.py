@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Mailctl
 
@@ -69,6 +71,23 @@ def test_a_changed_security_without_a_port_is_warned_of(mailctl: Mailctl) -> Non
     mailctl.add_server("hq")
     result = mailctl.must("server", "edit", "hq", "--smtp-security", "starttls")
     assert "port 465 of SMTP usually goes with security tls, not starttls" in result.err
+
+
+@pytest.mark.parametrize(
+    ("odd", "mending"),
+    [
+        (("--smtp-port", "587"), "--smtp-security starttls"),
+        (("--incoming-port", "143"), "--incoming-security starttls"),
+        (("--incoming-port", "443"), "--incoming-port 993"),
+    ],
+)
+def test_an_odd_pair_is_mended_by_the_command_that_is_named(
+    mailctl: Mailctl, odd: tuple[str, ...], mending: str
+) -> None:
+    mailctl.add_server("hq")
+    warned = mailctl.must("server", "edit", "hq", *odd).err
+    assert f"(`mailctl server edit hq {mending}`)\n" in warned
+    assert "usually" not in mailctl.must("server", "edit", "hq", *mending.split()).err
 
 
 def test_a_preset_replaces_hosts_and_ports(mailctl: Mailctl) -> None:

@@ -274,6 +274,7 @@ def test_an_account_for_external_needs_no_password(site: Mailctl, tmp_path: Path
 def test_odd_pairings_are_warned_of(site: Mailctl) -> None:
     result = must(site, *DEDICATED, "--smtp-port", "465", "--smtp-security", "starttls", "--no-tls-verify")
     assert "port 465 of SMTP usually goes with security tls" in result.err
+    assert "sysmail set --smtp-security tls`)\n" in result.err
     assert "certificate verification is off" in result.err
 
 

@@ -233,7 +233,11 @@ def test_validate_tells_what_is_odd_of_a_tenant(site: Mailctl) -> None:
     site.must("support", "set", "--no-tenant-addresses")
     warnings = site.must("config", "validate", "-o", "json").json["warnings"]
     assert [(warning["where"], warning["message"].partition(":")[0]) for warning in warnings] == [
-        ("tenants[0]", "port 465 of SMTP usually goes with security tls, not none; none usually has port 25"),
+        (
+            "tenants[0]",
+            "port 465 of SMTP usually goes with security tls, not none; none usually has port 25 "
+            "(`mailctl tenant edit acme --smtp-security tls`)",
+        ),
         ("tenants[0].support_address", "is not used"),
     ]
 

@@ -83,6 +83,7 @@ def test_settings_that_are_unusual_are_a_warning_before_anything_is_connected(
         step = found(mailctl(*SEND, "--depth", "auth", *login, "-o", "json"), "settings")
     assert step["status"] == "warn"
     assert "port 465 of SMTP usually goes with security tls" in step["cause"]
+    assert " --smtp-security tls` changes the settings" in step["remedy"]
     assert "takes the whole address for a user name" in step["cause"]
 
 

@@ -14,8 +14,9 @@ from mailctl.model.account import Account, find_main, main_accounts
 from mailctl.model.preset import CUSTOM, find_preset
 from mailctl.model.resolve import Receiving, Sending
 from mailctl.model.resolve_account import resolve_account, resolve_account_receiving, resolve_servers
-from mailctl.model.server import SendingCredentials, connection_warnings
+from mailctl.model.server import IncomingEndpoint, SendingCredentials, SmtpEndpoint, connection_warnings
 from mailctl.model.settings import Settings
+from mailctl.model.target_name import edit_command
 from mailctl.services.accounts.accounts import list_missing
 from mailctl.services.oauth.grant_state import describe_grant
 from mailctl.services.secrets.slots import list_slots
@@ -77,7 +78,8 @@ def describe_account(settings: Settings, secrets: Secrets, account: Account) -> 
 def _list_warnings(settings: Settings, account: Account, sending: Sending, receiving: Receiving) -> Iterator[str]:
     if account.detached_from:
         yield f"the servers are a copy of '{account.detached_from}', which was deleted from the catalogue"
-    yield from connection_warnings([sending.endpoint, receiving.endpoint], sending.tls)
+    sides: dict[str, SmtpEndpoint | IncomingEndpoint] = {"smtp": sending.endpoint, "incoming": receiving.endpoint}
+    yield from connection_warnings(sides, sending.tls, edit=edit_command(account.server or account.address))
     if receiving.oauth_client and account.password:
         yield f"the password is not used: '{account.server}' logs in by OAuth (`--clear password` forgets it)"
     credentials = resolve_servers(settings, account).credentials

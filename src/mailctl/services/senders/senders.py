@@ -20,6 +20,7 @@ from mailctl.model.resolve import Sending
 from mailctl.model.sending import OF_A_SERVER, Sender, exclusions
 from mailctl.model.server import Server, SmtpAuth, connection_warnings
 from mailctl.model.settings import ADD_OAUTH_CLIENT, Settings
+from mailctl.model.target_name import edit_command
 from mailctl.services.catalogue.servers import WITHOUT_CLIENT
 from mailctl.services.fields import clear_fields, merge_fields, place_problem, to_fields, without_none
 from mailctl.services.logins import missing_login, newly
@@ -237,9 +238,10 @@ def describe_login(settings: Settings, secrets: Secrets, sender: Sender, sending
 def _list_warnings(sender: Sender, sending: Sending) -> Iterator[str]:
     if sender.detached_from:
         yield f"the server is a copy of '{sender.detached_from}', which was deleted from the catalogue"
-    yield from connection_warnings([sending.smtp] if sending.smtp else [], sending.tls)
-    if sending.pop_before_smtp:
-        yield from connection_warnings([sending.pop_before_smtp.endpoint], sending.pop_before_smtp.tls)
+    edit, gate = edit_command(sending.server or sending.owner), sending.pop_before_smtp
+    yield from connection_warnings({"smtp": sending.smtp} if sending.smtp else {}, sending.tls, edit=edit)
+    if gate:
+        yield from connection_warnings({"pop": gate.endpoint}, gate.tls, edit=edit)
     if sending.oauth_client and sender.password:
         yield f"the password is not used: '{sender.server}' logs in by OAuth (`--clear password` forgets it)"
     missing = list_missing(sending)

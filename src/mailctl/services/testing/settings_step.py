@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mailctl.model.report import Stage
-from mailctl.model.server import IncomingEndpoint, Protocol, pairing_warning
+from mailctl.model.server import IncomingEndpoint, Protocol, find_pairing_change, pairing_warning
 from mailctl.model.values import ascii_host
 from mailctl.services.sending.outgoing import GraphEndpoint
 from mailctl.services.testing.check import Check
@@ -42,7 +42,10 @@ def add_settings_step(check: Check, recorder: StepRecorder) -> None:
     if isinstance(endpoint, GraphEndpoint):
         client, mailbox = check.target.sending.oauth_client, check.target.sending.username
         evidence |= {"oauth_client": client.name if client else None, "mailbox": mailbox}
-    found = [(warning, edit) for warning in _settings_warnings(check)]
+    found = [
+        (warning, f"`{command} {options}` changes the settings" if command and options else edit)
+        for warning, options in _settings_warnings(check)
+    ]
     found += [check.target.notice] if check.target.notice else []
     recorder.add(
         Stage.SETTINGS,
@@ -53,15 +56,19 @@ def add_settings_step(check: Check, recorder: StepRecorder) -> None:
     )
 
 
-def _settings_warnings(check: Check) -> Iterator[str]:
+def _settings_warnings(check: Check) -> Iterator[tuple[str, str | None]]:
+    """Yield what is unusual, each with the options of an edit that mend it, where these are known."""
     endpoint = check.endpoint
     if isinstance(endpoint, GraphEndpoint):
         return
     gate = check.target.sending.pop_before_smtp if check.opens_gate else None
-    for side in (endpoint, gate.endpoint) if gate else (endpoint,):
-        if warning := pairing_warning(Protocol(side.protocol), side.port, side.security):
-            yield warning
+    incoming = "pop" if check.target.sending.pop_before_smtp else "incoming"
+    sides = {incoming if isinstance(endpoint, IncomingEndpoint) else "smtp": endpoint}
+    for name, side in (sides | {"pop": gate.endpoint} if gate else sides).items():
+        pair = Protocol(side.protocol), side.port, side.security
+        if warning := pairing_warning(*pair):
+            yield warning, find_pairing_change(name, *pair)
     login = check.options.login
     username = login.username if login else check.target.sending.username or ""
     if username and "@" not in username and endpoint.host.endswith(_FULL_ADDRESS_HOSTS):
-        yield f"{endpoint.host} takes the whole address for a user name; '{username}' is not one"
+        yield f"{endpoint.host} takes the whole address for a user name; '{username}' is not one", None
