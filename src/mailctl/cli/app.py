@@ -115,4 +115,5 @@ def _mailctl(
         debug=debug,
         no_color=no_color,
         is_config_given=source is not None and source.name == "COMMANDLINE",
+        talk=context.obj,
     )

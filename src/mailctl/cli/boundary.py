@@ -11,6 +11,7 @@ from io import TextIOWrapper
 
 import typer
 
+from mailctl.cli.talk import Talk
 from mailctl.cli.terminal import Terminal, wanted_output
 from mailctl.errors import BugError, MailctlError
 from mailctl.exits import Exit, exit_for
@@ -22,13 +23,16 @@ def run(arguments: Sequence[str]) -> int:
     interrupt_on_termination()
     _prepare_streams()
     arguments = [_as_text(argument) for argument in arguments]
+    talk = Talk(is_held=wanted_output(arguments) == "json" and not sys.stderr.isatty())
     try:
-        code = _dispatch(arguments)
+        code = _dispatch(arguments, talk)
         Terminal.flush()
     except BrokenPipeError:
         code = Exit.OK  # the reader has seen enough (`| head`): the work itself is done
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place where everything ends
-        code = _report(error, arguments)
+        code = _report(error, arguments, talk)
+    with suppress(OSError):
+        talk.release()
     _forget_broken_streams()
     return int(code)
 
@@ -43,7 +47,7 @@ def _as_text(argument: str) -> str:
         return argument
 
 
-def _dispatch(arguments: Sequence[str]) -> int:
+def _dispatch(arguments: Sequence[str], talk: Talk) -> int:
     from mailctl.cli.app import root
 
     command = root()
@@ -57,7 +61,7 @@ def _dispatch(arguments: Sequence[str]) -> int:
             complete()
     # Otherwise not by `main`, which makes silent exits of its own of interruptions and broken pipes.
     try:
-        with command.make_context("mailctl", list(arguments)) as context:
+        with command.make_context("mailctl", list(arguments), obj=talk) as context:
             command.invoke(context)
     except typer.Exit as end:
         return end.exit_code
@@ -68,9 +72,9 @@ def _dispatch(arguments: Sequence[str]) -> int:
     return Exit.OK
 
 
-def _report(error: BaseException, arguments: Sequence[str]) -> int:
+def _report(error: BaseException, arguments: Sequence[str], talk: Talk) -> int:
     """Tell what went wrong, if anybody still listens, and return its exit code."""
-    terminal = Terminal.for_errors(arguments)
+    terminal = Terminal.for_errors(arguments, talk)
     if "test" in arguments and wanted_output(arguments) == "nagios":
         return _report_to_monitor(error, terminal)
     with suppress(OSError):

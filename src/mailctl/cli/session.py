@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from mailctl.cli.talk import Talk
 from mailctl.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Session:
     no_color: bool = False
     is_config_given: bool = False
     """Whether the command line itself names the settings file, not the environment."""
+    talk: Talk | None = None
 
     @cached_property
     def terminal(self) -> Terminal:
@@ -39,6 +41,7 @@ class Session:
             debug=self.debug,
             no_color=self.no_color,
             config=self.config if self.is_config_given else None,
+            talk=self.talk,
         )
 
     @cached_property

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from mailctl.cli.talk import Talk, screen_width, write
 from mailctl.errors import MailctlError, MissingInputError
 from mailctl.render.commands import Commands
 from mailctl.render.style import Style, visible
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from mailctl.render.facts import InFull
 
 SCHEMA_VERSION = 1
-_USUAL_WIDTH = 80
-"""Columns of a screen that does not tell them."""
 
 
 class Terminal:
@@ -36,12 +35,14 @@ class Terminal:
         no_color: bool = False,
         json_errors: bool = False,
         config: Path | None = None,
+        talk: Talk | None = None,
     ) -> None:
         """`config`: the settings file that the command line names; commands that are told to people name it, too."""
         self.quiet = quiet
         self.debug = debug
         self.json_errors = json_errors
         self.commands = Commands(str(config) if config else None)
+        self._talk = talk or Talk()
         self._warned: set[str] = set()
         self._held: list[str] | None = None
         plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
@@ -50,7 +51,7 @@ class Terminal:
         self.interactive = not no_input and sys.stdin.isatty() and sys.stderr.isatty()
 
     @classmethod
-    def for_errors(cls, arguments: Sequence[str]) -> Terminal:
+    def for_errors(cls, arguments: Sequence[str], talk: Talk) -> Terminal:
         """Return a terminal for an error, which may come before the options were understood."""
         wants_json = wanted_output(arguments) == "json"
         return cls(
@@ -58,17 +59,18 @@ class Terminal:
             no_color="--no-color" in arguments,
             json_errors=wants_json,
             config=given_config(arguments),
+            talk=talk,
         )
 
     @property
     def width(self) -> int | None:
         """Columns of the screen that standard output is, or None where it is none: nothing is cut there."""
-        return _screen_width(sys.stdout)
+        return screen_width(sys.stdout)
 
     def result(self, text: str) -> None:
         """Write a result to standard output; raises MailctlError where that is full or broken."""
         with _writing_to_stdout():
-            _write(sys.stdout, text)
+            write(sys.stdout, text)
 
     @staticmethod
     def flush() -> None:
@@ -97,7 +99,7 @@ class Terminal:
         from mailctl.render.facts import render_facts
 
         if not self.quiet:
-            _talk(render_facts(shown.map(self.commands.complete_prose), self.err, _screen_width(sys.stderr)))
+            self._talk.say(render_facts(shown.map(self.commands.complete_prose), self.err, screen_width(sys.stderr)))
 
     def say(self, text: str) -> None:
         """Tell a person something, unless they asked for quiet."""
@@ -105,8 +107,8 @@ class Terminal:
             self._advise(text)
 
     def tell(self, text: str) -> None:
-        """Tell a person what an option asked for by name; quiet does not silence it."""
-        _talk(text)
+        """Tell a person at once what an option asked for by name; quiet does not silence it."""
+        Talk().say(text)
 
     def warn(self, text: str) -> None:
         """Tell a person, once, something that needs attention; quiet does not silence it."""
@@ -140,7 +142,7 @@ class Terminal:
         if error.hint:
             self._advise(f"{self.err.dim('hint:')} {_visible_lines(error.hint)}")
         if command := error.details.get("next"):
-            _talk(f"{self.err.dim('next:')} {_visible_lines(self.commands.complete(str(command)))}")
+            self._talk.say(f"{self.err.dim('next:')} {_visible_lines(self.commands.complete(str(command)))}")
 
     def interrupted(self) -> None:
         """Tell that a person, or a signal, ended the command."""
@@ -148,23 +150,25 @@ class Terminal:
             self._json_error("interrupted", 130, "interrupted", None, {})
         else:
             # A terminal has shown ^C, or stands behind a question.
-            _write(sys.stderr, "\ninterrupted" if sys.stderr.isatty() else "interrupted")
+            write(sys.stderr, "\ninterrupted" if sys.stderr.isatty() else "interrupted")
 
     def _advise(self, text: str) -> None:
         """Tell a person prose that may name commands."""
-        _talk(self.commands.complete_prose(text))
+        self._talk.say(self.commands.complete_prose(text))
 
     def _json_error(
         self, code: str, exit_code: int, message: str, hint: str | None, details: Mapping[str, object]
     ) -> None:
         described = {"code": code, "exit_code": int(exit_code), "message": message, "hint": hint, **details}
-        _write(sys.stderr, _json_for(sys.stderr, self.commands.complete_json({"error": described})))
+        if notes := self._talk.take():
+            described["notes"] = notes
+        write(sys.stderr, _json_for(sys.stderr, self.commands.complete_json({"error": described})))
 
     def ask(self, question: str, default: str | None = None) -> str:
         """Ask a person for a line; an empty answer takes the default, and is asked again where there is none."""
         shown = f"{question} [{default}]: " if default and default.strip() else f"{question}: "
         while True:
-            sys.stderr.write(wrap(shown, _screen_width(sys.stderr)))
+            sys.stderr.write(wrap(shown, screen_width(sys.stderr)))
             sys.stderr.flush()
             try:
                 line = sys.stdin.readline()
@@ -185,7 +189,7 @@ class Terminal:
 
         forbid_core_dumps()
 
-        shown = wrap(f"{question}: ", _screen_width(sys.stderr))
+        shown = wrap(f"{question}: ", screen_width(sys.stderr))
         return Secret(getpass.getpass(shown, stream=sys.stderr))
 
     def confirm(self, question: str, *, default: bool = False) -> bool:
@@ -267,25 +271,3 @@ def _writing_to_stdout() -> Iterator[None]:
 
 def _visible_lines(text: str) -> str:
     return visible(text, keep="\n")
-
-
-def _screen_width(stream: TextIO) -> int | None:
-    """Return the columns of the screen that a stream is, or None where it is none."""
-    if not stream.isatty():
-        return None
-    if (told := os.environ.get("COLUMNS", "")).isdecimal() and int(told):
-        return int(told)
-    try:
-        return os.get_terminal_size(stream.fileno()).columns or _USUAL_WIDTH
-    except OSError:
-        return _USUAL_WIDTH
-
-
-def _talk(text: str) -> None:
-    _write(sys.stderr, wrap(text, _screen_width(sys.stderr)))
-
-
-def _write(stream: TextIO, text: str) -> None:
-    stream.write(text if text.endswith("\n") else text + "\n")
-    if stream is sys.stderr:
-        stream.flush()
