@@ -104,6 +104,29 @@ def test_a_survey_takes_one_round_trip(serve):
     assert watch.find(Stage.MAILBOX).evidence["namespace"] == [["", "/"]]
 
 
+def test_alerts_are_shown_to_people_without_what_is_not_for_them(serve):
+    watch = Watch()
+    server = ImapServer(
+        security="none",
+        verdict=b"<tag> OK [ALERT] your password Tr0ub4dor & 3 ends soon\r\n",
+        examine=b"* OK [alert] going down \x1b[31mat noon\r\n* 1 EXISTS\r\n<tag> OK opened\r\n",
+    )
+    serve(server, lambda session: session.survey(), auth="plain", watch=watch)
+    assert watch.find(Stage.AUTH).warnings == ["the server alerts: your password [redacted] ends soon"]
+    assert watch.find(Stage.MAILBOX).warnings == ["the server alerts: going down \\x1b[31mat noon"]
+
+
+@pytest.mark.parametrize(
+    ("used", "limit", "warns"), [(10, 512, False), (500, 512, True), (600, 512, True), (9, 0, False)]
+)
+def test_a_mailbox_that_is_nearly_full_is_a_warning(serve, used, limit, warns):
+    watch = Watch()
+    quota = b'* QUOTAROOT INBOX ""\r\n* QUOTA "" (STORAGE %d %d)\r\n<tag> OK done\r\n' % (used, limit)
+    server = ImapServer(security="none", greeting=GREETING, verdict=WELCOME, quota=quota)
+    serve(server, lambda session: session.survey(), auth="plain", watch=watch)
+    assert [f"{used} of {limit}" in warning for warning in watch.find(Stage.MAILBOX).warnings] == [True] * warns
+
+
 def test_folders_in_other_scripts_and_odd_names_are_read(serve):
     listed = (
         b'* LIST (\\HasNoChildren) "/" "&U,BTFw-"\r\n* LIST (\\Noselect) NIL "a \\"b\\""\r\n'

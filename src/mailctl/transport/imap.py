@@ -172,6 +172,7 @@ class _Opening:
         # What may be done is told anew after the login, by good servers unasked.
         self.capabilities = self._find_told(transport) or self._list_capabilities(transport)
         record.evidence["capabilities"] = list(self.capabilities.keywords)
+        record.warnings += [f"the server alerts: {alert}" for alert in transport.take_alerts()]
         if self._watch.thorough and method in auth.BY_TOKEN:
             self._require_mailbox(method)
 

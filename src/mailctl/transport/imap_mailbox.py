@@ -59,6 +59,10 @@ class Survey(Struct, frozen=True):
     quota: tuple[Quota, ...]
 
 
+_NEARLY_FULL = 0.95
+"""The part of a quota from which on a mailbox soon takes no more mail."""
+
+
 class ImapSession:
     """An open session; `capabilities` are the last that the server told."""
 
@@ -145,6 +149,12 @@ class ImapSession:
                     {"resource": quota.resource, "used": quota.used, "limit": quota.limit} for quota in mailbox.quota
                 ],
             }
+            record.warnings += [f"the server alerts: {alert}" for alert in self._transport.take_alerts()]
+            record.warnings += [
+                f"the mailbox is nearly full: {quota.used} of {quota.limit} ({quota.resource})"
+                for quota in mailbox.quota
+                if quota.used >= quota.limit * _NEARLY_FULL > 0
+            ]
         return mailbox
 
     def _list_command(self, *returned: str) -> tuple[str, ...]:

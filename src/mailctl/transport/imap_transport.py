@@ -14,7 +14,7 @@ from msgspec import Struct
 from mailctl.errors import MailError, NetworkError, ProtocolError, RefusedError, TemporaryError
 from mailctl.protocol.capabilities import ImapCapabilities
 from mailctl.protocol.reasons import Reason
-from mailctl.protocol.replies import ImapStatus, parse_imap_status
+from mailctl.protocol.replies import ImapStatus, parse_imap_status, printable
 from mailctl.transport.faults import translated
 from mailctl.transport.wire import Wire
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _LITERAL = re.compile(rb"\{([^{}\r\n]*)\}\r?\n\Z")
 _LITERAL_SIZE = re.compile(rb"[0-9]{1,18}\+?")
+_ALERT = re.compile(rb"[^ ]+ (?:OK|NO|BAD) \[ALERT\] ?(.*?)\r\n", re.IGNORECASE | re.DOTALL)
+_MOST_ALERTS = 5
 _STATUS_WITHOUT_TEXT = re.compile(rb"([A-P]+[0-9]+ (?:OK|NO|BAD))\r\n")
 _TAG_STEP_MAX = 1 << 20
 
@@ -59,6 +61,7 @@ class ImapTransport(imaplib.IMAP4):
         self.wire = wire
         self._is_ready = False
         self._last_line = b""
+        self._alerts: list[str] = []
         super().__init__(wire.peer)
         self._is_ready = True
         self.untagged_responses.clear()
@@ -79,6 +82,8 @@ class ImapTransport(imaplib.IMAP4):
         found = _LITERAL.search(line)
         if found and not _LITERAL_SIZE.fullmatch(found[1]) and re.fullmatch(rb"[-+]?[0-9]+\+?", found[1]):
             raise self._broken(Reason.MALFORMED_REPLY, "announces a literal of an impossible size", line)
+        if (alert := _ALERT.fullmatch(line)) and len(self._alerts) < _MOST_ALERTS:
+            self._alerts.append(printable(self.wire.redacted(alert[1])))
         return _STATUS_WITHOUT_TEXT.sub(rb"\1 \r\n", line)
 
     def send(self, data: ReadableBuffer) -> None:
@@ -204,9 +209,15 @@ class ImapTransport(imaplib.IMAP4):
         found: list[Any] = self.untagged_responses.pop(kind, [])
         return found
 
+    def take_alerts(self) -> list[str]:
+        """Return and forget what the server wants people to be shown (RFC 9051, 7.1), as it may be."""
+        alerts, self._alerts = self._alerts, []
+        return alerts
+
     def forget(self) -> None:
         """Forget everything that the server has said, as after a TLS handshake (RFC 9051, 6.2.1)."""
         self.untagged_responses.clear()
+        self._alerts.clear()
 
     def said(self, completion: Completion) -> bytes:
         """Return a completion verbatim, without its tag and without secrets."""
