@@ -57,8 +57,9 @@ def sandbox(
     with open_sandbox(port_file) as running, suppress(KeyboardInterrupt):  # which SIGTERM raises, too
         if output is OutputFormat.JSON:
             terminal.data(**describe(running))
-            sys.stdout.flush()
-        terminal.say(_announcement(running, terminal))
+            terminal.flush()
+        else:
+            terminal.say(_announcement(running, terminal))
         while True:
             time.sleep(0.5)  # Windows handles a signal only between two sleeps
     terminal.say("Stopped; nothing of it is left.")
