@@ -331,15 +331,23 @@ def _ask_servers(session: Session, fields: dict[str, Any], choice: Choice) -> Ch
 
 def _tell_presets(session: Session, choice: Choice, fields: Mapping[str, Any]) -> None:
     """Say what should be said of presets that are used; raises NotFoundError where there is none of that name."""
-    from mailctl.model.preset import get_preset, preset_remarks
+    from mailctl.model.preset import get_preset, preset_remarks, replaced_hosts
     from mailctl.services.catalogue.servers import protocol_of
 
-    for name in dict.fromkeys(name for name in (choice.preset, choice.smtp_preset) if name):
+    sides: dict[str, list[str]] = {}
+    for side, name in (("incoming", choice.preset), ("smtp", choice.smtp_preset or choice.preset)):
+        if name:
+            sides.setdefault(name, []).append(side)
+    for name, served in sides.items():
         preset = get_preset(name)
+        if preset is None:
+            continue
         with _naming_options():
-            remarks = preset_remarks(preset, protocol_of(fields)) if preset else []
+            remarks = preset_remarks(preset, protocol_of(fields))
         for remark in remarks:
             session.terminal.say(f"note: {remark}")
+        for replaced in replaced_hosts(preset, fields, served):
+            session.terminal.warn(replaced)
 
 
 def _change(

@@ -164,7 +164,8 @@ def edit(
         raise MissingInputError("name an option: what is to change", hint=hint)
     if preset is not None:
         present = session.settings_file.load().get_server(code)
-        _tell_preset(session, {"incoming": {"protocol": present.incoming.protocol} | given.get("incoming", {})}, preset)
+        incoming = {"protocol": present.incoming.protocol} | given.get("incoming", {})
+        _tell_preset(session, {**given, "incoming": incoming}, preset)
     if new_code is not None:
         given["code"] = new_code
     _change(
@@ -404,12 +405,16 @@ def _tell_preset(session: Session, given: dict[str, Any], preset: str | None) ->
     """Say what should be said of a preset that is used; raises NotFoundError where there is none of that name."""
     if preset is None:
         return
-    from mailctl.model.preset import get_preset, preset_remarks
+    from mailctl.model.preset import get_preset, preset_remarks, replaced_hosts
     from mailctl.services.catalogue.servers import protocol_of
 
     found = get_preset(preset)
-    for remark in preset_remarks(found, protocol_of(given)) if found else ():
+    if found is None:
+        return
+    for remark in preset_remarks(found, protocol_of(given)):
         session.terminal.say(f"note: {remark}")
+    for replaced in replaced_hosts(found, given, ("smtp", "incoming")):
+        session.terminal.warn(replaced)
 
 
 def _passphrase(code: str, tls: TlsOptionGroup) -> dict[str, Secret]:

@@ -5,7 +5,7 @@ A value that no page of the provider confirms is listed in `unconfirmed`, and th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from mailctl.errors import InvalidValueError, NotFoundError, Problem
@@ -176,6 +176,23 @@ def preset_remarks(preset: Preset, protocol: IncomingProtocol) -> list[str]:
     """Return what should be said when a preset is used: its note, and which of the used values are unconfirmed."""
     remarks = [f"{preset.title}: {preset.note}"] if preset.note else []
     return remarks + unconfirmed_remarks(preset, ("smtp", str(protocol)))
+
+
+def replaced_hosts(preset: Preset, fields: Mapping[str, Any], sides: Iterable[str]) -> Iterator[str]:
+    """Yield which given hosts take the place of a preset's, for such a mixture is rarely meant.
+
+    `fields`: those that are given for a server. `sides`: `smtp`, `incoming`; those that the preset is used for.
+    """
+    for side in sides:
+        given = fields.get(side) or {}
+        is_pop3 = side == "incoming" and given.get("protocol") == IncomingProtocol.POP3
+        usual = preset.smtp if side == "smtp" else preset.pop3 if is_pop3 else preset.imap
+        host = given.get("host")
+        if host and usual and host.lower() != usual.host:
+            yield (
+                f"--{side}-host {host} takes the place of {usual.host}; "
+                f"what no option names stays as --preset {preset.name} has it"
+            )
 
 
 def unconfirmed_remarks(preset: Preset, sides: Iterable[str]) -> list[str]:

@@ -369,6 +369,13 @@ def test_what_is_no_further_field_is_refused(site: Mailctl, field: str) -> None:
     assert add(site, "--username", "a@example.org", "--server", "hq", *PASSWORD, "--field", field).code == 2
 
 
+def test_a_host_in_a_presets_place_is_warned_of(site: Mailctl) -> None:
+    options = ("--username", "a@example.org", "--preset", "yahoo", "--smtp-preset", "gmx", *PASSWORD)
+    said = must(site, *options, "--smtp-host", "smtp.own.example", "--smtp-password-from", "env:OTHER").err
+    assert said.count("takes the place of") == 1
+    assert "--smtp-host smtp.own.example takes the place of mail.gmx.net; " in said
+
+
 def test_what_is_to_be_known_of_a_preset_is_said(site: Mailctl) -> None:
     said = must(site, "--username", "a@example.org", "--preset", "pec-legalmail", *PASSWORD).err
     assert "at most 6 messages a minute" in said

@@ -185,6 +185,20 @@ def test_a_preset_follows_the_protocol_and_given_fields_win(mailctl: Mailctl) ->
     assert mailctl("server", "add", "i", "--name", "I", "--preset", "icloud", "--incoming-protocol", "pop3").code == 2
 
 
+def test_a_host_in_a_presets_place_is_warned_of(mailctl: Mailctl) -> None:
+    added = mailctl.must("server", "add", "p", "--name", "P", "--preset", "gmail", "--smtp-host", "smtp.own.example")
+    warning = (
+        "warning: --smtp-host smtp.own.example takes the place of smtp.gmail.com; "
+        "what no option names stays as --preset gmail has it\n"
+    )
+    assert warning in added.err
+    assert "imap.gmail.com" not in added.err
+    same = mailctl.must("server", "add", "q", "--name", "Q", "--preset", "gmail", "--smtp-host", "SMTP.gmail.com")
+    assert "takes the place" not in same.err
+    changed = mailctl.must("server", "edit", "q", "--preset", "yahoo", "--incoming-host", "imap.own.example")
+    assert "warning: --incoming-host imap.own.example takes the place of imap.mail.yahoo.com;" in changed.err
+
+
 def test_unconfirmed_preset_values_say_so(mailctl: Mailctl) -> None:
     said = mailctl.must("server", "add", "l", "--name", "L", "--preset", "pec-legalmail").err
     assert "sendm.cert.legalmail.it:465 is unconfirmed" in said

@@ -87,7 +87,7 @@ def test_an_odd_pair_is_mended_by_the_command_that_is_named(
     mailctl.add_server("hq")
     warned = mailctl.must("server", "edit", "hq", *odd).err
     assert f"(`mailctl server edit hq {mending}`)\n" in warned
-    assert "usually" not in mailctl.must("server", "edit", "hq", *mending.split()).err
+    assert "warning" not in mailctl.must("server", "edit", "hq", *mending.split()).err
 
 
 def test_a_preset_replaces_hosts_and_ports(mailctl: Mailctl) -> None:
