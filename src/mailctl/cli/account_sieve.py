@@ -27,7 +27,7 @@ def install_rules_of(session: Session, address: str, *, replace: bool, dry_run: 
     access = mailbox_access(session, account)
     endpoint = sieve_endpoint(account, access)
     with completing_errors(access), open_sieve(account, access) as opened:
-        installed = install_rules(account, opened, replace=replace, dry_run=dry_run)
+        installed = install_rules(account, access, opened, replace=replace, dry_run=dry_run)
     if output is OutputFormat.TABLE:
         _tell(session, installed, account, endpoint.host, dry_run=dry_run)
         return

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 from imapclient import IMAPClient
+from tests.servers.certificates import CertificateAuthority
 from tests.servers.dovecot import Dovecot
 from tests.servers.people import Person
 
@@ -205,15 +208,61 @@ def test_a_persons_own_script_is_put_aside_only_when_asked(mailctl: Mailctl, rul
     assert (own / "roundcube.sieve").read_bytes() == b"keep;\r\n"
 
 
-def test_deleting_needs_to_know_the_trash(mailctl: Mailctl, ruled: str, dovecot: Dovecot, imap: IMAPClient) -> None:
+def test_what_is_deleted_goes_to_the_folder_that_the_server_tells(
+    mailctl: Mailctl, ruled: str, dovecot: Dovecot, imap: IMAPClient
+) -> None:
     add(mailctl, ruled, "x", "subject is Hello", "delete")
-    refused = mailctl("account", "filter", "install", ruled)
-    assert refused.code == 2
-    assert f"mailctl account folders detect {ruled} --save" in refused.err
-    mailctl.must("account", "folders", "detect", ruled, "--save")
     mailctl.must("account", "filter", "install", ruled)
     dovecot.deliver(ruled, OTHER)
     assert imap.select_folder("Trash")[b"EXISTS"] == 1
+
+
+def test_a_mapped_trash_that_has_gone_is_named_before_rules_are_installed(
+    mailctl: Mailctl, ruled: str, imap: IMAPClient
+) -> None:
+    imap.create_folder("Bin")
+    mailctl.must("account", "folders", "set", ruled, "trash", "Bin")
+    imap.delete_folder("Bin")
+    add(mailctl, ruled, "x", "subject is Hello", "delete")
+    refused = mailctl("account", "filter", "install", ruled)
+    assert (refused.code, f"{ruled} has no folder 'Bin'" in refused.err) == (3, True)
+
+
+def test_without_a_look_into_the_mailbox_the_trash_must_be_mapped(mailctl: Mailctl, ruled: str) -> None:
+    add(mailctl, ruled, "x", "subject is Hello", "delete")
+    mailctl.must("account", "edit", ruled, "--incoming-port", "1")
+    refused = mailctl("account", "filter", "install", ruled)
+    assert refused.code == 2
+    assert f"mailctl account folders detect {ruled} --save" in refused.err
+
+
+@pytest.fixture(scope="module")
+def nested_dovecot(ca: CertificateAuthority) -> Iterator[Dovecot]:
+    """A Dovecot that keeps all folders below INBOX, and tells nothing of their roles."""
+    with Dovecot(ca=ca, sieve=True, folder_prefix="INBOX.", separator=".", special_folders=()) as server:
+        yield server
+
+
+def test_a_folder_outside_of_the_prefix_is_refused_with_the_name_to_take(
+    mailctl: Mailctl, add_person: AddPerson, nested_dovecot: Dovecot
+) -> None:
+    newcomer = Person(f"{secrets.token_hex(6)}@example.test", "secret")
+    nested_dovecot.add_user(newcomer.address, newcomer.password)
+    sieve = ("--sieve-host", "localhost", "--sieve-port", str(nested_dovecot.sieve_port))
+    address = add_person(newcomer, *sieve, imap=nested_dovecot)
+    add(mailctl, address, "x", "subject is Hello", "move Other")
+    for command in ("install", "run"):
+        refused = mailctl("account", "filter", command, address)
+        assert refused.code == 13
+        assert "folders of this mailbox begin with 'INBOX.': name it 'INBOX.Other'" in refused.err
+    mailctl.must("account", "filter", "edit", address, "x", "--then", "move INBOX.Other")
+    mailctl.must("account", "filter", "install", address)
+    nested_dovecot.deliver(address, OTHER)
+    assert len(nested_dovecot.messages(address, "INBOX.Other")) == 1
+    add(mailctl, address, "y", "subject is Bye", "delete")
+    for command in ("install", "run"):
+        refused = mailctl("account", "filter", command, address)
+        assert (refused.code, "which folder" in refused.err) == (2, True)
 
 
 def test_a_server_without_managesieve_is_said_with_the_way_on(mailctl: Mailctl, account: str, tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ from mailctl.services.accounts.collection_ledger import (
 from mailctl.services.accounts.collection_recognition import recognise
 from mailctl.services.accounts.collection_sources import lacks_password
 from mailctl.services.accounts.collection_storing import Item, Storing
+from mailctl.services.accounts.folders import create_folders
 from mailctl.transport.imap_appending import Deposit, ImapAppending
 from mailctl.transport.imap_filing import ImapFiling
 from mailctl.transport.imap_folders import ImapFolders
@@ -225,8 +226,8 @@ class CollectionRun:
         if not messages:
             return
         folder = self._source.into
-        if folder != INBOX and folder not in folders.list().names:
-            folders.create(folder)
+        if folder != INBOX:
+            create_folders(folders, folders.list(), [folder])
         storing = Storing(ImapAppending(session, folders, folder), folder, filing.state(folder), self._ledger)
         done = 0
         try:

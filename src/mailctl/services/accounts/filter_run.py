@@ -25,9 +25,9 @@ from mailctl.protocol.message_mark import MARK_FIELDS, mark_of
 from mailctl.protocol.resent import resend
 from mailctl.protocol.text_parts import read_text_parts
 from mailctl.services.accounts.filter_ledger import Act, FilterLedger, FilterRecord
-from mailctl.services.accounts.filters import find_trash
+from mailctl.services.accounts.filters import list_filed_into, require_trash
 from mailctl.services.accounts.folder_walk import FolderWalk
-from mailctl.services.accounts.folders import require_folder
+from mailctl.services.accounts.folders import create_folders, find_role, require_folder
 from mailctl.services.sending.compose import Message
 from mailctl.services.sending.deliveries import Deliveries
 from mailctl.store.ledger import Ledger
@@ -88,7 +88,7 @@ class FilterRun(FolderWalk[Handled]):
         self._records = ledger
         self._deliveries = deliveries
         self._folder = folder
-        self._trash = find_trash(account)
+        self._trash: str | None = None
         self._needs = find_needs(account.filters)
 
     def run(
@@ -136,9 +136,9 @@ class FilterRun(FolderWalk[Handled]):
             if left := self._redirect(found, address):
                 return left
         filings = disposition.filings
-        if not filings and (trash := self._account.folders.find(FolderRole.TRASH)):
+        if not filings and self._trash:
             # What is only redirected is not kept; nothing is destroyed, either.
-            filings = (Filing(trash),)
+            filings = (Filing(self._trash),)
         here = next((filing for filing in filings if filing.folder == self._folder), None)
         elsewhere = [filing for filing in filings if filing is not here]
         moved = elsewhere.pop() if here is None and elsewhere and self._filing.moves_at_once else None
@@ -208,20 +208,15 @@ class FilterRun(FolderWalk[Handled]):
         """Find the folders that are needed, and create those that rules name and the server does not have."""
         tree = self._folders.list()
         self._folder = require_folder(tree, self._folder, self._account.address)
-        trash = self._account.folders.find(FolderRole.TRASH)
         kinds = [{action.kind for action in rule.parsed_actions} for rule in self._account.filters]
-        if any(ActionKind.DELETE in of_rule or ActionKind.REDIRECT in of_rule for of_rule in kinds) and trash:
-            require_folder(tree, trash, self._account.address)
-        removing = {ActionKind.MOVE, ActionKind.DELETE, *([ActionKind.REDIRECT] if trash else ())}
+        if any(of_rule & {ActionKind.DELETE, ActionKind.REDIRECT} for of_rule in kinds):
+            self._trash = find_role(self._account, tree, FolderRole.TRASH)
+        require_trash(self._account, self._trash)
+        removing = {ActionKind.MOVE, ActionKind.DELETE, *([ActionKind.REDIRECT] if self._trash else ())}
         if any(of_rule & removing and ActionKind.KEEP not in of_rule for of_rule in kinds):
             self._filing.require_removal(self._folder)
-        if dry_run:
-            return
-        actions = [action for rule in self._account.filters for action in rule.parsed_actions]
-        named = [action.argument for action in actions if action.kind in (ActionKind.MOVE, ActionKind.COPY)]
-        for name in dict.fromkeys(named):
-            if name not in tree.names and name != INBOX:
-                self._folders.create(name)
+        if not dry_run:
+            create_folders(self._folders, tree, list_filed_into(self._account))
 
 
 def _unknown(address: str) -> Left:

@@ -11,7 +11,6 @@ from mailctl.errors import AlreadyExistsError, MissingInputError, NotFoundError,
 from mailctl.model.account import Account
 from mailctl.model.decode import decode_or_raise
 from mailctl.model.filters import Filter
-from mailctl.model.folders import FolderRole
 from mailctl.model.rule_text import ActionKind
 from mailctl.model.settings import Edit, Settings
 from mailctl.services.accounts.accounts import change_account
@@ -99,25 +98,27 @@ def delete_filter(address: str, name: str) -> Edit:
     return _edit(address, delete)
 
 
-def find_trash(account: Account) -> str | None:
-    """Return the folder that rules delete into, None where no rule does.
+def list_filed_into(account: Account) -> list[str]:
+    """Return the folders that rules move or copy into."""
+    actions = [action for rule in account.filters for action in rule.parsed_actions]
+    return [action.argument for action in actions if action.kind in (ActionKind.MOVE, ActionKind.COPY)]
 
-    Raises MissingInputError where it is not known: what rules delete must be found again.
-    """
-    deleting = [
-        rule.name for rule in account.filters for action in rule.parsed_actions if action.kind is ActionKind.DELETE
-    ]
-    if not deleting:
-        return None
-    trash = account.folders.find(FolderRole.TRASH)
-    if trash is None:
+
+def list_deleting(account: Account) -> list[str]:
+    """Return the names of the rules that delete."""
+    return [rule.name for rule in account.filters if any(act.kind is ActionKind.DELETE for act in rule.parsed_actions)]
+
+
+def require_trash(account: Account, trash: str | None) -> None:
+    """Raise MissingInputError where rules delete and no trash folder is known: what they delete must be found again."""
+    deleting = list_deleting(account)
+    if deleting and trash is None:
         raise MissingInputError(
             f"the filter '{deleting[0]}' deletes, and which folder of {account.address} is the trash is not known",
             hint=f"`mailctl account folders detect {account.address} --save` finds it, "
             f"`mailctl account folders set {account.address} trash FOLDER` says it",
             details={"account": account.address, "filter": deleting[0]},
         )
-    return trash
 
 
 def _edit(address: str, change: Callable[[Account], tuple[Filter, ...]]) -> Edit:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mailctl.errors import NotFoundError
+from mailctl.errors import NotFoundError, RefusedError
 from mailctl.model.account import Account
 from mailctl.model.folders import INBOX, FolderRole, Folders
 from mailctl.model.settings import Edit
@@ -72,6 +72,15 @@ def describe_folders(account: Account, tree: FolderTree) -> list[FolderChoice]:
     return choices
 
 
+def find_role(account: Account, tree: FolderTree, role: FolderRole) -> str | None:
+    """Return the folder of a role that is in force, None where there is none.
+
+    Raises NotFoundError for one of the settings that the server does not have.
+    """
+    choice = next(choice for choice in describe_folders(account, tree) if choice.role is role)
+    return require_folder(tree, choice.folder, account.address) if choice.folder else None
+
+
 def require_folder(tree: FolderTree, name: str, address: str) -> str:
     """Return a folder's name as the server has it; raises NotFoundError, which lists those that there are."""
     if name in tree.names:
@@ -111,6 +120,22 @@ def create_missing(
             folders.create(name, choice.role)
             created.append(FolderChoice(choice.role, name, Source.CREATED, present=True))
     return created
+
+
+def create_folders(folders: ImapFolders, tree: FolderTree, names: Iterable[str]) -> None:
+    """Create those of the named folders that are not there.
+
+    Raises RefusedError, which says how folders of this mailbox begin, or TemporaryError; what was created before stays.
+    """
+    for name in dict.fromkeys(names):
+        if name in tree.names or name == INBOX:
+            continue
+        try:
+            folders.create(name)
+        except RefusedError as error:
+            if not name.startswith(tree.prefix):
+                error.hint = f"folders of this mailbox begin with '{tree.prefix}': name it '{tree.prefix}{name}'"
+            raise
 
 
 def save_folders(address: str, choices: Iterable[FolderChoice]) -> Edit:

@@ -8,19 +8,22 @@ for.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from msgspec import Struct
 
-from mailctl.errors import ConflictError, NetworkError
+from mailctl.errors import ConflictError, NetworkError, TemporaryError
 from mailctl.model.account import Account
 from mailctl.model.address import parse_address
-from mailctl.model.server import Security
+from mailctl.model.folders import FolderRole
+from mailctl.model.server import IncomingProtocol, Security
 from mailctl.model.sieve import SieveEndpoint
 from mailctl.protocol.sieve import compile_sieve
-from mailctl.services.accounts.filters import find_trash
+from mailctl.services.accounts.filters import list_deleting, list_filed_into, require_trash
+from mailctl.services.accounts.folders import create_folders, find_role
 from mailctl.services.accounts.mailbox import MailboxAccess
 from mailctl.services.sending.delivery import forgetting_refused
+from mailctl.transport.imap_folders import ImapFolders
 from mailctl.transport.managesieve import open_managesieve
 from mailctl.transport.managesieve_scripts import SieveSession
 from mailctl.transport.trace import Trace
@@ -85,23 +88,17 @@ def _way_without(account: Account) -> str:
 
 
 def install_rules(
-    account: Account, session: SieveSession, *, replace: bool = False, dry_run: bool = False
+    account: Account, access: MailboxAccess, session: SieveSession, *, replace: bool = False, dry_run: bool = False
 ) -> Installed:
     """Store the account's rules as the script `mailctl`, and make it the active one; without any, remove it.
 
     `replace`: whether it may take the place of another active script, which stays stored. The server checks the script
-    in any case; what it refuses leaves everything as it was.
-    Raises ConflictError for another active script, CapabilityError for what the server's Sieve lacks, RefusedError.
+    in any case; what it refuses leaves everything as it was, but for the folders that rules name, which are made.
+    Raises ConflictError for another active script, CapabilityError for what the server's Sieve lacks, RefusedError,
+    NotFoundError for a trash folder that is not there.
     """
     if not account.filters and not (account.vacation and account.vacation.active):
         return _remove(session, dry_run=dry_run)
-    script = compile_sieve(
-        account.filters,
-        trash=find_trash(account),
-        extensions=session.capabilities.extensions,
-        vacation=account.vacation,
-        own=[parse_address(account.address).with_ascii_domain],
-    )
     scripts = session.list_scripts()
     active = next((script.name for script in scripts if script.is_active), None)
     if active not in (None, SCRIPT_NAME) and not replace:
@@ -110,6 +107,13 @@ def install_rules(
             hint="a server runs one script alone; --replace puts it aside, and it stays stored there",
             details={"account": account.address, "script": active},
         )
+    script = compile_sieve(
+        account.filters,
+        trash=_prepare_folders(account, access, dry_run=dry_run),
+        extensions=session.capabilities.extensions,
+        vacation=account.vacation,
+        own=[parse_address(account.address).with_ascii_domain],
+    )
     is_stored = any(script.name == SCRIPT_NAME for script in scripts) and session.get_script(SCRIPT_NAME) == script
     replaced = active if active != SCRIPT_NAME else None
     if is_stored and active == SCRIPT_NAME:
@@ -120,6 +124,25 @@ def install_rules(
     if active != SCRIPT_NAME:
         session.set_active(SCRIPT_NAME)
     return Installed(script, changed=True, replaced=replaced, warnings=warnings)
+
+
+def _prepare_folders(account: Account, access: MailboxAccess, *, dry_run: bool) -> str | None:
+    """Create the folders that rules file into, and return the trash folder, if they delete.
+
+    A server that makes them on delivery says to nobody why it cannot. What needs no look into the mailbox is done
+    without, where that does not answer.
+    """
+    trash = account.folders.trash
+    named, deleting = list_filed_into(account), list_deleting(account)
+    if (named or deleting) and access.receiving.endpoint.protocol is IncomingProtocol.IMAP:
+        with suppress(NetworkError, TemporaryError), access.open_imap() as opened:
+            folders = ImapFolders(opened)
+            tree = folders.list()
+            trash = find_role(account, tree, FolderRole.TRASH) if deleting else None
+            if not dry_run:
+                create_folders(folders, tree, named)
+    require_trash(account, trash)
+    return trash
 
 
 def _remove(session: SieveSession, *, dry_run: bool) -> Installed:
