@@ -200,6 +200,23 @@ def test_an_international_address_is_refused_before_anything_is_contacted_where_
     assert "--smtputf8" in result.err
 
 
+@pytest.mark.parametrize(
+    ("header", "arguments", "said"),
+    [
+        ("", ("-f", "山@example.org", TO), "山@example.org"),
+        ("From: 山@example.org\n", (TO,), "header"),
+        ("Cc: 太郎 <山@example.org>\n", (TO,), "header"),
+    ],
+)
+def test_no_utf8_headers_are_used_unless_the_settings_say_so(sendmail, header, arguments, said) -> None:
+    with sendmail.server(ehlo=ehlo_reply(b"SMTPUTF8", b"8BITMIME")) as server:
+        result = sendmail(f"{header}Subject: x\n\nbody\n", *arguments)
+    assert (result.code, server.messages) == (69, [])
+    assert said in result.err
+    assert "`mailctl sysmail set --smtputf8`" in result.err
+    assert b"MAIL" not in server.received
+
+
 def test_an_international_address_goes_where_the_server_takes_it(sendmail: Sendmail) -> None:
     with sendmail.server(account="smtputf8 = true", ehlo=ehlo_reply(b"SMTPUTF8", b"8BITMIME")) as server:
         result = sendmail("To: 山田太郎@株式.会社\n\n", "-t")

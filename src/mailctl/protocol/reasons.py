@@ -85,6 +85,8 @@ class Reason(StrEnum):
     NOT_OFFERED = "not-offered"
     """A capability that is needed."""
     SMTPUTF8_NOT_OFFERED = "smtputf8-not-offered"
+    SMTPUTF8_NOT_SET = "smtputf8-not-set"
+    """The settings do not let it be used, whether the server offers it or not."""
 
     # Logging in
     LOGIN_REFUSED = "login-refused"

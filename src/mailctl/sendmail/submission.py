@@ -77,7 +77,9 @@ def submit(options: Options, message: BinaryIO, config: Path | None) -> SendOutc
     path = settings_path(options.config or config, os.environ)
     tenant = os.environ.get("MAILCTL_TENANT") or None if options.tenant is None else options.tenant
     sending, settings_file, secrets = _open(path, tenant, options.sender)
+    envelope_sender = _envelope_sender(options.sender, sending)
     recipients = _resolved(named, sending)
+    check_international(sending, [parse_address(envelope_sender, "sender")] if envelope_sender else [])
 
     def read_secret(reference: str) -> Secret:
         return secrets.get(parse_secret_ref(reference))
@@ -98,7 +100,7 @@ def submit(options: Options, message: BinaryIO, config: Path | None) -> SendOutc
         ) as session,
     ):
         try:
-            return session.send(_envelope_sender(options.sender, sending), recipients, spool)
+            return session.send(envelope_sender, recipients, spool)
         except RefusedError as error:
             error.hint = error.hint or _foreign_sender_hint(header, sending)
             raise

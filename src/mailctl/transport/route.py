@@ -73,7 +73,7 @@ class Route(Struct, frozen=True, kw_only=True):
     `login`: None where the endpoint authenticates nobody. `client_key_passphrase`: opens `tls.client_key`.
     `timeout_seconds`: in the place of the endpoint's. `deadline`: bounds the whole, beyond the single commands.
     `limits`: None for those that suit the protocol. `source_address`: the local IP address to connect from.
-    `resolve`: turns the host into addresses.
+    `resolve`: turns the host into addresses. `smtputf8`: whether SMTPUTF8 may be used where it is offered.
     """
 
     endpoint: SmtpEndpoint | IncomingEndpoint | SieveEndpoint
@@ -85,6 +85,7 @@ class Route(Struct, frozen=True, kw_only=True):
     limits: Limits | None = None
     source_address: str | None = None
     resolve: dial.Resolve = dial.resolve
+    smtputf8: bool = True
 
     @property
     def protocol(self) -> Protocol:

@@ -44,6 +44,6 @@ def open_smtp(
 
         opening = Opening(route, watch, SmtpTransport(wire, ehlo_name or client_name(wire)))
         opening.run(until)
-        yield SmtpSession(opening.transport, watch, opening.capabilities)
+        yield SmtpSession(opening.transport, watch, opening.capabilities, smtputf8=route.smtputf8)
     finally:
         wire.bid_farewell(b"QUIT\r\n")

@@ -30,13 +30,16 @@ class Envelope:
         sender: Address | None,
         recipients: dict[str, Address],
         content: Content | None = None,
+        *,
+        smtputf8: bool,
     ) -> None:
+        """`smtputf8`: whether SMTPUTF8 may be used where it is offered."""
         self._transport = transport
         self._capabilities = capabilities
         self._sender = sender
         self._recipients = recipients
         self._content = content
-        self._smtputf8 = self._needs_smtputf8()
+        self._smtputf8 = self._needs_smtputf8(may_use=smtputf8)
         self._sender_refusal: MailError | None = None
         self.accepted: list[str] = []
         self.refused: dict[str, SmtpReply] = {}
@@ -173,13 +176,20 @@ class Envelope:
         if self._smtputf8:
             yield "SMTPUTF8"
 
-    def _needs_smtputf8(self) -> bool:
-        """Tell whether SMTPUTF8 is to be asked for; raise CapabilityError, which names why, if it is not offered."""
+    def _needs_smtputf8(self, *, may_use: bool) -> bool:
+        """Tell whether SMTPUTF8 is to be asked for; raise CapabilityError, which names why, if it cannot be."""
         addresses = [address for address in (self._sender, *self._recipients.values()) if address]
         needing = next((address for address in addresses if address.needs_smtputf8), None)
         headers = self._content is not None and self._content.has_eight_bit_header
         if not needing and not headers:
             return False
+        if not may_use:
+            what = f"the address {needing}" if needing else "the message's header"
+            raise CapabilityError(
+                f"{what} has characters beyond ASCII, and the settings do not say that the server takes that "
+                "(SMTPUTF8, RFC 6531)",
+                reason=Reason.SMTPUTF8_NOT_SET,
+            )
         if self._capabilities.offers("SMTPUTF8"):
             return True
         if needing:

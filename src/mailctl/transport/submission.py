@@ -38,10 +38,13 @@ _LOOK_FOR_IT = "look for the message before you send it again: it may have been 
 
 
 class SmtpSession:
-    """An open session; `capabilities` are those of the last EHLO."""
+    """An open session; `capabilities` are those of the last EHLO. `smtputf8`: whether it may be used."""
 
-    def __init__(self, transport: SmtpTransport, watch: Watch, capabilities: SmtpCapabilities) -> None:
+    def __init__(
+        self, transport: SmtpTransport, watch: Watch, capabilities: SmtpCapabilities, *, smtputf8: bool
+    ) -> None:
         self.capabilities = capabilities
+        self._smtputf8 = smtputf8
         self._transport = transport
         self._watch = watch
         self._has_open_envelope = False
@@ -65,7 +68,7 @@ class SmtpSession:
         """
         addresses = _parse(sender, recipients)
         with self._watch.stage(Stage.ENVELOPE, protocol="smtp") as record:
-            envelope = Envelope(self._transport, self.capabilities, *addresses)
+            envelope = Envelope(self._transport, self.capabilities, *addresses, smtputf8=self._smtputf8)
             record.evidence["sender"] = sender
             with self._transaction():
                 try:
@@ -88,7 +91,7 @@ class SmtpSession:
         content = Content(message)
         with self._watch.stage(Stage.MESSAGE, protocol="smtp") as record:
             record.evidence |= {"message_id": content.message_id, "size": content.size}
-            envelope = Envelope(self._transport, self.capabilities, *addresses, content)
+            envelope = Envelope(self._transport, self.capabilities, *addresses, content, smtputf8=self._smtputf8)
             with self._transaction():
                 try:
                     reply = self._deliver(envelope, content)

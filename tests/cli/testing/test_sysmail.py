@@ -89,6 +89,16 @@ def test_while_inactive_tests_run_with_a_warning(catalogue: Mailctl) -> None:
     assert catalogue(*common, "--fail-on", "warn").code == 16
 
 
+def test_utf8_headers_are_used_only_where_the_account_says_so_as_in_sending(catalogue: Mailctl) -> None:
+    common = ("test", "send", "--to", "山田太郎@example.test", "--depth", "envelope", "-o", "json")
+    refused = catalogue(*common)
+    assert refused.code == 18
+    assert steps(refused)["envelope"]["evidence"]["reason"] == "smtputf8-not-set"
+    assert "mailctl sysmail set --smtputf8" in steps(refused)["envelope"]["remedy"]
+    catalogue.must("sysmail", "set", "--smtputf8")
+    assert steps(catalogue(*common))["envelope"]["evidence"].get("reason") != "smtputf8-not-set"
+
+
 def test_people_see_whom_it_is_about(catalogue: Mailctl) -> None:
     lines = catalogue("test", "send", "--to", ALICE.address, "--depth", "envelope").out.splitlines()
     assert lines[0] == f"sending through sysmail ({ALICE.address})"

@@ -284,6 +284,14 @@ _SERVER_ROWS = (
         next="{test} --depth envelope",
     ),
     _row(
+        Reason.SMTPUTF8_NOT_SET,
+        None,
+        "use an address in ASCII; if the server takes others, `mailctl sysmail set --smtputf8` says so (`mailctl "
+        "tenant edit CODE --smtputf8` of a tenant's own server)",
+        document="https://www.rfc-editor.org/rfc/rfc6531",
+        next="{test} --depth envelope",
+    ),
+    _row(
         Reason.NOT_OFFERED,
         None,
         "compare the step `capabilities` with the settings",

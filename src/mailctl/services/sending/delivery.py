@@ -121,9 +121,13 @@ def check_international(sending: Sending, addresses: Iterable[Address]) -> None:
         raise CapabilityError(
             f"the address {international} has characters beyond ASCII before the @, "
             "and the settings do not say that the server takes such addresses (SMTPUTF8, RFC 6531)",
-            reason=Reason.SMTPUTF8_NOT_OFFERED,
-            hint=f"if the server takes them: `{edit_command(sending.owner)} --smtputf8`",
+            reason=Reason.SMTPUTF8_NOT_SET,
+            hint=_smtputf8_hint(sending),
         )
+
+
+def _smtputf8_hint(sending: Sending) -> str:
+    return f"if the server takes them: `{edit_command(sending.owner)} --smtputf8`"
 
 
 @contextmanager
@@ -159,12 +163,28 @@ def open_delivery(
         login=login,
         client_key_passphrase=read_secret(passphrase) if passphrase else None,
         deadline=deadline,
+        smtputf8=sending.smtputf8,
     )
     if sending.pop_before_smtp is not None and until is Stage.AUTH:
         pop_login = pop_login_of(sending, read_secret)
         _open_gate(sending.pop_before_smtp, pop_login, folder, watch, trace, deadline)
-    with forgetting_refused(login), open_smtp(route, watch, until=until, trace=trace) as session:
+    with (
+        _naming_the_setting(sending),
+        forgetting_refused(login),
+        open_smtp(route, watch, until=until, trace=trace) as session,
+    ):
         yield session
+
+
+@contextmanager
+def _naming_the_setting(sending: Sending) -> Iterator[None]:
+    """Let an error for what the settings do not say of the server name the command that says it."""
+    try:
+        yield
+    except CapabilityError as error:
+        if error.reason == Reason.SMTPUTF8_NOT_SET:
+            error.hint = error.hint or _smtputf8_hint(sending)
+        raise
 
 
 @contextmanager
