@@ -20,8 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from imapclient import imap_utf7
+from imapclient import IMAPClient, imap_utf7
 from tests.servers.certificates import CertificateAuthority, KeyPair
+from tests.servers.people import Person
 from tests.servers.processes import (
     PartMissingError,
     ServerProcess,
@@ -142,6 +143,19 @@ class Dovecot:
         path = self.maildir(user, folder)
         files = [file for part in ("new", "cur") if (path / part).is_dir() for file in (path / part).iterdir()]
         return [file.read_bytes() for file in sorted(files, key=_delivery_order)]
+
+    def await_message(self, person: Person, mark: str, timeout_seconds: float = 30.0) -> bytes:
+        """Return the message in somebody's INBOX that holds a text, as soon as it is there: the server tells (IDLE)."""
+        with IMAPClient("127.0.0.1", self.imap_port, ssl=False) as client:
+            client.login(person.address, person.password)
+            client.select_folder("INBOX", readonly=True)
+            client.idle()
+            while not (found := [text for text in self.messages(person.address) if mark.encode() in text]):
+                if not client.idle_check(timeout_seconds):
+                    raise TimeoutError(f"no message with {mark!r} for {person.address} in {timeout_seconds:g} s")
+            client.idle_done()
+        (message,) = found
+        return message
 
     def maildir(self, user: str, folder: str = "INBOX") -> Path:
         """Return where a folder of the user's is on disk (Maildir++: folders are `.Name` beside `cur` and `new`)."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -41,16 +40,11 @@ def message(to: str, *, sender: str = ALICE.address, subject: str = "Hello", mor
 
 def answers_to(dovecot: Dovecot, person: Person, about: str) -> list[bytes]:
     """Return the answers that somebody got to messages of a subject, by their Message-ID."""
-    marked = f"In-Reply-To: <{about}@example.test>".encode()
-    return [text for text in dovecot.messages(person.address) if marked in text]
+    return [text for text in dovecot.messages(person.address) if answering(about).encode() in text]
 
 
-def wait_for_answer(dovecot: Dovecot, person: Person, about: str) -> bytes:
-    deadline = time.monotonic() + 10
-    while not (found := answers_to(dovecot, person, about)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    [answer] = found
-    return answer
+def answering(about: str) -> str:
+    return f"In-Reply-To: <{about}@example.test>"
 
 
 def test_an_answer_is_set_shown_changed_and_switched_off(mailctl: Mailctl, account: str, away: list[object]) -> None:
@@ -103,7 +97,7 @@ def test_new_mail_is_answered_once_and_a_second_message_is_not(
     dovecot.deliver(sender, message(sender, subject=first), sender=ALICE.address)
     result = mailctl.must("account", "vacation", "run", sender)
     assert "answered: 1" in result.err
-    answer = wait_for_answer(dovecot, ALICE, first)
+    answer = dovecot.await_message(ALICE, answering(first))
     assert b"Auto-Submitted: auto-replied" in answer
     assert b"Return-Path: <>" in answer
     assert f"References: <{first}@example.test>".encode() in answer
