@@ -10,6 +10,7 @@ from tests.servers.people import ALICE, BOB
 from tests.servers.postfix import Postfix
 
 if TYPE_CHECKING:
+    from tests.cli.conftest import Mailctl
     from tests.cli.oauth.conftest import Site
 
 LENT = """
@@ -101,3 +102,23 @@ def test_a_person_on_servers_of_their_own_sends_and_files_by_the_token(
     assert sent["filed"] == {"by": "mailctl", "folder": "Sent"}
     assert any(sent["message_id"].encode() in message for message in oauth_dovecot.messages(BOB.address, "Sent"))
     assert "Sent" in site.mailctl.must("account", "folders", "show", BOB.address).out
+
+
+@pytest.mark.parametrize("verb", ["authorize", "status", "refresh", "revoke", "setup-script"])
+@pytest.mark.parametrize(
+    "target",
+    [["sysmail"], ["tenant:nobody"], ["nobody@example.net"], ["nothing"], ["nothing", "--username", ALICE.address]],
+)
+def test_no_command_does_anything_for_who_is_not_there(mailctl: Mailctl, verb: str, target: list[str]) -> None:
+    options = ("--yes",) if verb == "revoke" else ()
+    result = mailctl("oauth", verb, *target, *options, "-o", "json")
+    assert result.code == 3, result
+    assert result.error["code"] == "not-found"
+
+
+@pytest.mark.parametrize("verb", ["status", "revoke"])
+def test_a_grant_is_known_by_its_own_name_too(mail_site: Site, verb: str) -> None:
+    mail_site.mailctl.must("oauth", "client", "edit", "native", "--clear", "revoke_url")
+    mail_site.authorise("office", "--username", ALICE.address, user=ALICE.address)
+    options = ("--yes",) if verb == "revoke" else ()
+    mail_site.mailctl.must("oauth", verb, f"server:office/{ALICE.address}", *options)

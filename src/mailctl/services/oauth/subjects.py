@@ -72,15 +72,20 @@ def get_subject(settings: Settings, name: str) -> Subject:
 
 
 def find_name(settings: Settings, target: str, username: str | None = None) -> str:
-    """Return the name of a target's grant, spelled as the settings spell the target; as it is where there is none.
+    """Return the name of a target's grant, spelled as the settings spell the target.
 
-    Raises NotFoundError for a server that is not there and has no user name either; else as `grant_name`.
+    Raises NotFoundError where there is neither such a target nor a grant of it; else as `grant_name`.
     """
     if not username and is_server_code(target):
         settings.get_server(target)
     name = grant_name(target, username)
+    code, owner = split_name(name)
     try:
-        return grant_name(get_target(settings, target, _ANYWHERE).name, username)
+        return grant_name(get_target(settings, code or target, _ANYWHERE).name, owner)
+    except NotFoundError:
+        if name in settings.secrets.grants:
+            return name
+        raise
     except MailctlError:
         return name
 
