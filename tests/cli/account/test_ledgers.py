@@ -1,0 +1,119 @@
+"""Ledgers that have grown long: what nobody will ask for is let go of, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from imapclient import IMAPClient
+from tests.servers.dovecot import Dovecot
+from tests.servers.people import ALICE, Person
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Mailctl
+
+LedgerOf = Callable[[str], Path]
+MANY = 3000
+FEW = 30
+
+
+def message(subject: str, *, to: str = "me@example.test") -> bytes:
+    return f"From: {ALICE.address}\r\nTo: {to}\r\nSubject: {subject}\r\n\r\nHi.\r\n".encode()
+
+
+def subjects(dovecot: Dovecot, address: str, folder: str = "INBOX") -> list[str]:
+    found = [line for text in dovecot.messages(address, folder) for line in text.decode().splitlines()]
+    return [line.removeprefix("Subject: ") for line in found if line.startswith("Subject: ")]
+
+
+@pytest.fixture
+def ledger_of(mailctl: Mailctl, person: Person) -> LedgerOf:
+    """Return a function that returns where a ledger of the new person's is."""
+    owner = mailctl.config.with_suffix(".ledgers") / f"{person.address}@localhost"
+    return lambda name: next(owner.glob(f"{name}*.jsonl"))
+
+
+def read(ledger: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in ledger.read_text().splitlines()]
+
+
+def add(ledger: Path, records: Iterable[dict[str, Any]]) -> None:
+    with ledger.open("a") as file:
+        file.writelines(json.dumps(record) + "\n" for record in records)
+
+
+def test_rules_forget_messages_that_are_gone_and_remember_those_that_are_there(
+    mailctl: Mailctl, account: str, dovecot: Dovecot, imap: IMAPClient, ledger_of: LedgerOf
+) -> None:
+    imap.create_folder("Archive")
+    for condition, action in (("subject is copied", "copy Copies"), ("subject is redirected", "redirect z@x.example")):
+        mailctl.must(
+            "account", "filter", "add", account, condition, "--if", condition, "--then", action, "--then", "keep"
+        )
+    dovecot.deliver(account, message("copied"))
+    for folder in ("INBOX", "Archive"):
+        mailctl.must("account", "filter", "run", account, "--folder", folder)
+    dovecot.deliver(account, message("redirected"))
+    ledger = ledger_of("filters")
+    here = {"folder": "INBOX", "uid_validity": read(ledger)[0]["uid_validity"]}
+    add(ledger, ({"act": "done", **here, "uid": 10_000 + uid, "target": "Copies"} for uid in range(MANY)))
+    add(ledger, [{"act": "done", "folder": "INBOX", "uid_validity": 1, "uid": 1, "target": "Copies"}])
+    add(ledger, [{"act": "looked", "folder": "Archive", "uid_validity": 1, "uid": 77}])
+    add(ledger, [{"act": "begun", **here, "uid": 2, "target": "z@x.example"}])
+    assert mailctl("account", "filter", "run", account).code == 17
+    assert len(kept := read(ledger)) < FEW
+    assert {"act": "looked", "folder": "Archive", "uid_validity": 1, "uid": 77} in kept
+    assert {record["uid_validity"] for record in kept if record["folder"] == "INBOX"} == {here["uid_validity"]}
+    assert "no message" in mailctl.must("account", "filter", "run", account).err
+    again = mailctl("account", "filter", "run", account, "--all")
+    assert (again.code, subjects(dovecot, account, "Copies")) == (17, ["copied"])
+    assert "not known whether it was redirected" in again.err
+
+
+def test_answers_of_long_ago_are_forgotten_and_those_that_count_are_not(
+    mailctl: Mailctl, sender: str, dovecot: Dovecot, ledger_of: LedgerOf, tmp_path: Path
+) -> None:
+    body = tmp_path / "away.txt"
+    body.write_text("Away.\n", encoding="utf-8")
+    mailctl.must("account", "vacation", "set", sender, "--subject", "Away", "--body-file", body)
+    dovecot.deliver(sender, message("one", to=sender), sender=ALICE.address)
+    assert "answered: 1" in mailctl.must("account", "vacation", "run", sender).err
+    ledger = ledger_of("vacation")
+    long_ago = {"act": "answered", "uid_validity": 1, "answer": "former", "day": "2001-01-01"}
+    add(ledger, ({**long_ago, "uid": uid, "sender": f"{uid}@x.example"} for uid in range(MANY)))
+    for subject in ("two", "three"):
+        dovecot.deliver(sender, message(subject, to=sender), sender=ALICE.address)
+        [told] = mailctl.must("account", "vacation", "run", sender, "-o", "json").json["messages"]
+        assert f"{ALICE.address} has been answered on" in told["why_not"]
+        assert len(read(ledger)) < FEW
+
+
+def test_messages_that_were_deleted_on_their_server_are_forgotten_once_it_lists_them_no_more(
+    mailctl: Mailctl, account: str, person: Person, dovecot: Dovecot, ledger_of: LedgerOf
+) -> None:
+    old = f"old-{person.address}"
+    dovecot.add_user(old, person.password)
+    mailctl.must(
+        "account", "pop3", "add", account, "old", "--host", "localhost", "--port", str(dovecot.pop3_port),
+        "--security", "starttls", "--ca-file", str(dovecot.ca_file), "--username", old,
+        "--password-from", f"env:PASSWORD_OF_{person.address}", "--into", "INBOX", "--keep",
+    )  # fmt: skip
+    dovecot.deliver(old, message("kept"))
+    mailctl.must("account", "pop3", "collect", account)
+    ledger = ledger_of("pop3")
+    kept = read(ledger)[-1]
+    gone = [f"gone-{number}" for number in range(MANY)]
+    add(ledger, ({"act": "stored", "uids": [uid], "size": 9, "digest": "x", "at": 1} for uid in gone))
+    add(ledger, ({"act": "deleted", "uids": [uid]} for uid in gone))
+    add(ledger, [{"act": "stored", "uids": ["hidden"], "size": 9, "digest": "x", "at": 1}])
+    mailctl.must("account", "pop3", "edit", account, "old", "--delete-after", "5")
+    add(ledger, [{**kept, "at": 1}])
+    dovecot.deliver(old, message("new"))
+    assert mailctl.must("account", "pop3", "collect", account, "-o", "json").json["pop3"][0]["deleted"] == 1
+    assert len(read(ledger)) < FEW
+    assert "hidden" in [record["uids"][0] for record in read(ledger)]
+    mailctl.must("account", "pop3", "collect", account)
+    assert subjects(dovecot, account) == ["kept", "new"]
