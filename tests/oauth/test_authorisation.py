@@ -86,6 +86,9 @@ def test_redirect_uri_is_the_one_that_the_provider_registers(client, host):
     assert parts.port
 
 
+CODE = "4/0AX-code_1-that-nobody-guesses"
+
+
 @pytest.mark.parametrize(
     "form",
     [
@@ -96,14 +99,13 @@ def test_redirect_uri_is_the_one_that_the_provider_registers(client, host):
         "127.0.0.1:49152/?code={code}&state={state}",
         "?state={state}&code={code}&scope=https://mail.google.com/",
         "state={state}&code={code}&scope=https://mail.google.com/#",
-        f"{URI}/?code={{code}}",
         "{code}",
     ],
 )
 def test_code_is_read_from_whatever_was_pasted(form):
     pending = begin()
-    text = form.format(code=quote("4/0AX-code_1", safe=""), state=pending.state)
-    assert parse_redirect(text, pending, GOOGLE) == Secret("4/0AX-code_1")
+    text = form.format(code=quote(CODE, safe=""), state=pending.state)
+    assert parse_redirect(text, pending, GOOGLE) == Secret(CODE)
 
 
 def test_line_breaks_of_a_terminal_are_no_part_of_the_address():
@@ -123,6 +125,29 @@ def test_what_holds_no_code_is_refused_without_quoting_it(text):
     with pytest.raises(InvalidValueError) as caught:
         parse_redirect(text, begin(), GOOGLE)
     assert not text.strip() or text.strip() not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        (f"{URI}/?code={CODE}", "lacks the parameter state"),
+        (f"code={CODE}", "lacks the parameter state"),
+        (f"https://evil.example.test/?code={CODE}&state={{state}}", "of another host"),
+        (f"evil.example.test/?code={CODE}&state={{state}}", "of another host"),
+        (f"http://127.0.0.1@evil.example.test:49152/?code={CODE}&state={{state}}", "of another host"),
+        (f"http://[::1?code={CODE}&state={{state}}", "of another host"),
+        ("https://accounts.google.com/o/oauth2/v2/auth?response_type=code&state={state}", "of another host"),
+        ("garbage", "neither an address nor a code"),
+        ("this is what I saw in the browser", "neither an address nor a code"),
+        ("コードコードコードコードコードコード", "neither an address nor a code"),
+    ],
+)
+def test_what_cannot_be_of_this_attempt_is_refused_and_told_what_is_expected(form, said):
+    pending = begin()
+    with pytest.raises(InvalidValueError, match=said) as caught:
+        parse_redirect(form.format(state=pending.state), pending, GOOGLE)
+    assert caught.value.hint.endswith(f"it begins with {URI}, and holds code= and state=")
+    assert CODE not in f"{caught.value.message}{caught.value.hint}"
 
 
 def test_parameter_given_twice_is_refused():
@@ -179,7 +204,7 @@ def test_a_server_that_always_names_itself_may_not_be_silent():
         with pytest.raises(AuthenticationError, match="does not say that it comes from") as caught:
             parse_redirect(query, pending, ISSUED)
         assert caught.value.reason == "issuer-mismatch"
-    assert parse_redirect("code-1", pending, ISSUED) == Secret("code-1"), "a bare code names nothing"
+    assert parse_redirect(CODE, pending, ISSUED) == Secret(CODE), "a bare code names nothing"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.hostile.secrecy import find_secret
 from tests.oauth.provider import Reply, ScriptedProvider
 
-from mailctl.errors import MailError
+from mailctl.errors import InvalidValueError, MailError
 from mailctl.model.secret import Secret
 from mailctl.oauth.app_only import request_app_token, request_delegated_token
 from mailctl.oauth.authorisation import begin_authorisation, find_callback, parse_redirect, redeem_code
@@ -174,12 +174,19 @@ def test_search_finds_what_a_library_would_log(log):
 
 
 @pytest.mark.parametrize(
-    "query", [f"code={CANARIES['code']}&iss=https://evil.example.test", f"code={CANARIES['code']}&state=other"]
+    "query",
+    [
+        f"code={CANARIES['code']}&state={{state}}&iss=https://evil.example.test",
+        f"code={CANARIES['code']}&state=other",
+        f"code={CANARIES['code']}",
+        f"https://evil.example.test/?code={CANARIES['code']}&state={{state}}",
+    ],
 )
 def test_code_in_a_refused_address_is_not_shown(query):
     with ScriptedProvider(Reply()) as double:
         client = double.registration().client
     pending = begin_authorisation(client, SCOPES, "http://127.0.0.1:49152")
-    with pytest.raises(MailError) as caught:
+    query = query.format(state=pending.state)
+    with pytest.raises((MailError, InvalidValueError)) as caught:
         parse_redirect(query, pending, client)
     assert CANARIES["code"] not in f"{caught.value} {caught.value.args} {vars(caught.value)} {find_callback(query)}"

@@ -7,6 +7,7 @@ address comes back by the listener of `browser`, or pasted (`parse_redirect`), p
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
 import socket
 import time
@@ -31,6 +32,8 @@ PENDING_SECONDS = 600
 """How long an attempt may take; codes live no longer (RFC 6749, 4.1.2)."""
 
 _VERIFIER_CHARACTERS = 64  # RFC 7636, 4.1: 43 to 128
+_CODE = re.compile(r"[!-~]{16,}")  # RFC 6749, A.11; what cannot be guessed (10.10) is not shorter
+_BLANK_IN_LINE = re.compile(r"[^\S\r\n]")
 
 
 class PendingAuthorisation(Struct, frozen=True, kw_only=True):
@@ -195,19 +198,22 @@ def find_callback(query: str) -> Callback | None:
 def parse_redirect(text: str, pending: PendingAuthorisation, client: OAuthClient) -> Secret:
     """Return the code from what a person pasted: the whole address, its query, or the code alone.
 
-    Raises InvalidValueError, which quotes nothing of it; AuthenticationError: `state-mismatch` for an address of
-    another attempt, `issuer-mismatch`, or what the provider refused for.
+    Raises InvalidValueError, which quotes nothing of it, for what cannot be any of these; AuthenticationError:
+    `state-mismatch` for an address of another attempt, `issuer-mismatch`, or what the provider refused for.
     """
     pasted = "".join(text.split())  # a terminal breaks long lines
     before, mark, after = pasted.partition("?")
+    if mark and before and not _is_of_host(before, pending.redirect_uri):
+        raise _no_redirect(pending, "it is of another host than the one that the browser is sent to")
     callback = find_callback((after if mark else before).partition("#")[0])
     if callback is None:
-        if mark or "://" in pasted or not pasted or not pasted.isprintable():
-            raise InvalidValueError(
-                [Problem("redirected address", "it holds neither a code nor an error")],
-                hint="paste the whole address that the browser ended at; it begins with " + pending.redirect_uri,
-            )
+        if mark or "://" in pasted or not pasted:
+            raise _no_redirect(pending, "it holds neither a code nor an error")
+        if not _CODE.fullmatch(pasted) or _BLANK_IN_LINE.search(text.strip()):
+            raise _no_redirect(pending, "it is neither an address nor a code")
         return Secret(unquote(pasted))
+    if "state" not in callback.parameters and "error" not in callback.parameters:
+        raise _no_redirect(pending, "it lacks the parameter state, by which it is known to be of this attempt")
     if "state" in callback.parameters and not callback.answers(pending):
         raise AuthenticationError(
             "the address that was pasted belongs to another attempt",
@@ -215,6 +221,22 @@ def parse_redirect(text: str, pending: PendingAuthorisation, client: OAuthClient
             hint="open the address of this attempt, and paste the one where the browser ends then",
         )
     return callback.get_code(pending, client)
+
+
+def _is_of_host(address: str, redirect_uri: str) -> bool:
+    """Compare the hosts; browsers show no http:// before them. The port is an attempt's, and that the state tells."""
+    try:
+        return urlsplit(f"//{address.rpartition('://')[2]}").hostname == urlsplit(redirect_uri).hostname
+    except ValueError:
+        return False
+
+
+def _no_redirect(pending: PendingAuthorisation, why: str) -> InvalidValueError:
+    return InvalidValueError(
+        [Problem("redirected address", why)],
+        hint="paste the whole address that the browser ended at: it begins with "
+        f"{pending.redirect_uri}, and holds code= and state=",
+    )
 
 
 def redeem_code(

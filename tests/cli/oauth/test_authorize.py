@@ -60,7 +60,8 @@ def test_after_a_wrong_paste_the_right_one_still_completes(site: Site) -> None:
     other = site.server.sign_in(first, user=ALICE.address)
     url = site.mailctl.must("oauth", "authorize", "sysmail", "--print-url").out.strip()
     redirect = site.server.sign_in(url, user=ALICE.address)
-    for pasted, code in ((b"http://127.0.0.1/?nothing=1", 2), (other.encode(), 12), (b"", 2), (redirect.encode(), 0)):
+    wrong = ((b"http://127.0.0.1/?nothing=1", 2), (b"garbage", 2), (other.encode(), 12), (b"", 2))
+    for pasted, code in (*wrong, (redirect.encode(), 0)):
         assert site.mailctl("oauth", "authorize", "sysmail", "--resume", stdin=pasted).code == code
     assert site.grant()["ok"]
 

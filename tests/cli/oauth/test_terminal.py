@@ -32,8 +32,8 @@ def start(site: Site) -> Any:
         alone = dict.fromkeys(("DISPLAY", "WAYLAND_DISPLAY", "SSH_CONNECTION"), "")
         child = pexpect.spawn(
             sys.executable,
-            ["-m", "mailctl", "--config", str(site.mailctl.config), "oauth", "authorize", "sysmail", *options],
-            env=environment(**alone | changes), encoding="utf-8", timeout=30,
+            ["-m", "mailctl", "oauth", "authorize", "sysmail", *options], encoding="utf-8", timeout=30,
+            env=environment(MAILCTL_CONFIG=str(site.mailctl.config), **alone | changes),
         )  # fmt: skip
         children.append(child)
         return child
