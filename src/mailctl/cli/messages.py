@@ -95,13 +95,16 @@ def open_outbox(session: Session, tenant: str | None) -> Outbox:
     from mailctl.model.resolve import resolve_sending
     from mailctl.model.secret import parse_secret_ref
     from mailctl.services.sending.outbox import Outbox
+    from mailctl.services.sending.switch import Switch
 
+    switch = Switch(session.settings_file)
     settings = session.settings_file.load()
     outbox = Outbox(
         sending=resolve_sending(settings, None if tenant is None else settings.get_tenant(tenant)),
         read_secret=lambda reference: session.secrets.get(parse_secret_ref(reference)),
         open_tokens=session.open_tokens,
         folder=session.settings_file.path.parent,
+        require_on=switch.require_on,
     )
     for warning in outbox.warnings:
         session.terminal.warn(warning)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailctl.cli.changes import AppliedChange, apply_change, plain
-from mailctl.cli.logins import tell_login
+from mailctl.cli.logins import tell_login, tell_proof
 from mailctl.cli.params import DryRun, Output, OutputFormat, SmtpOptions, TlsOptionGroup, Yes, expand_options
 from mailctl.cli.senders import change_sender, gather_fields, sender_as_json
 from mailctl.cli.sending_options import (
@@ -82,12 +82,12 @@ def set_(
         entry=SYSTEM_MAIL,
         dry_run=dry_run,
     )
-    _tell(session, change, "set the system mail account", output)
+    state = _tell(session, change, "set the system mail account", output)
     for option, side in (("--smtp-security", "smtp"), ("--pop-security", "pop_before_smtp")):
         if (fields.get(side) or {}).get("security") == "none":
             session.terminal.warn(f"{option} none: passwords and mail can be read on the way")
     if change.changed and not dry_run and output is OutputFormat.TABLE:
-        session.terminal.say("next: `mailctl test send sysmail --to ADDRESS` proves that it works")
+        tell_proof(session, state.login, "mailctl test send sysmail --to ADDRESS")
 
 
 @app.command()
@@ -118,7 +118,10 @@ def activate(context: typer.Context, dry_run: DryRun = False, output: Output = O
 
 @app.command()
 def deactivate(context: typer.Context, dry_run: DryRun = False, output: Output = OutputFormat.TABLE) -> None:
-    """Let nothing be sent in the account's name or a tenant's; the settings are kept, and tests still run."""
+    """Let nothing be sent in the account's name or a tenant's; the settings are kept, and tests still run.
+
+    A batch that is under way ends with the message that it is at.
+    """
     from mailctl.services.senders.sysmail import deactivate as edit
 
     _switch(context, edit, "deactivated", dry_run=dry_run, output=output)
@@ -147,7 +150,8 @@ def _switch(context: typer.Context, edit: Edit, word: str, *, dry_run: bool, out
     _tell(session, change, f"{word} the system mail account", output)
 
 
-def _tell(session: Session, change: AppliedChange, done: str, output: OutputFormat) -> None:
+def _tell(session: Session, change: AppliedChange, done: str, output: OutputFormat) -> SystemMailState:
+    """Tell what became of the account, and return its state."""
     from mailctl.services.senders.sysmail import describe_sysmail, login_remarks
 
     state = describe_sysmail(change.after, session.secrets)
@@ -160,6 +164,7 @@ def _tell(session: Session, change: AppliedChange, done: str, output: OutputForm
     tell_login(session, state.login)
     if change.after.tenants and not (state.account and state.account.active):
         session.terminal.say("note: nothing is sent for tenants either")
+    return state
 
 
 def _as_json(state: SystemMailState) -> dict[str, Any]:

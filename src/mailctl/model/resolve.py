@@ -48,6 +48,12 @@ def find_why_off(system_mail: SystemMail | None) -> str | None:
     return None if system_mail.active else "the system mail account is inactive"
 
 
+def require_sending_on(system_mail: SystemMail | None) -> None:
+    """Raise SendingDisabledError, which says why and what switches it on, where nothing is sent."""
+    if why := find_why_off(system_mail):
+        raise SendingDisabledError(f"sending is off: {why}", hint=way_on(system_mail))
+
+
 def way_on(system_mail: SystemMail | None) -> str:
     """Say what switches sending on."""
     return SET_SYSTEM_MAIL if system_mail is None else "`mailctl sysmail activate` switches it on"
@@ -157,8 +163,7 @@ def resolve_sending(settings: Settings, tenant: Tenant | None = None) -> Sending
 
     Raises SendingDisabledError unless the system mail account is active.
     """
-    if choose_side(settings.sysmail, tenant) is None:
-        raise SendingDisabledError(f"sending is off: {find_why_off(settings.sysmail)}", hint=way_on(settings.sysmail))
+    require_sending_on(settings.sysmail)
     return resolve_tenant(settings, tenant) if tenant else resolve_system_mail(settings)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.doubles.conversation import Conversation
 from tests.doubles.scripted import ScriptedServer
 from tests.doubles.smtp import TAKE_MESSAGE, SmtpServer, ehlo_reply
 from tests.doubles.steps import Close, Expect, Part, Reset, Say, Stall
@@ -267,6 +268,38 @@ def test_a_batch_that_is_not_there_is_named(mailctl: Mailctl) -> None:
     result = mailctl("send", "--batch", "/no/such.jsonl")
     assert result.code == 2
     assert "--batch: /no/such.jsonl cannot be read" in result.err
+
+
+class Edit:
+    """Writes the settings anew when it is played for the second time."""
+
+    def __init__(self, mailctl: Mailctl, old: str, new: str) -> None:
+        self._config, self._old, self._new = mailctl.config, old, new
+        self._played = 0
+
+    def play(self, conversation: Conversation) -> None:
+        self._played += 1
+        if self._played == 2:
+            self._config.write_text(self._config.read_text().replace(self._old, self._new))
+
+
+def test_what_is_switched_off_meanwhile_sends_nothing_more(mailctl: Mailctl, set_sysmail: SetSysmail) -> None:
+    off = Edit(mailctl, "active = true", "active = false")
+    with ScriptedServer(SmtpServer(security="none", data=(TAKE_MESSAGE, off, TAKEN[1])).script) as server:
+        set_sysmail(server.port, host="127.0.0.1")
+        result = mailctl("send", "--batch", "-", stdin=to_everybody(4))
+    assert result.code == 7
+    assert verdicts(result) == [None, None, "sending-disabled", "sending-disabled"]
+    assert subjects(server.messages) == ["1", "2"]
+
+
+@pytest.mark.parametrize("new", ["active = true\nreply_to = 'a@example.org'", "active = tr"])
+def test_other_edits_meanwhile_stop_nothing(mailctl: Mailctl, set_sysmail: SetSysmail, new: str) -> None:
+    edit = Edit(mailctl, "active = true", new)
+    with ScriptedServer(SmtpServer(security="none", data=(TAKE_MESSAGE, edit, TAKEN[1])).script) as server:
+        set_sysmail(server.port, host="127.0.0.1")
+        mailctl.must("send", "--batch", "-", stdin=to_everybody(4))
+    assert subjects(server.messages) == ["1", "2", "3", "4"]
 
 
 def test_a_reader_that_leaves_does_not_stop_the_sending(mailctl: Mailctl, set_sysmail: SetSysmail) -> None:

@@ -84,7 +84,8 @@ class Sent(Struct, frozen=True, kw_only=True):
 class Outbox:
     """Everything that it takes to send in somebody's name.
 
-    `folder`: that of the settings file. `signature`: put below every message. `sent_folder`: where a copy of every
+    `folder`: that of the settings file. `require_on`: called before each message of many, raises SendingDisabledError
+    once sending has been switched off. `signature`: put below every message. `sent_folder`: where a copy of every
     message goes that somebody gets.
     """
 
@@ -92,6 +93,7 @@ class Outbox:
     read_secret: ReadSecret
     open_tokens: OpenTokens
     folder: Path
+    require_on: Callable[[], None] = lambda: None
     trace: Trace | None = None
     signature: Filled | None = None
     sent_folder: SentFolder | None = None
@@ -167,6 +169,7 @@ class Outbox:
                     result = sessions.unavailable
                 else:
                     try:
+                        self.require_on()
                         message = self.prepare(draft)
                         result = sessions.submit(message)
                         interrupted = self._file(message, result)
