@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,7 +27,7 @@ from mailctl.cli.account_pop3 import app as pop3_app
 from mailctl.cli.account_signature import app as signature_app
 from mailctl.cli.account_vacation import app as vacation_app
 from mailctl.cli.changes import AppliedChange, apply_change, plain
-from mailctl.cli.logins import change_login, show_secrets, tell_login
+from mailctl.cli.logins import change_login, show_secrets, tell_login, tell_proof
 from mailctl.cli.params import (
     DryRun,
     IncomingOptions,
@@ -117,9 +118,9 @@ def add(
         )
     found = found or ""
     change = _change(session, edit_with, fields, found, stored, dry_run=dry_run)
-    _tell(session, change, found, f"added {found}", output)
+    state = _tell(session, change, found, f"added {found}", output)
     if change.changed and not dry_run and output is OutputFormat.TABLE:
-        session.terminal.say(f"next: `mailctl test receive {found}` proves that the login works")
+        tell_proof(session, state.login, f"mailctl test receive {quote(found)}")
 
 
 @app.command()
@@ -386,7 +387,8 @@ def _find_missing(address: str, before: Settings, after: Settings) -> dict[str, 
     return {field: questions[field] for field in list_newly_missing(before, after, address)}
 
 
-def _tell(session: Session, change: AppliedChange, address: str, done: str, output: OutputFormat) -> None:
+def _tell(session: Session, change: AppliedChange, address: str, done: str, output: OutputFormat) -> AccountState:
+    """Tell what became of an account, and return its state."""
     from mailctl.services.accounts.account_state import describe_account
 
     state = describe_account(change.after, session.secrets, change.after.get_account(address))
@@ -395,6 +397,7 @@ def _tell(session: Session, change: AppliedChange, address: str, done: str, outp
     else:
         change.tell(session, done, f"{address} is so already")
     tell_login(session, state.login)
+    return state
 
 
 def _as_json(state: AccountState) -> dict[str, Any]:

@@ -107,6 +107,12 @@ def tell_login(session: Session, login: LoginState) -> None:
         session.terminal.warn(warning)
 
 
+def tell_proof(session: Session, login: LoginState, command: str) -> None:
+    """Name the command that proves that a login works; not where it is to be authorised first, which is told."""
+    if login.grant is None or login.grant.ok:
+        session.terminal.say(f"next: `{command}` proves that it works")
+
+
 def show_secrets(fields: dict[str, Any], secrets: Iterable[SecretState]) -> dict[str, Any]:
     """Return the plain values of an entry, its secrets as where they are and whether they are there."""
     for secret in secrets:

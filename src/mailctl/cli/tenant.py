@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailctl.cli.changes import apply_change, plain
-from mailctl.cli.logins import tell_login
+from mailctl.cli.logins import tell_login, tell_proof
 from mailctl.cli.params import (
     DryRun,
     Output,
@@ -266,10 +266,8 @@ def _change(
         tell_login(session, state.login)
     if change.changed and not dry_run and output is OutputFormat.TABLE:
         _warn_off(session, change.after)
-    is_ready = state.sending is not None and (state.login.grant is None or state.login.grant.ok)
-    if is_ready and change.changed and not dry_run and output is OutputFormat.TABLE:
-        proof = f"mailctl test send {quote(tenant_target(tenant.code))} --to ADDRESS"
-        session.terminal.say(f"next: `{proof}` proves that it works")
+    if state.sending is not None and change.changed and not dry_run and output is OutputFormat.TABLE:
+        tell_proof(session, state.login, f"mailctl test send {quote(tenant_target(tenant.code))} --to ADDRESS")
 
 
 def _place(settings: Settings, code: str) -> str:

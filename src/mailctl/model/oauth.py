@@ -61,6 +61,17 @@ EndpointUrl = Annotated[str, Meta(description="https URL (http on loopback alone
 Word = Annotated[str, Meta(description="text without blanks", extra={"parse": _parse_word})]
 
 
+def registration_command(name: str | None = None, provider: Provider | None = None) -> str:
+    """Return the command that registers a client, as far as its name or its provider is known."""
+    from shlex import quote
+
+    known = provider or next((one for one in Provider if one == name), None)
+    return (
+        f"mailctl oauth client add {quote(name or provider or 'NAME')} --provider {known or '|'.join(Provider)} "
+        "--client-id ID"
+    )
+
+
 class OAuthEndpoints(Struct, frozen=True, kw_only=True):
     """Where a provider's flows begin; None where it has no such endpoint."""
 

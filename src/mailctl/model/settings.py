@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from mailctl.errors import NotFoundError, Problem
 from mailctl.model.account import Account, find_main, mailbox_key
 from mailctl.model.layout import Layout
-from mailctl.model.oauth import OAuthClient
+from mailctl.model.oauth import OAuthClient, registration_command
 from mailctl.model.sending import Sender, SystemMail
 from mailctl.model.server import Server, SmtpAuth, connection_warnings
 from mailctl.model.signature import SignatureTemplate
@@ -170,7 +170,9 @@ class Settings(Struct, frozen=True, kw_only=True):
             near = get_close_matches(name, [client.name for client in self.oauth_clients], n=3)
             meant = f"did you mean {' or '.join(near)}? " if near else ""
             raise NotFoundError(
-                _unregistered(name), hint=f"{meant}{ADD_OAUTH_CLIENT} adds one", details={"oauth_client": name}
+                _unregistered(name),
+                hint=f"{meant}`{registration_command(name)}` adds one",
+                details={"oauth_client": name},
             )
         return client
 
@@ -219,8 +221,6 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 Edit = Callable[[Settings], Settings]
 """A change of the settings: a pure function, which raises where it cannot be made."""
-
-ADD_OAUTH_CLIENT = "`mailctl oauth client add NAME --provider google|microsoft|custom --client-id ID`"
 
 
 _KINDS = {"servers": "servers", "oauth_clients": "OAuth clients", "tenants": "tenants", "layouts": "layouts"}

@@ -89,6 +89,11 @@ def test_a_client_is_shown_with_its_endpoints_and_never_its_secret(site: Mailctl
     assert "https://login.example.org/authorize" in site.must("oauth", "client", "show", "china").out
 
 
+def test_edit_without_a_field_says_so(site: Mailctl) -> None:
+    result = client(site, "edit", "google", "-o", "json")
+    assert (result.code, result.error["message"]) == (2, "name an option: what is to change")
+
+
 def test_edit_changes_what_is_named_and_clears(site: Mailctl) -> None:
     before = shown(site, "google")
     site.must("oauth", "client", "edit", "google", "--client-id", "new")
@@ -269,7 +274,7 @@ def test_each_secret_has_its_slot(site: Mailctl, tmp_path: Path) -> None:
 
 def test_a_google_client_without_its_secret_is_warned_of(site: Mailctl) -> None:
     assert "Google wants the client's secret" in client(site, "edit", "google", "--clear", "client-secret").err
-    assert "warning" not in client(site, "show", "ms").err
+    assert "Google wants" not in client(site, "show", "ms").err
 
 
 def test_a_deletion_asks_and_takes_the_secrets_along(site: Mailctl) -> None:
@@ -377,3 +382,58 @@ def test_an_account_uses_its_client_until_it_loses_it_by_force(site: Mailctl) ->
     assert deleted["detached"] == [account]
     shown_now = site.must("account", "show", account, "-o", "json").json["account"]
     assert (shown_now["oauth_client"], shown_now["incoming"]["host"]) == (None, "imap.gmail.com")
+
+
+@pytest.mark.parametrize(
+    ("provider", "client_id", "said"),
+    [
+        ("google", "foo", "'foo' does not look like a client id of Google's: those end in .apps.googleusercontent.com"),
+        ("google", "1-a.apps.googleusercontent.com", None),
+        ("microsoft", "my-app", "'my-app' does not look like a client id of Microsoft's: those are GUIDs"),
+        ("microsoft", "0A1B2C3D-0000-4000-8000-0123456789ab", None),
+    ],
+)
+def test_an_id_that_is_none_of_the_providers_is_warned_of(
+    site: Mailctl, provider: str, client_id: str, said: str | None
+) -> None:
+    result = site.must("oauth", "client", "add", "new", "--provider", provider, "--client-id", client_id)
+    assert said in result.err if said else "does not look" not in result.err
+
+
+def test_a_client_with_endpoints_of_its_own_may_have_any_id(site: Mailctl) -> None:
+    options = ("--client-id", "any", "--token-url", "https://login.example.org/token")
+    for provider in ("custom", "microsoft"):
+        added = site.must("oauth", "client", "add", f"own-{provider}", "--provider", provider, *options)
+        assert "does not look" not in added.err
+
+
+@pytest.mark.parametrize(
+    ("command", "registration"),
+    [
+        (("sysmail", "set", "--address", "a@x.example", "--oauth-client", "google"), "google --provider google"),
+        (("server", "add", "x", "--name", "X", "--oauth-client", "ms2"), "ms2 --provider google|microsoft|custom"),
+    ],
+)
+def test_a_client_that_is_missing_is_registered_by_the_command_that_is_named(
+    mailctl: Mailctl, command: tuple[str, ...], registration: str
+) -> None:
+    refused = mailctl(*command)
+    assert refused.code == 3
+    assert f"`mailctl oauth client add {registration} --client-id ID` adds one" in refused.err
+
+
+def test_an_account_at_a_provider_names_the_providers_client(mailctl: Mailctl) -> None:
+    refused = mailctl("account", "add", "--username", "taro@gmail.com", "--preset", "gmail", "--auth", "oauth2")
+    assert refused.code == 3
+    assert "`mailctl oauth client add google --provider google --client-id ID` adds one" in refused.err
+
+
+def test_what_is_to_be_authorised_first_is_the_only_next_step(mailctl: Mailctl) -> None:
+    mailctl.must("oauth", "client", "add", "google", "--provider", "google", "--client-id", "id")
+    told = mailctl.must("sysmail", "set", "--address", "a@x.example", "--oauth-client", "google").err
+    assert told.count("next: ") == 1
+    assert "next: `mailctl oauth authorize sysmail`" in told
+    options = ("--username", "taro@gmail.com", "--preset", "gmail", "--auth", "oauth2")
+    told = mailctl.must("account", "add", *options).err
+    assert told.count("next: ") == 1
+    assert "next: `mailctl oauth authorize taro@gmail.com`" in told

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from mailctl.errors import MissingInputError, NotFoundError, Problem, raise_problems
 from mailctl.model.account import Account, exclusions
 from mailctl.model.decode import MISSING, decode_or_raise
-from mailctl.model.oauth import OAuthClient, Provider
+from mailctl.model.oauth import OAuthClient, Provider, registration_command
 from mailctl.model.oauth_use import (
     find_client_preset,
     incoming_fields,
@@ -19,7 +19,7 @@ from mailctl.model.oauth_use import (
 )
 from mailctl.model.preset import CUSTOM, PRESETS, Preset, get_preset, preset_fields
 from mailctl.model.server import SendingCredentials, Server
-from mailctl.model.settings import ADD_OAUTH_CLIENT, Settings
+from mailctl.model.settings import Settings
 from mailctl.services.catalogue.servers import protocol_of
 from mailctl.services.fields import clear_fields, merge_fields, place_problem, to_fields, without_none
 
@@ -181,7 +181,8 @@ def _choose_client(
         raise MissingInputError(
             f"missing: --oauth-client; there are several{whose}: {named}", details={"missing": ["--oauth-client"]}
         )
-    raise NotFoundError(f"no OAuth client{whose} is registered", hint=f"{ADD_OAUTH_CLIENT} adds one")
+    command = registration_command(provider=wanted if whose else None)
+    raise NotFoundError(f"no OAuth client{whose} is registered", hint=f"`{command}` adds one")
 
 
 def _provider_of(fields: Mapping[str, Any]) -> Provider | None:

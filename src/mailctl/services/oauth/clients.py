@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -20,6 +21,8 @@ from mailctl.services.oauth.expiry import find_proof_end, warn_of_end
 from mailctl.services.secrets.slots import list_slots
 from mailctl.services.secrets.state import SecretState, describe_secret
 
+_GOOGLE_ID_END = ".apps.googleusercontent.com"
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _User = TypeVar("_User", Server, Account)
 
 
@@ -121,9 +124,26 @@ def describe_client_secrets(settings: Settings, client: OAuthClient, secrets: Se
     }
 
 
+def find_implausible_id(client: OAuthClient) -> str | None:
+    """Return how a provider's client ids look, where a client's looks otherwise; None where it may be one.
+
+    As both providers' consoles give them: support.google.com/cloud/answer/15549257 and
+    learn.microsoft.com/en-us/entra/identity-platform/quickstart-register-app.
+    """
+    if client.token_url or client.service_account:
+        return None
+    if client.provider is Provider.GOOGLE and not client.client_id.endswith(_GOOGLE_ID_END):
+        return f"those end in {_GOOGLE_ID_END} (Google Cloud console, Clients)"
+    if client.provider is Provider.MICROSOFT and not _GUID.fullmatch(client.client_id):
+        return "those are GUIDs (Entra admin center, App registrations: Application (client) ID)"
+    return None
+
+
 def client_warnings(client: OAuthClient, secrets: Secrets) -> Iterator[str]:
     """Yield what should be said whenever a client is shown or changed."""
     yield from warn_of_end(find_proof_end(client, secrets))
+    if why := find_implausible_id(client):
+        yield f"'{client.client_id}' does not look like a client id of {client.provider.title()}'s: {why}"
     if client.provider is Provider.GOOGLE and not (client.client_secret or client.service_account):
         yield (
             "Google wants the client's secret with every token request, a desktop app's too: "

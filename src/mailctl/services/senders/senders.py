@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 from mailctl.credentials import Secrets
 from mailctl.errors import NotFoundError, Problem, SecretError, raise_problems
 from mailctl.model.decode import MISSING, decode_or_raise
-from mailctl.model.oauth import OAuthClient
+from mailctl.model.oauth import OAuthClient, Provider, registration_command
 from mailctl.model.oauth_use import find_client_preset, smtp_fields, smtp_problems
 from mailctl.model.resolve import Sending
 from mailctl.model.sending import OF_A_SERVER, Sender, exclusions
 from mailctl.model.server import Server, SmtpAuth, connection_warnings
-from mailctl.model.settings import ADD_OAUTH_CLIENT, Settings
+from mailctl.model.settings import Settings
 from mailctl.model.target_name import edit_command
 from mailctl.services.catalogue.servers import WITHOUT_CLIENT
 from mailctl.services.fields import clear_fields, merge_fields, place_problem, to_fields, without_none
@@ -141,7 +141,8 @@ def _find_client(settings: Settings, wanted: Mapping[str, Any]) -> OAuthClient |
         return settings.get_oauth_client(str(wanted["oauth_client"]))
     if wanted.get("graph") and not settings.oauth_clients:
         raise NotFoundError(
-            "Microsoft Graph sends with an OAuth client, and none is registered", hint=f"{ADD_OAUTH_CLIENT} adds one"
+            "Microsoft Graph sends with an OAuth client, and none is registered",
+            hint=f"`{registration_command(provider=Provider.MICROSOFT)}` adds one",
         )
     return None
 
