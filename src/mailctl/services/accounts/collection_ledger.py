@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mailctl.model.collection import CollectionSource
 from mailctl.store.ledger import Ledger, read_ledger
@@ -29,13 +30,16 @@ class Act(StrEnum):
     """A message that was begun is certainly not stored."""
     DELETED = "deleted"
     """A stored message was deleted on its server."""
+    FORGOTTEN = "forgotten"
+    """Of so many messages, stored and deleted, there is no record any more."""
 
 
 class CollectionRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A line of the ledger. `uids`: of one message, or of a batch that is begun.
 
     Of a batch: `folder`, and its `uid_validity` and `uid_next` before. Of what is stored: `size` in octets and the
-    header's `digest` as the POP3 server had them, and `at`, when it was stored, in seconds since 1970.
+    header's `digest` as the POP3 server had them, and `at`, when it was stored, in seconds since 1970. Of what is
+    forgotten: their `count`, and when the last of them was stored.
     """
 
     act: Act
@@ -46,6 +50,7 @@ class CollectionRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     size: int = 0
     digest: str = ""
     at: int = 0
+    count: int = 0
 
     @property
     def state(self) -> FolderState:
@@ -60,6 +65,7 @@ class CollectionLedger:
         self.stored: dict[str, CollectionRecord] = {}
         self.begun: dict[str, CollectionRecord] = {}
         self.deleted: set[str] = set()
+        self._forgotten = CollectionRecord(act=Act.FORGOTTEN, uids=())
         self._take_in(ledger.records)
 
     def append(self, *records: CollectionRecord) -> None:
@@ -77,15 +83,21 @@ class CollectionLedger:
         needed = len(self.stored) - len(gone) + len(self.begun)
         if len(self._ledger.records) <= 2 * needed + _SPARE_RECORDS:
             return
-        for uid in gone:
-            self.stored.pop(uid, None)
+        forgotten = [self._forgotten, *(self.stored.pop(uid) for uid in gone if uid in self.stored)]
+        self._forgotten = replace(
+            self._forgotten,
+            count=self._forgotten.count + len(forgotten) - 1,
+            at=max(record.at for record in forgotten),
+        )
         self.deleted -= gone
         begun = dict.fromkeys(self.begun.values())
         deleted = [CollectionRecord(act=Act.DELETED, uids=(uid,)) for uid in sorted(self.deleted)]
-        self._ledger.rewrite([*self.stored.values(), *begun, *deleted])
+        self._ledger.rewrite([self._forgotten, *self.stored.values(), *begun, *deleted])
 
     def _take_in(self, records: Iterable[CollectionRecord]) -> None:
         for record in records:
+            if record.act is Act.FORGOTTEN:
+                self._forgotten = record
             for uid in record.uids:
                 if record.act is Act.BEGUN:
                     self.begun[uid] = record
@@ -107,9 +119,10 @@ class Progress(Struct, frozen=True, kw_only=True):
 def read_progress(settings: Path, owner: str, source: CollectionSource) -> Progress:
     """Return how much was collected from a source; `settings`: the settings file, `owner`: as `ledger_owner` says."""
     records = read_ledger(settings, owner, ledger_name(source), CollectionRecord)
-    stored = [record for record in records if record.act is Act.STORED]
-    last = dt.datetime.fromtimestamp(stored[-1].at, dt.UTC) if stored else None
-    return Progress(collected=len({record.uids for record in stored}), last_collected_at=last)
+    collected = len({record.uids for record in records if record.act is Act.STORED})
+    collected += sum(record.count for record in records)
+    at = max((record.at for record in records), default=0)
+    return Progress(collected=collected, last_collected_at=dt.datetime.fromtimestamp(at, dt.UTC) if at else None)
 
 
 def ledger_name(source: CollectionSource) -> str:
