@@ -78,6 +78,7 @@ def test_what_comes_from_the_account_itself_gets_none() -> None:
     [
         (f"Cc: x@example.net, Taro <{OWN.upper()}>", True),
         (f"Resent-To: {OWN}", True),
+        (f"Bcc: {OWN}", True),
         ("To: undisclosed-recipients:;", False),
         ("To: all@example.org", False),
         ("X-To: taro@example.org", False),

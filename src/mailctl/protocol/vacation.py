@@ -14,10 +14,10 @@ from mailctl.protocol.header_block import HeaderBlock
 from mailctl.protocol.header_text import list_addresses
 
 FIELDS = (
-    "return-path", "from", "sender", "to", "cc", "resent-to", "resent-cc", "subject", "message-id", "references",
-    "in-reply-to", "auto-submitted", "precedence", "list-id", "list-post", "list-help", "list-unsubscribe",
-    "list-subscribe", "list-owner", "list-archive", "mailing-list", "x-auto-response-suppress", "x-spam-flag",
-    "x-autoreply", "x-autorespond", "feedback-id", "content-type", "x-failed-recipients",
+    "return-path", "from", "sender", "to", "cc", "bcc", "resent-to", "resent-cc", "resent-bcc", "subject", "message-id",
+    "references", "in-reply-to", "auto-submitted", "precedence", "list-id", "list-post", "list-help",
+    "list-unsubscribe", "list-subscribe", "list-owner", "list-archive", "mailing-list", "x-auto-response-suppress",
+    "x-spam-flag", "x-autoreply", "x-autorespond", "feedback-id", "content-type", "x-failed-recipients",
 )  # fmt: skip
 """What is looked at, in small letters."""
 
@@ -25,7 +25,8 @@ _LIST_FIELDS = (
     "list-id", "list-post", "list-help", "list-unsubscribe", "list-subscribe", "list-owner", "list-archive",
     "mailing-list", "feedback-id",
 )  # fmt: skip
-_TO_US = ("to", "cc", "resent-to", "resent-cc")
+_TO_US = ("to", "cc", "bcc", "resent-to", "resent-cc", "resent-bcc")
+"""Where the account is to be named (RFC 5230, 4.5)."""
 _PROGRAMS = re.compile(
     r"(mailer-?daemon|majordomo|listserv|list|owner|postmaster|root|bounces?|no-?_?reply|do-?_?not-?_?reply"
     r"|notifications?|alerts?)(\+.*)?|owner-.*|.*-(owner|request|bounces?|noreply)|bounces?[+-].*",
@@ -81,4 +82,4 @@ def _why_not_to_us(header: HeaderBlock, ours: set[str]) -> str | None:
     values = [value for name in _TO_US for value in header.find_all(name)]
     if any(mailbox_key(address) in ours for value in values for address in list_addresses(value)):
         return None
-    return "it does not name the account in To or Cc"
+    return "it does not name the account in To, Cc or Bcc"

@@ -5,6 +5,7 @@ Nothing gets \\Seen by being looked at, and nothing but the named messages is ev
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -34,11 +35,16 @@ _ALL = re.compile(rb"\bALL ([0-9:,]+)", re.IGNORECASE)
 
 
 class Found(Struct, frozen=True, kw_only=True):
-    """A message that was looked at. `size`: octets. `body`: its beginning, header and all; empty if not asked for."""
+    """A message that was looked at.
+
+    `size`: octets. `received`: when the server got it, None where it tells no time. `body`: its beginning, header and
+    all; empty if not asked for.
+    """
 
     uid: int
     size: int
     flags: frozenset[str]
+    received: dt.datetime | None
     header: HeaderBlock
     body: bytes = b""
 
@@ -100,7 +106,7 @@ class ImapFiling:
         `body_octets`: how much of each is read for its text.
         """
         names = sorted(name.upper() for name in {*fields, "message-id"})
-        answers = self._fetch(uids, "FLAGS", "RFC822.SIZE", fields_item(names, _FIELDS_OCTETS_MAX))
+        answers = self._fetch(uids, "FLAGS", "INTERNALDATE", "RFC822.SIZE", fields_item(names, _FIELDS_OCTETS_MAX))
         found = [_found(uid, answers[uid]) for uid in uids if b"RFC822.SIZE" in answers.get(uid, ())]
         if not body_octets:
             yield from found
@@ -182,7 +188,8 @@ class ImapFiling:
         self._transport.forget()
         self._command("does not give messages", "UID", "FETCH", _set_of(uids), f"(UID {' '.join(items)})")
         with translated(self._transport.wire.peer), parsing():
-            found: dict[int, dict[bytes, Any]] = parse_fetch_response(self._transport.take("FETCH"))
+            lines = self._transport.take("FETCH")
+            found: dict[int, dict[bytes, Any]] = parse_fetch_response(lines, normalise_times=False)
         return found
 
     def _store(self, uids: Sequence[int], change: str, flags: Sequence[str]) -> None:
@@ -201,6 +208,7 @@ def _found(uid: int, items: dict[bytes, Any]) -> Found:
         uid=uid,
         size=int(items[b"RFC822.SIZE"]),
         flags=flags,
+        received=items.get(b"INTERNALDATE"),
         header=parse_header_block(find_section(items, HEADER_SECTION) or b""),
     )
 

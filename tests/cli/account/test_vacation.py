@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from imapclient import IMAPClient
 from tests.doubles.scripted import ScriptedServer
 from tests.doubles.smtp import SmtpServer
 from tests.servers.certificates import CertificateAuthority
@@ -133,6 +135,37 @@ def test_nothing_is_answered_outside_its_days(mailctl: Mailctl, sender: str, awa
     mailctl.must("account", "vacation", "set", sender, *away, "--from-date", begin)
     result = mailctl.must("account", "vacation", "run", sender)
     assert f"nothing is answered for {sender}: it begins on {begin}" in result.err
+
+
+def test_the_days_may_be_all_that_the_calendar_has(
+    mailctl: Mailctl, account: str, dovecot: Dovecot, away: list[object]
+) -> None:
+    dovecot.deliver(account, message(account))
+    days = ("--from-date", dt.date.min, "--until", dt.date.max)
+    mailctl.must("account", "vacation", "set", account, *away, *days)
+    assert "answered: 1" in mailctl.must("account", "vacation", "run", account, "--dry-run").err
+
+
+@pytest.mark.parametrize("zone", ["Etc/GMT-14", "Etc/GMT+12"], ids=["east", "west"])
+def test_the_days_are_those_where_the_person_is(
+    mailctl: Mailctl, account: str, imap: IMAPClient, away: list[object], monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    """The server's own days, in UTC, begin and end half a day before, or after."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        now = dt.datetime.now().astimezone().replace(microsecond=0)
+        begin = now.replace(hour=0, minute=0, second=0) - dt.timedelta(days=1)
+        moments = {"before": begin - dt.timedelta(minutes=1), "first": begin, "now": now}
+        for name, moment in moments.items():
+            imap.append("INBOX", message(account, sender=f"{name}@example.net"), msg_time=moment)
+        days = ("--from-date", begin.date(), "--until", now.date())
+        mailctl.must("account", "vacation", "set", account, *away, *days)
+        told = mailctl.must("account", "vacation", "run", account, "--dry-run", "-o", "json").json["messages"]
+        assert [one["sender"] for one in told] == ["first@example.net", "now@example.net"]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_an_answer_that_is_refused_is_told_and_not_counted_as_given(

@@ -92,20 +92,29 @@ class VacationRun(FolderWalk[Answered]):
             first = state.uid_next
             if not dry_run:
                 self._ledger.append_looked(first - 1)
-        uids = self._filing.list_uids(first, *self._days())
+        uids = self._filing.list_uids(first, *self._days_searched())
         answer = partial(self._answer, dry_run=dry_run)
         yield from self._walk(uids, answer, self._ledger, dry_run=dry_run, on_progress=on_progress)
         if not dry_run:
             self._ledger.forget_old(self._today)
 
-    def _days(self) -> list[str]:
+    def _days_searched(self) -> list[str]:
+        """Return the days as search keys, one more at each end: the server searches by the days where it is."""
         first, last = self._vacation.from_date, self._vacation.until
-        since = ["SINCE", format_day(first)] if first else []
-        return [*since, *(["BEFORE", format_day(last + dt.timedelta(days=1))] if last else [])]
+        since = ["SINCE", format_day(_days_after(first, -1))] if first else []
+        return [*since, *(["BEFORE", format_day(_days_after(last, 2))] if last else [])]
+
+    def _came_in_time(self, found: Found) -> bool:
+        """Tell whether a message came on one of the days of the vacation, as they are where this is run."""
+        if found.received is None:
+            return True
+        first, last, day = self._vacation.from_date, self._vacation.until, found.received.astimezone().date()
+        return (first is None or first <= day) and (last is None or day <= last)
 
     def _answer(self, uids: Sequence[int], *, dry_run: bool) -> Iterator[Answered]:
         for found in self._filing.fetch(uids, FIELDS):
-            yield self._answer_one(found, dry_run=dry_run)
+            if self._came_in_time(found):
+                yield self._answer_one(found, dry_run=dry_run)
 
     def _answer_one(self, found: Found, *, dry_run: bool) -> Answered:
         sender = find_sender(found.header) or ""
@@ -173,3 +182,8 @@ class VacationRun(FolderWalk[Answered]):
         draft = Draft(to=(to,), subject=self._vacation.subject, text=self._vacation.text, fields=tuple(fields))
         self._outbox.check(draft)
         return compose(draft, self._outbox.roles)
+
+
+def _days_after(day: dt.date, days: int) -> dt.date:
+    """Return the day so many days later, else the calendar's first or last."""
+    return dt.date.fromordinal(max(dt.date.min.toordinal(), min(day.toordinal() + days, dt.date.max.toordinal())))
