@@ -26,7 +26,7 @@ from mailctl.cli.params import (
     words,
 )
 from mailctl.cli.session import Session, get_session
-from mailctl.errors import ExclusiveSettingsError, InvalidValueError, Problem, UsageError
+from mailctl.errors import ExclusiveSettingsError, InvalidValueError, MissingInputError, Problem, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -198,12 +198,18 @@ def edit(
 
       mailctl oauth client edit ms --certificate cert.pem --key-from file:key.pem --clear client-secret
     """
+    from shlex import quote
+
     from mailctl.services.oauth.clients import edit_client
 
     session = get_session(context)
     name = session.settings_file.load().get_oauth_client(name).name
-    _change(session, name, options.given(), lambda fields: edit_client(name, fields, clear=clear or ()),
-            options.read_secret(), dry_run=dry_run, output=output)  # fmt: skip
+    given, secret = options.given(), options.read_secret()
+    if not (given or secret or clear):
+        hint = f"such as `mailctl oauth client edit {quote(name)} --client-secret-stdin`; --help shows them all"
+        raise MissingInputError("name an option: what is to change", hint=hint)
+    _change(session, name, given, lambda fields: edit_client(name, fields, clear=clear or ()), secret,
+            dry_run=dry_run, output=output)  # fmt: skip
 
 
 @client_app.command()

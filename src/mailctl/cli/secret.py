@@ -66,10 +66,18 @@ def status(context: typer.Context, output: Output = OutputFormat.TABLE) -> None:
 def set_(
     context: typer.Context,
     name: Name,
-    stdin: Annotated[bool, typer.Option("--stdin", help="Read the secret from standard input.")] = False,
+    stdin: Annotated[
+        bool, typer.Option("--stdin", "--password-stdin", help="Read the secret from standard input.")
+    ] = False,
     source: Annotated[
         str | None,
-        typer.Option("--from", metavar="REF", help="Copy the secret from env:, file:, command: …", show_default=False),
+        typer.Option(
+            "--from",
+            "--password-from",
+            metavar="REF",
+            help="Copy the secret from env:, file:, command: …",
+            show_default=False,
+        ),
     ] = None,
     dry_run: DryRun = False,
     output: Output = OutputFormat.TABLE,

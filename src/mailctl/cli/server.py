@@ -372,13 +372,24 @@ def import_(
 @app.command()
 def export(
     context: typer.Context,
-    format_: Annotated[FileFormat, typer.Option("--format", help="The format to write.")] = FileFormat.JSON,
+    format_: Annotated[
+        FileFormat | None, typer.Option("--format", help="The format to write. Default: json.", show_default=False)
+    ] = None,
+    output: Annotated[
+        OutputFormat | None, typer.Option("--output", "-o", help="json is --format json.", show_default=False)
+    ] = None,
 ) -> None:
     """Write the catalogue to standard output, in a form that `server import` reads."""
     from mailctl.services.catalogue.server_files import write_rows
 
+    if output is OutputFormat.JSON and format_ not in (None, FileFormat.JSON):
+        raise UsageError(f"-o json and --format {format_} exclude each other")
     session = get_session(context)
-    session.terminal.result(write_rows(session.settings_file.load().servers, format_))
+    servers = session.settings_file.load().servers
+    if format_ in (None, FileFormat.JSON):
+        session.terminal.data(servers=servers)
+    else:
+        session.terminal.result(write_rows(servers, format_))
 
 
 @app.command()

@@ -32,6 +32,15 @@ def test_a_secret_is_stored_under_a_reference_that_the_settings_record(mailctl, 
     assert CANARY not in mailctl.settings()
 
 
+def test_the_options_of_other_secrets_are_understood(mailctl, keyring, monkeypatch) -> None:
+    mailctl.must("secret", "set", "relay", "--password-stdin", stdin=b"one\n\n")
+    assert list(keyring.values()) == ["one\n"]
+    monkeypatch.setenv("RELAY", "two")
+    mailctl.must("secret", "set", "relay", "--password-from", "env:RELAY")
+    assert list(keyring.values()) == ["two"]
+    assert mailctl("secret", "set", "relay", "--password-stdin", "--from", "env:RELAY", stdin=b"x").code == 2
+
+
 def test_the_same_secret_again_changes_nothing(mailctl, keyring) -> None:
     mailctl.must("secret", "set", "relay", "--stdin", stdin=b"s")
     before = mailctl.config.stat()

@@ -29,6 +29,16 @@ def filled(mailctl: Mailctl) -> Mailctl:
     return mailctl
 
 
+def test_an_export_as_json_is_what_list_prints(filled: Mailctl) -> None:
+    listed = filled.must("server", "list", "-o", "json")
+    assert listed.json["schema_version"] == 1
+    for options in ((), ("--format", "json"), ("-o", "json"), ("-o", "json", "--format", "json")):
+        assert filled.must("server", "export", *options).out == listed.out
+    refused = filled("server", "export", "-o", "json", "--format", "csv")
+    assert refused.code == 2
+    assert refused.error["message"] == "-o json and --format csv exclude each other"
+
+
 @pytest.mark.parametrize("format_", ["csv", "json", "toml"])
 def test_an_export_is_a_valid_import(filled: Mailctl, tmp_path: Path, format_: str) -> None:
     exported = filled.must("server", "export", "--format", format_).out

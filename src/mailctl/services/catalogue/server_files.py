@@ -144,15 +144,13 @@ def csv_columns() -> list[str]:
 
 
 def write_rows(servers: Sequence[Server], format_: FileFormat) -> str:
-    """Return servers as the text of an export."""
+    """Return servers as the text of an export in CSV or TOML; in JSON it is what `server list -o json` prints."""
     if format_ is FileFormat.CSV:
         out = io.StringIO(newline="")
         writer = csv.DictWriter(out, csv_columns(), lineterminator="\n")
         writer.writeheader()
         writer.writerows(_cells(server) for server in servers)
         return out.getvalue()
-    if format_ is FileFormat.JSON:
-        return json.dumps({"servers": msgspec.to_builtins(servers)}, ensure_ascii=False, indent=2) + "\n"
     import tomlkit
 
     return tomlkit.dumps({"servers": [to_fields(server) for server in servers]})
