@@ -51,6 +51,8 @@ def moment(seconds: float) -> dt.datetime:
 def _facts(state: GrantState) -> Iterator[tuple[str, str]]:
     if state.why:
         yield "why", state.why
+    if state.remedy:
+        yield "what to do", state.remedy
     if state.oauth_client:
         yield "oauth client", f"{state.oauth_client} ({state.provider})"
     if state.flow:
@@ -64,9 +66,16 @@ def _facts(state: GrantState) -> Iterator[tuple[str, str]]:
     if state.missing_scopes:
         yield "not granted", " ".join(state.missing_scopes)
     if state.token_expires_at is not None:
-        yield "token until", f"{_moment(state.token_expires_at)}; the next one is had when it is needed"
+        yield "token until", _token_end(state, state.token_expires_at)
     if state.ends_because:
         yield "ends", _end(state)
+
+
+def _token_end(state: GrantState, seconds: float) -> str:
+    from mailctl.services.oauth.expiry import NO_REFRESH_TOKEN
+
+    lasts = state.ends_because != NO_REFRESH_TOKEN
+    return _moment(seconds) + lasts * "; the next one is had when it is needed"
 
 
 def _word(state: GrantState) -> str:

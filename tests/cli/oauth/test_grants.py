@@ -104,6 +104,15 @@ def test_status_says_why_something_is_not_granted(site: Site, changes: dict[str,
     assert grant["why"]
 
 
+def test_status_tells_people_what_to_do_and_promises_no_token_that_cannot_come(site: Site) -> None:
+    site.authorise()
+    assert "the next one is had when it is needed" in site.mailctl.must("oauth", "status", "sysmail").out
+    site.keep({"refresh_token": None})
+    assert "the next one" not in site.mailctl.must("oauth", "status", "sysmail").out
+    site.keep({"broken": "a second factor is needed", "remedy": "take --flow client-credentials"})
+    assert "take --flow client-credentials" in site.mailctl("oauth", "status", "sysmail").out
+
+
 def test_status_of_a_grant_whose_target_has_lost_its_client(site: Site) -> None:
     site.authorise()
     site.mailctl.must("server", "edit", "office", "--clear", "oauth_client")
