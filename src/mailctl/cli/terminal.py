@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -211,7 +212,7 @@ class Terminal:
 
 def wanted_output(arguments: Sequence[str]) -> str | None:
     """Return what --output asks for in a command line that may not have been understood; None without it."""
-    for argument, following in zip(arguments, [*arguments[1:], None], strict=True):
+    for argument, following in zip_longest(arguments, arguments[1:]):
         if argument in ("-o", "--output"):
             return following
         for start in ("-o", "--output="):

@@ -112,3 +112,10 @@ def test_the_settings_file_is_the_option_s_else_the_variable_s_else_the_user_s(t
     user.write_text("schema_version = 1\n")
     assert used() == user
     assert used(MAILCTL_CONFIG="") == user
+
+
+@pytest.mark.parametrize("group", [[], ["server"], ["account", "filter"]])
+def test_a_call_without_a_command_shows_the_help(mailctl: Mailctl, group: list[str]) -> None:
+    shown = mailctl(*group)
+    assert (shown.code, shown.out) == (2, "")
+    assert shown.err.startswith(" ".join(["Usage: mailctl", *group]))
