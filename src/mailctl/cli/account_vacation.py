@@ -15,7 +15,7 @@ from mailctl.cli.changes import AppliedChange, apply_change, plain
 from mailctl.cli.mailbox import open_mailbox
 from mailctl.cli.params import DryRun, Output, OutputFormat, missing_input
 from mailctl.cli.session import Session, get_session
-from mailctl.errors import InvalidValueError, Problem
+from mailctl.errors import ExclusiveSettingsError, InvalidValueError, Problem
 
 if TYPE_CHECKING:
     from mailctl.services.accounts.vacation_run import Answered
@@ -80,9 +80,9 @@ def set_(
     try:
         edit = set_vacation(account.address, fields, dt.date.today())  # noqa: DTZ011 - the day where the person is
         change = apply_change(session, plain(edit), dry_run=dry_run)
-    except InvalidValueError as error:
+    except (InvalidValueError, ExclusiveSettingsError) as error:
         problems = [Problem(_option(problem.where), problem.message) for problem in error.problems]
-        raise InvalidValueError(problems, hint=error.hint) from None
+        raise type(error)(problems, hint=error.hint) from None
     _tell(session, change, account.address, f"the out-of-office answer of {account.address} is on", output)
     if change.changed and not dry_run and output is OutputFormat.TABLE:
         session.terminal.say(
@@ -117,6 +117,10 @@ def off(context: typer.Context, address: Address, dry_run: DryRun = False, outpu
     account = session.settings_file.load().get_account(address)
     change = apply_change(session, plain(switch_off(account.address)), dry_run=dry_run)
     _tell(session, change, account.address, f"the out-of-office answer of {account.address} is off", output)
+    if change.changed and not dry_run and output is OutputFormat.TABLE:
+        session.terminal.say(
+            f"next: `mailctl account vacation install {account.address}` ends it at the server, if it is installed there"
+        )
 
 
 @app.command()

@@ -61,7 +61,8 @@ def test_an_answer_is_set_shown_changed_and_switched_off(mailctl: Mailctl, accou
     assert "yes, today" in shown.out
     assert f"{TODAY} to {end}, each sender once in 3 days" in shown.out
     assert "不在です。" in shown.out
-    mailctl.must("account", "vacation", "off", account)
+    switched_off = mailctl.must("account", "vacation", "off", account)
+    assert f"next: `mailctl account vacation install {account}` ends it at the server" in switched_off.err
     assert mailctl.must("account", "vacation", "show", account, "-o", "json").json["answers_today"] is False
     assert mailctl.must("account", "vacation", "off", account, "-o", "json").json["changed"] is False
 
@@ -73,7 +74,7 @@ def test_an_answer_is_set_shown_changed_and_switched_off(mailctl: Mailctl, accou
         (("set", "{}", "--subject", "x", "--body-file", "/no/such"), 2, "/no/such cannot be read"),
         (("set", "{}", "AWAY", "--until", "31.12.2026"), 2, "--until"),
         (("set", "{}", "AWAY", "--every", "0"), 2, "--every"),
-        (("set", "{}", "AWAY", "--until", "2001-01-01"), 4, "before the first day"),
+        (("set", "{}", "AWAY", "--until", "2001-01-01"), 4, "--until: 2001-01-01 is before the first day"),
         (("show", "{}"), 3, "has no out-of-office answer"),
         (("off", "{}"), 3, "has no out-of-office answer"),
         (("run", "{}"), 3, "has no out-of-office answer"),
@@ -125,7 +126,7 @@ def test_a_dry_run_tells_who_would_be_answered_and_why_others_are_not(
             None,
             f"{BOB.address} would have an answer already",
             "it is from a mailing list (List-Id)",
-            "it does not name the account in To or Cc",
+            "it does not name the account in To, Cc or Bcc",
         ]
         assert result["changed"] is False
 
