@@ -49,10 +49,9 @@ def moment(seconds: float) -> dt.datetime:
 
 
 def _facts(state: GrantState) -> Iterator[tuple[str, str]]:
-    if state.why:
-        yield "why", state.why
-    if state.remedy:
-        yield "what to do", state.remedy
+    for name, said in (("why", state.why), ("what to do", state.remedy)):
+        if said:
+            yield name, said
     if state.oauth_client:
         yield "oauth client", f"{state.oauth_client} ({state.provider})"
     if state.flow:
