@@ -119,7 +119,7 @@ def off(context: typer.Context, address: Address, dry_run: DryRun = False, outpu
     _tell(session, change, account.address, f"the out-of-office answer of {account.address} is off", output)
     if change.changed and not dry_run and output is OutputFormat.TABLE:
         session.terminal.say(
-            f"next: `mailctl account vacation install {account.address}` ends it at the server, if it is installed there"
+            f"next: `mailctl account vacation install {account.address}` ends it at the server, where it is installed"
         )
 
 
