@@ -103,6 +103,9 @@ class RequestOptions:
     body_file: Annotated[
         str | None, message_option("--body-file", "FILE", "A file (UTF-8) with the text; - is standard input.")
     ] = None
+    html_file: Annotated[str | None, message_option("--html-file", "FILE", "A file (UTF-8) with the same in HTML.")] = (
+        None
+    )
     attach: Annotated[list[str] | None, message_option("--attach", "FILE", "A file to attach; repeatable.")] = None
 
 

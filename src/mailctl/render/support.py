@@ -29,8 +29,9 @@ def support_in_full(support: SupportOptions, style: Style) -> InFull:
 def render_request(draft: Draft, roles: Roles, facts: Attachment | None, style: Style) -> Iterator[str]:
     """Yield a request as it would be sent, what is attached about this installation in full."""
     yield from _render_head(draft, roles, style)
-    if draft.text:
-        yield f"\n{_visible(draft.text)}"
+    for text in (draft.text, draft.html):
+        if text:
+            yield f"\n{_visible(text)}"
     if facts:
         yield f"\n{style.bold(facts.filename)}\n{_visible(facts.read().decode())}"
 
@@ -76,6 +77,8 @@ def _render_head(draft: Draft, roles: Roles, style: Style) -> Iterator[str]:
         "subject": draft.subject or "",
     }.items():
         yield f"{style.dim(name.ljust(8))}  {value}"
+    if draft.html is not None:
+        yield f"{style.dim('html'.ljust(8))}  {len(draft.html.encode())} bytes"
     for attachment in draft.attachments:
         yield f"{style.dim('attached')}  {attachment.filename}, {len(attachment.read())} bytes"
 

@@ -147,6 +147,19 @@ def test_a_request_as_it_arrives(site: Mailctl, dovecot: Dovecot, person: Person
     assert {"mailctl", "platform", "python", "tls_library", "settings", "last_tests"} <= facts.keys()
 
 
+def test_a_request_may_say_the_same_in_html(site: Mailctl, tmp_path: Path) -> None:
+    site.must("support", "set", "--address", "help@example.net")
+    page = tmp_path / "page.html"
+    page.write_text("<p>Since <b>9:00</b>.</p>", encoding="utf-8")
+    shown = site.must(*REQUEST, "--html-file", page, "--dry-run").out
+    assert "html      25 bytes" in shown
+    assert "<p>Since <b>9:00</b>.</p>" in shown
+    message = email.message_from_string(
+        site.must(*REQUEST, "--html-file", page, "--dry-run", "-o", "json").json["message"]
+    )
+    assert [part.get_content_type() for part in message.walk()] == ["multipart/alternative", "text/plain", "text/html"]
+
+
 def test_a_tenant_asks_in_its_own_name_and_about_itself_alone(site: Mailctl, dovecot: Dovecot, person: Person) -> None:
     site.must("support", "set", "--address", "help@example.test", "--tenant-addresses", "--attach-system-info")
     site.must("tenant", "edit", "acme", "--support-address", person.address)
@@ -212,6 +225,19 @@ def test_of_references_to_secrets_there_is_the_kind_alone(site: Mailctl, monkeyp
     assert attached(site, "--tenant", "globex")["settings"]["tenant"]["password"] == "file:…"
     for options in ((), ("--tenant", "globex")):
         assert "canary" not in json.dumps(attached(site, *options)).lower()
+
+
+def test_the_results_of_a_server_that_is_gone_are_no_other_servers(site: Mailctl) -> None:
+    """A code may be used again: what was found of the server that had it before says nothing of the new one."""
+    site.must("support", "set", "--address", "help@example.test", "--attach-system-info")
+    gone = ("--smtp-port", "1", "--smtp-security", "none", "--smtp-host", "127.0.0.1", "--incoming-host", "127.0.0.1")
+    site.add_server("old", *gone)
+    assert site("test", "send", "old", "--depth", "connect").code == 10
+    assert "old" in {result["target"] for result in attached(site)["last_tests"]}
+    site.must("server", "delete", "old", "--yes")
+    site("test", "send", "tenant:globex", "--depth", "connect", "--timeout", "0.2")
+    site.add_server("old", *gone)
+    assert "old" not in {result["target"] for result in attached(site)["last_tests"]}
 
 
 def test_what_the_last_tests_found_goes_with_a_request(site: Mailctl, person: Person) -> None:
