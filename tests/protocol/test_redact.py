@@ -103,6 +103,32 @@ def test_text_without_the_secret_comes_back_unchanged(secret: str, text: bytes) 
     assert Redactor([secret]).redact(text) == text
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_the_beginning_of_a_secret_is_taken_out_where_the_text_is_cut_off(form: str) -> None:
+    redactor, planted = Redactor([PASSWORD]), FORMS[form](PASSWORD)
+    ahead = b"535-5.7.8 no\r\n535 you said "
+    shown = 0
+    for at in range(1, len(planted)):
+        redacted = redactor.redact(ahead + planted[:at], is_cut_off=True)
+        assert redacted.startswith(ahead)
+        if planted[:at] in redacted:
+            shown = at
+    # What stands ahead of it in its form, two of its characters, and half of the next one's escape
+    assert shown <= len(FORMS[form](PASSWORD[:2])) + len(r"\x6")
+
+
+@pytest.mark.parametrize("end", [b"\r", b"\r\n", b"\r\n53", b"\r\n535-", b"\r\n535-5.7.8 ", b"\r\n* NO [AUTH"])
+def test_the_line_end_after_which_the_rest_is_missing_hides_nothing(end: bytes) -> None:
+    redacted = Redactor([PASSWORD]).redact(b"535-you said hunter2" + end, is_cut_off=True)
+    assert redacted == b"535-you said " + MARK + end
+
+
+def test_what_is_cut_off_elsewhere_comes_back_unchanged() -> None:
+    for said in (b"", b"220 mail.example ES", b"535 hun", b"535 hunter2 and mo", b"535 hu"):
+        expected = said.replace(b"535 hun", b"535 " + MARK) if said == b"535 hun" else said
+        assert Redactor([PASSWORD]).redact(said, is_cut_off=True) == expected
+
+
 def test_ordinary_replies_come_back_unchanged() -> None:
     redactor = Redactor([PASSWORD, Secret("correct horse battery staple"), b"\x01\x02\x03\x04\x05"])
     for reply in (

@@ -671,6 +671,12 @@ def test_each_reason_has_a_remedy_of_its_own_or_the_stages() -> None:
     assert not covered & EXPLAINED_BY_THE_STAGE
 
 
+def test_a_greeting_that_does_not_end_is_no_silence() -> None:
+    late = {"host": "h", "protocol": "smtp", "stage": Stage.GREETING, "reason": Reason.TIMED_OUT}
+    assert "does not come to an end" in (find_remedy(**late, reply="220-welc").cause or "")
+    assert "says nothing" in (find_remedy(**late).cause or "")
+
+
 def test_a_reason_that_means_several_things_is_explained_by_where_it_happens() -> None:
     causes = {
         find_remedy(host="h", protocol="smtp", stage=stage, reason=Reason.TIMED_OUT).cause

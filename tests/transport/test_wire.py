@@ -180,6 +180,31 @@ def test_the_transcript_holds_no_secret_even_if_it_is_split_over_lines():
     assert {speaker for speaker, _ in said[1:]} == {Speaker.SERVER}
 
 
+@pytest.mark.parametrize("end", ["closed", "silent"])
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (b"535-5.7.8 no\r\n535 you said correct ho", b"535-5.7.8 no\r\n535 you said [redacted]"),
+        (b"535-you said correct \r\n535 ho", b"535-you said [redacted]\r\n535 [redacted]"),
+        (b"535-you said correct\r\n", b"535-you said [redacted]\r\n"),
+        (b"535-5.7.8 no\r\n", b"535-5.7.8 no\r\n"),
+    ],
+)
+def test_what_came_of_a_reply_that_breaks_off_is_shown_without_half_a_secret(end, said, shown):
+    trace = Trace()
+    timeout_seconds = 0.3 if end == "silent" else GENEROUS_SECONDS
+    with wired(secrets=["correct horse"], trace=trace, timeout_seconds=timeout_seconds) as (wire, far):
+        wire.send(b"PASS correct horse\r\n")
+        far.sendall(said)
+        if end == "closed":
+            far.shutdown(socket.SHUT_WR)
+        with pytest.raises(NetworkError) as caught:
+            read_to_end(wire)
+        wire.close()
+    assert caught.value.reply == shown
+    assert not any("correct" in line.text or "ho" in line.text.split() for line in trace.lines)
+
+
 def test_a_very_long_reply_is_cut_off_without_leaving_half_a_secret():
     with wired(secrets=["correct horse"]) as (wire, _):
         for shift in range(20):

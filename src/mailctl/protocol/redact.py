@@ -4,9 +4,10 @@ A secret is looked for as it is, in base64 (plain and URL-safe, padded or not, a
 hex and in UTF-7; each of these also behind URL quoting, quoted-printable, and backslash escapes (IMAP quoted strings,
 JSON, repr, C), and split over the lines of a reply (`535-hun\r\n535 ter2`).
 
-Two limits. Redact whole replies, before anything is cut off: half a secret is not recognised. And a secret of one to
-three bytes is taken out only where it stands alone as a word or as a base64 word: it protects nothing anyway, and
-taking out every `a` would leave no text, while telling what the secret is.
+Two limits. Redact whole replies, before anything is cut off: half a secret is recognised only at the end of what came
+cut off, from three bytes on. And a secret of one to three bytes is taken out only where it stands alone as a word or as
+a base64 word: it protects nothing anyway, and taking out every `a` would leave no text, while telling what the secret
+is.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from mailctl.model.secret import Secret
 
 MARK = b"[redacted]"
 _WHOLE_WORDS_BELOW_BYTES = 4
+_BEGINNINGS_FROM_BYTES = 3
 
 _BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_")
 _WORD = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") | frozenset(range(0x80, 0x100))
@@ -101,6 +103,19 @@ class _View(Struct, frozen=True):
                 yield from self._pieces(start, end)
             at = self.text.find(form.text, at + 1)
 
+    def last_spans(self, form: _Form) -> Iterator[tuple[int, int]]:
+        """Yield the pieces of the original that hold the beginning of a form, with which the text ends."""
+        if form.alone:
+            return
+        beginning = form.text[:_BEGINNINGS_FROM_BYTES]
+        at = self.text.find(beginning, max(len(self.text) - len(form.text) + 1, 0))
+        while at >= 0:
+            if form.text.startswith(self.text[at:]):
+                start, _ = self._extent(at, form)
+                yield from self._pieces(start, len(self.text))
+                return
+            at = self.text.find(beginning, at + 1)
+
     def _extent(self, at: int, form: _Form) -> tuple[int, int]:
         start, end = at, at + len(form.text)
         if form.before and start and self.text[start - 1] in _BASE64:
@@ -147,6 +162,8 @@ _ESCAPE = (
     rb"|u(?P<four>[0-9A-Fa-f]{4})|U(?P<eight>00[01][0-9A-Fa-f]{5})|u\{(?P<braced>[0-9A-Fa-f]{1,6})\}"
     rb"|x(?P<byte>[0-9A-Fa-f]{2})|(?P<octal>[0-3][0-7]{2})|(?P<plain>[^uUx]))"
 )
+_UNFINISHED = rb"(?:[%=][0-9A-Fa-f]?|\\[uUxX]?\{?[0-9A-Fa-f]{0,7}|\r?\n[^\r\n]{0,16}|\r)\Z"
+_UNFINISHED_BYTES_MAX = 18
 _CONTROLS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f", b"v": b"\v", b"a": b"\a", b"0": b"\0"}
 
 
@@ -233,15 +250,17 @@ class Redactor:
         if data:
             self._forms.update(dict.fromkeys(_forms(data)))
 
-    def redact(self, data: bytes, *, before: bytes = b"") -> bytes:
+    def redact(self, data: bytes, *, before: bytes = b"", is_cut_off: bool = False) -> bytes:
         """Return the bytes with MARK in the place of every known secret, in any of its forms.
 
-        `before`: what came ahead of them, where a secret may have begun.
+        `before`: what came ahead of them, where a secret may have begun. `is_cut_off`: they end where more was to come,
+        perhaps in the middle of a secret.
         """
         if not self._forms:
             return data
         whole = before + data
-        spans = sorted({span for view in _views(whole) for form in self._forms for span in view.spans(form)})
+        found = {span for view in _views(whole) for form in self._forms for span in view.spans(form)}
+        spans = sorted(found | set(self._last_spans(whole) if is_cut_off else ()))
         out, at = bytearray(), len(before)
         for start, end in spans:
             if end <= at:
@@ -250,3 +269,22 @@ class Redactor:
                 out += whole[at:start] + MARK
             at = end
         return bytes(out + whole[at:])
+
+    def _last_spans(self, whole: bytes) -> Iterator[tuple[int, int]]:
+        for end in _readable_ends(whole):
+            for view in _views(whole[:end]):
+                for form in self._forms:
+                    yield from view.last_spans(form)
+
+
+def _readable_ends(whole: bytes) -> Iterator[int]:
+    """Yield where a text may be taken to end: where it does, and before half an escape or half the next line's mark."""
+    end = len(whole)
+    yield end
+    for _ in range(2):
+        start = max(end - _UNFINISHED_BYTES_MAX, 0)
+        found = re.search(_UNFINISHED, whole[start:end])
+        if not found:
+            return
+        end = start + found.start()
+        yield end

@@ -83,12 +83,16 @@ class Wire:
         """The IP address of this end."""
         return str(self._socket.getsockname()[0])
 
-    def redacted(self, said: bytes) -> bytes:
-        """Return what was said without the secrets, as it may be shown; a very long text is cut off."""
+    def redacted(self, said: bytes, *, is_cut_off: bool = False) -> bytes:
+        """Return what was said without the secrets, as it may be shown; a very long text is cut off.
+
+        `is_cut_off`: it ends where more was to come.
+        """
         if len(said) <= _SHOWN_BYTES:
             # A secret may have begun in an earlier response to the same command.
             at = self._answer.rfind(said)
-            return self.redactor.redact(said, before=bytes(self._answer[: max(at, 0)]))
+            before = bytes(self._answer[: max(at, 0)])
+            return self.redactor.redact(said, before=before, is_cut_off=is_cut_off)
         # Half a secret is not recognised, so what is near the cut goes, too.
         return self.redactor.redact(said[:_SHOWN_BYTES])[: -_SHOWN_BYTES // 2] + b"[...]"
 
@@ -304,16 +308,16 @@ class Wire:
         if self._has_spoken:
             self.turns += 1
             self._has_spoken = False
-        with self._watched(f"waiting for {what} of"):
-            self._socket.settimeout(self._command.left_seconds())
-            chunk = self._socket.recv(_RECEIVE_BYTES)
+        try:
+            with self._watched(f"waiting for {what} of"):
+                self._socket.settimeout(self._command.left_seconds())
+                chunk = self._socket.recv(_RECEIVE_BYTES)
+        except NetworkError as error:
+            error.reply = self._said_so_far()
+            raise
         if not chunk:
             self.is_broken = True
-            raise NetworkError(
-                f"{self.peer} closed the connection",
-                reason=Reason.CLOSED,
-                reply=self.redacted(bytes(self._buffer)) or None,
-            )
+            raise NetworkError(f"{self.peer} closed the connection", reason=Reason.CLOSED, reply=self._said_so_far())
         self._buffer += chunk
         if self._in_bulk:
             self._count_bulk(len(chunk))
@@ -339,7 +343,15 @@ class Wire:
 
     def _break(self, reason: str, message: str) -> ProtocolError:
         self.is_broken = True
-        return ProtocolError(message, reason=reason, reply=self.redacted(bytes(self._buffer)) or None)
+        return ProtocolError(message, reason=reason, reply=self._said_so_far())
+
+    def _said_so_far(self) -> bytes | None:
+        """Return what has come of a reply that does not come to its end, without the secrets; None for nothing."""
+        if self._in_bulk:
+            return None
+        heard = self._answer[len(self._answer) - min(self._reply_bytes, len(self._answer)) :]
+        said = bytes(heard + self._buffer)
+        return self.redacted(said, is_cut_off=True) or None
 
     # The transcript: lines heard are kept until the reply ends, for a secret may be split over its lines
 
@@ -350,7 +362,8 @@ class Wire:
 
     def _flush_heard(self) -> None:
         if self._trace and self._heard:
-            self._trace.add(Speaker.SERVER, self.protocol, self.redacted(bytes(self._heard)))
+            heard = self.redacted(bytes(self._heard), is_cut_off=self.is_broken)
+            self._trace.add(Speaker.SERVER, self.protocol, heard)
             self._heard.clear()
 
     def _note(self, text: str) -> None:

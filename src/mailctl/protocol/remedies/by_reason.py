@@ -21,9 +21,15 @@ def _row(
     next: str | None = None,  # noqa: A002 - the remedy's field
     document: str | None = None,
     stages: tuple[Stage, ...] = (),
+    reply: str | None = None,
 ) -> Row:
     given = reasons if isinstance(reasons, tuple) else (reasons,)
-    return Row(reasons=given, stages=stages, remedy=Remedy(cause=cause, remedy=remedy, document=document, next=next))
+    return Row(
+        reasons=given,
+        stages=stages,
+        reply=reply,
+        remedy=Remedy(cause=cause, remedy=remedy, document=document, next=next),
+    )
 
 
 _NETWORK_ROWS = (
@@ -76,6 +82,14 @@ _NETWORK_ROWS = (
     ),
     _row(
         Reason.TIMED_OUT,
+        "it has begun to answer, and does not come to an end",
+        "try again; if it stays, raise the time-out (up to 120 seconds), or look at the server's load",
+        stages=(Stage.GREETING,),
+        reply=r"\S",
+        next="{edit} --{side}-timeout 60",
+    ),
+    _row(
+        Reason.TIMED_OUT,
         "the connection stands, but the server says nothing, neither in the clear nor to a TLS handshake: something in "
         "between may have taken it, or the server greets late on purpose",
         "check host and port, and the firewalls in between; or raise the time-out",
@@ -102,8 +116,16 @@ _NETWORK_ROWS = (
     ),
     _row(
         (Reason.RESET, Reason.CLOSED),
-        "or something in between did",
-        "check that port and security belong together; the server may have blocked this address after failures",
+        None,
+        "try again; if it stays, the server's log says why, or something in between ends connections",
+        stages=(Stage.AUTH, Stage.MAILBOX, Stage.ENVELOPE, Stage.MESSAGE, Stage.ROUNDTRIP),
+        next="{test} --transcript",
+    ),
+    _row(
+        (Reason.RESET, Reason.CLOSED),
+        None,
+        "check that port and security belong together; the server may have blocked this address after failures, or "
+        "something in between ended the connection",
         next="{test} --transcript",
     ),
 )
@@ -243,8 +265,8 @@ _CERTIFICATE_ROWS = (
     ),
     _row(
         Reason.PIN_MISMATCH,
-        "the server has a new key, or somebody is in between",
-        "ask the server's administrator for the new key's fingerprint, and only then pin it",
+        None,
+        "ask the server's administrator for the key's fingerprint before you pin it",
         next="{edit} --pin sha256:HEX",
     ),
 )
@@ -302,7 +324,7 @@ _SERVER_ROWS = (
 _LOGIN_ROWS = (
     _row(
         Reason.LOGIN_DISABLED,
-        "usually because the connection is not encrypted",
+        "many servers allow it only once the connection is encrypted",
         "set the security to starttls or tls; if it is, set an authentication that the server offers",
         next="{edit} --{side}-security starttls",
     ),
