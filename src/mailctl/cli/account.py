@@ -26,9 +26,10 @@ from mailctl.cli.account_options import (
 from mailctl.cli.account_pop3 import app as pop3_app
 from mailctl.cli.account_signature import app as signature_app
 from mailctl.cli.account_vacation import app as vacation_app
-from mailctl.cli.changes import AppliedChange, apply_change, plain
+from mailctl.cli.changes import AppliedChange, agree_to_delete, apply_change, plain
 from mailctl.cli.logins import change_login, show_secrets, tell_login, tell_proof
 from mailctl.cli.params import (
+    Clear,
     DryRun,
     IncomingOptions,
     Output,
@@ -39,9 +40,10 @@ from mailctl.cli.params import (
     complete_owner,
     expand_options,
     missing_input,
+    nothing_named,
 )
 from mailctl.cli.session import Session, get_session
-from mailctl.errors import ExclusiveSettingsError, InvalidValueError, MissingInputError, Problem
+from mailctl.errors import ExclusiveSettingsError, InvalidValueError, Problem
 
 if TYPE_CHECKING:
     from mailctl.model.secret import Secret
@@ -138,12 +140,7 @@ def edit(
     new_address: Annotated[
         str | None, typer.Option("--address", metavar="NEW", help="Give it another address.", show_default=False)
     ] = None,
-    clear: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--clear", metavar="FIELD", help="Put a field back to its default; repeatable.", show_default=False
-        ),
-    ] = None,
+    clear: Clear = None,
     dry_run: DryRun = False,
     output: Output = OutputFormat.TABLE,
 ) -> None:
@@ -165,8 +162,7 @@ def edit(
     stored = read_account_secrets(login, tls)
     present = session.settings_file.load().get_account(address)
     if not (fields or clear or stored or any(choice)):
-        hint = f"such as `mailctl account edit {address} --display-name NAME`; --help shows them all"
-        raise MissingInputError("name an option: what is to change", hint=hint)
+        raise nothing_named(f"mailctl account edit {address} --display-name NAME")
 
     _tell_presets(session, choice, fields)
 
@@ -245,9 +241,7 @@ def delete(
     account = settings.get_account(address)
     owner = ledger_owner(settings, account)
     question = f"Delete the account {account.address} ({account.owner}) and its stored secrets?"
-    if not dry_run and not session.terminal.require_agreement(question, yes=yes):
-        session.terminal.say("nothing was deleted")
-        raise typer.Exit(1)
+    agree_to_delete(session, question, yes=yes, dry_run=dry_run)
     change = apply_change(session, plain(delete_account(account.address)), dry_run=dry_run)
     if not dry_run:
         delete_ledgers(session.settings_file.path, owner)

@@ -11,7 +11,7 @@ import typer
 from mailctl.cli.account_options import Address
 from mailctl.cli.account_runs import exit_for_undone, telling_partly_done
 from mailctl.cli.account_sieve import Replace, install_rules_of
-from mailctl.cli.changes import AppliedChange, apply_change, plain
+from mailctl.cli.changes import AppliedChange, agree_to_delete, apply_change, plain
 from mailctl.cli.mailbox import open_mailbox
 from mailctl.cli.params import DryRun, Output, OutputFormat, Yes, account_of, missing_input, words
 from mailctl.cli.session import Session, get_session
@@ -184,9 +184,7 @@ def delete(
     account = session.settings_file.load().get_account(address)
     rule = get_filter(account, name)
     question = f"Delete the filter '{rule.name}' of {account.address}?"
-    if not dry_run and not session.terminal.require_agreement(question, yes=yes):
-        session.terminal.say("nothing was deleted")
-        raise typer.Exit(1)
+    agree_to_delete(session, question, yes=yes, dry_run=dry_run)
     _change(context, address, name, lambda found: delete_filter(found, rule.name), "deleted", output, dry_run=dry_run)
 
 

@@ -20,6 +20,8 @@ from mailctl.cli.params import (
     complete_server_code,
     given_fields,
     given_reference,
+    password_from_option,
+    password_stdin_option,
     text_option,
 )
 from mailctl.errors import InvalidValueError, Problem, UsageError
@@ -180,18 +182,8 @@ class AccountLoginOptions:
             show_default=False,
         ),
     ] = None
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from standard input.", rich_help_panel=_LOGIN)
-    ] = False
-    password_from: Annotated[
-        str | None,
-        text_option(
-            "--password-from",
-            "REF",
-            "Where the password stays: env:NAME, file:PATH, command:PROGRAM ARGS, keyring:SERVICE/USER, vault:NAME.",
-            _LOGIN,
-        ),
-    ] = None
+    password_stdin: Annotated[bool, password_stdin_option(_LOGIN)] = False
+    password_from: Annotated[str | None, password_from_option(_LOGIN)] = None
     smtp_username: Annotated[
         str | None, text_option("--smtp-username", "USER", "Another login for sending.", _LOGIN)
     ] = None

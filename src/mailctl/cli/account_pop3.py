@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailctl.cli.account_options import Address
-from mailctl.cli.changes import AppliedChange, apply_change, plain
+from mailctl.cli.changes import AppliedChange, agree_to_delete, apply_change, plain
 from mailctl.cli.logins import change_login, read_given_secrets
 from mailctl.cli.mailbox import mailbox_access, open_mailbox
 from mailctl.cli.params import (
     SECURITIES,
+    Clear,
     DryRun,
     Output,
     OutputFormat,
@@ -25,10 +26,13 @@ from mailctl.cli.params import (
     expand_options,
     given_reference,
     missing_input,
+    nothing_named,
+    password_from_option,
+    password_stdin_option,
     text_option,
 )
 from mailctl.cli.session import Session, get_session
-from mailctl.errors import MailctlError, MissingInputError, UsageError
+from mailctl.errors import MailctlError, UsageError
 from mailctl.exits import Exit, exit_for
 
 if TYPE_CHECKING:
@@ -92,18 +96,8 @@ class SourceOptions:
     ] = None
     timeout: Annotated[str | None, text_option("--timeout", "10..120", "Seconds. Default: 10.", _POP3)] = None
     username: Annotated[str | None, text_option("--username", "USER", "The login there.", _LOGIN)] = None
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from standard input.", rich_help_panel=_LOGIN)
-    ] = False
-    password_from: Annotated[
-        str | None,
-        text_option(
-            "--password-from",
-            "REF",
-            "Where the password stays: env:NAME, file:PATH, command:PROGRAM ARGS, keyring:SERVICE/USER, vault:NAME.",
-            _LOGIN,
-        ),
-    ] = None
+    password_stdin: Annotated[bool, password_stdin_option(_LOGIN)] = False
+    password_from: Annotated[str | None, password_from_option(_LOGIN)] = None
     into: Annotated[
         str | None, text_option("--into", "FOLDER", "The account's folder that gets the mail; made if need be.", _FATE)
     ] = None
@@ -183,12 +177,7 @@ def edit(
     new_name: Annotated[
         str | None, typer.Option("--name", metavar="NEW", help="Call it otherwise.", show_default=False)
     ] = None,
-    clear: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--clear", metavar="FIELD", help="Put a field back to its default; repeatable.", show_default=False
-        ),
-    ] = None,
+    clear: Clear = None,
     dry_run: DryRun = False,
     output: Output = OutputFormat.TABLE,
 ) -> None:
@@ -206,8 +195,7 @@ def edit(
     renamed = {} if new_name is None else {"name": new_name}
     secret_given = source.password_stdin or tls.client_key_passphrase_stdin
     if not (source.given() or tls.given()["tls"] or renamed or clear or secret_given):
-        hint = f"such as `mailctl account pop3 edit {account.address} '{present.name}' --keep`; --help shows them all"
-        raise MissingInputError("name an option: what is to change", hint=hint)
+        raise nothing_named(f"mailctl account pop3 edit {account.address} '{present.name}' --keep")
 
     def edit_with(given: Mapping[str, Any]) -> Edit:
         return edit_source(account.address, present.name, {**given, **renamed}, clear=clear or ())
@@ -262,9 +250,7 @@ def delete(
     account = session.settings_file.load().get_account(address)
     source = get_source(account, name)
     question = f"Collect no more from '{source.name}' ({source.username} at {source.host}) for {account.address}?"
-    if not dry_run and not session.terminal.require_agreement(question, yes=yes):
-        session.terminal.say("nothing was deleted")
-        raise typer.Exit(1)
+    agree_to_delete(session, question, yes=yes, dry_run=dry_run)
     change = apply_change(session, plain(delete_source(account.address, source.name)), dry_run=dry_run)
     _tell(session, change, account.address, f"{account.address} collects from '{name}' no more", output)
 

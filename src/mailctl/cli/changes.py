@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import typer
+
+from mailctl.exits import Exit
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -44,6 +48,13 @@ class AppliedChange:
 def plain(edit: Callable[[Settings], Settings]) -> SecretsEdit:
     """Return an edit that needs no new secrets in the form that `apply_change` takes."""
     return lambda settings, _references: edit(settings)
+
+
+def agree_to_delete(session: Session, question: str, *, yes: bool, dry_run: bool) -> None:
+    """Ask before something is deleted, unless it is a rehearsal; raises typer.Exit where it is not to be."""
+    if not dry_run and not session.terminal.require_agreement(question, yes=yes):
+        session.terminal.say("nothing was deleted")
+        raise typer.Exit(Exit.FAILURE)
 
 
 def apply_change(

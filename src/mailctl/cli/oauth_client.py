@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mailctl.cli.changes import AppliedChange, apply_change, plain
+from mailctl.cli.changes import AppliedChange, agree_to_delete, apply_change, plain
 from mailctl.cli.params import (
+    Clear,
     DryRun,
     Output,
     OutputFormat,
@@ -21,12 +22,13 @@ from mailctl.cli.params import (
     expand_options,
     given_fields,
     given_reference,
+    nothing_named,
     read_stdin_secret,
     text_option,
     words,
 )
 from mailctl.cli.session import Session, get_session
-from mailctl.errors import ExclusiveSettingsError, InvalidValueError, MissingInputError, Problem, UsageError
+from mailctl.errors import ExclusiveSettingsError, InvalidValueError, Problem, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -181,12 +183,7 @@ def edit(
     context: typer.Context,
     name: Name,
     options: ClientOptions,
-    clear: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--clear", metavar="FIELD", help="Put a field back to its default; repeatable.", show_default=False
-        ),
-    ] = None,
+    clear: Clear = None,
     dry_run: DryRun = False,
     output: Output = OutputFormat.TABLE,
 ) -> None:
@@ -206,8 +203,7 @@ def edit(
     name = session.settings_file.load().get_oauth_client(name).name
     given, secret = options.given(), options.read_secret()
     if not (given or secret or clear):
-        hint = f"such as `mailctl oauth client edit {quote(name)} --client-secret-stdin`; --help shows them all"
-        raise MissingInputError("name an option: what is to change", hint=hint)
+        raise nothing_named(f"mailctl oauth client edit {quote(name)} --client-secret-stdin")
     _change(session, name, given, lambda fields: edit_client(name, fields, clear=clear or ()), secret,
             dry_run=dry_run, output=output)  # fmt: skip
 
@@ -268,9 +264,7 @@ def delete(
     edit_ = delete_client(name, force=force)
     edit_(settings)  # what is refused is refused before anybody is asked
     question = f"Delete the OAuth client '{name}' and its stored secrets?"
-    if not dry_run and not session.terminal.require_agreement(question, yes=yes):
-        session.terminal.say("nothing was deleted")
-        raise typer.Exit(1)
+    agree_to_delete(session, question, yes=yes, dry_run=dry_run)
     change = apply_change(session, plain(edit_), dry_run=dry_run)
     detached = list_client_users(change.before, name)
     if output is OutputFormat.JSON:

@@ -38,6 +38,10 @@ class OutputFormat(StrEnum):
 Output = Annotated[OutputFormat, typer.Option("--output", "-o", help="How to print the result.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Clear = Annotated[
+    list[str] | None,
+    typer.Option("--clear", metavar="FIELD", help="Put a field back to its default; repeatable.", show_default=False),
+]
 
 
 def expand_options(function: F) -> F:
@@ -87,6 +91,15 @@ def choice_option(option: str, *choices: str, help: str, panel: str) -> Any:  # 
 
 def text_option(option: str, metavar: str, help: str, panel: str) -> Any:  # noqa: A002 - Typer's own word
     return typer.Option(option, metavar=metavar, help=help, rich_help_panel=panel, show_default=False)
+
+
+def password_stdin_option(panel: str) -> Any:
+    return typer.Option("--password-stdin", help="Read the password from standard input.", rich_help_panel=panel)
+
+
+def password_from_option(panel: str) -> Any:
+    where = "Where the password stays: env:NAME, file:PATH, command:PROGRAM ARGS, keyring:SERVICE/USER, vault:NAME."
+    return text_option("--password-from", "REF", where, panel)
 
 
 SECURITIES = ("none", "starttls", "tls")
@@ -307,6 +320,12 @@ _ENTRIES = ("servers[", "oauth_clients[", "tenants[", "accounts[", "sysmail.")
 def missing_input(options: Sequence[str], *, hint: str | None = None) -> MissingInputError:
     """Return the error that names the options that are missing."""
     return MissingInputError(f"missing: {', '.join(options)}", hint=hint, details={"missing": list(options)})
+
+
+def nothing_named(example: str) -> MissingInputError:
+    """Return the error for a change of nothing."""
+    hint = f"such as `{example}`; --help shows them all"
+    return MissingInputError("name an option: what is to change", hint=hint)
 
 
 def read_secret(

@@ -21,6 +21,8 @@ from mailctl.cli.params import (
     existing_file,
     given_fields,
     given_reference,
+    password_from_option,
+    password_stdin_option,
     text_option,
 )
 from mailctl.errors import MissingInputError, UsageError
@@ -106,19 +108,8 @@ class SendingLoginOptions:
     """The login for sending."""
 
     username: Annotated[str | None, text_option("--username", "USER", "The user name.", _LOGIN)] = None
-    password_stdin: Annotated[
-        bool,
-        typer.Option("--password-stdin", help="Read the password from standard input.", rich_help_panel=_LOGIN),
-    ] = False
-    password_from: Annotated[
-        str | None,
-        text_option(
-            "--password-from",
-            "REF",
-            "Where the password stays: env:NAME, file:PATH, command:PROGRAM ARGS, keyring:SERVICE/USER, vault:NAME.",
-            _LOGIN,
-        ),
-    ] = None
+    password_stdin: Annotated[bool, password_stdin_option(_LOGIN)] = False
+    password_from: Annotated[str | None, password_from_option(_LOGIN)] = None
 
     def given(self) -> dict[str, Any]:
         fields = {} if self.username is None else {"username": self.username}

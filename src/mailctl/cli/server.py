@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mailctl.cli.changes import apply_change, plain
+from mailctl.cli.changes import agree_to_delete, apply_change, plain
 from mailctl.cli.params import (
+    Clear,
     DryRun,
     IncomingOptions,
     OutgoingOptions,
@@ -20,10 +21,11 @@ from mailctl.cli.params import (
     complete_oauth_client,
     complete_server_code,
     expand_options,
+    nothing_named,
 )
 from mailctl.cli.server_discover import discover
 from mailctl.cli.session import Session, get_session
-from mailctl.errors import ExclusiveSettingsError, InvalidValueError, MissingInputError, UsageError
+from mailctl.errors import ExclusiveSettingsError, InvalidValueError, UsageError
 from mailctl.model.decode import MISSING
 from mailctl.model.file_format import FileFormat
 
@@ -137,12 +139,7 @@ def edit(
     name: Name = None,
     preset: Preset = None,
     oauth_client: OAuthClient = None,
-    clear: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--clear", metavar="FIELD", help="Put a field back to its default; repeatable.", show_default=False
-        ),
-    ] = None,
+    clear: Clear = None,
     dry_run: DryRun = False,
     output: Output = OutputFormat.TABLE,
 ) -> None:
@@ -160,8 +157,7 @@ def edit(
     given = _given(outgoing, incoming, tls, name=name, oauth_client=oauth_client)
     if not (given or new_code or preset or clear or tls.client_key_passphrase_stdin):
         session.settings_file.load().get_server(code)
-        hint = f"such as `mailctl server edit {code} --smtp-port 587`; `mailctl server edit --help` shows them all"
-        raise MissingInputError("name an option: what is to change", hint=hint)
+        raise nothing_named(f"mailctl server edit {code} --smtp-port 587")
     if preset is not None:
         present = session.settings_file.load().get_server(code)
         incoming = {"protocol": present.incoming.protocol} | given.get("incoming", {})
@@ -314,9 +310,8 @@ def _delete(
     users = f"{', '.join(detached[:3])}{more}"
     if detached:
         question = f"{users} will go on with a copy of what is deleted. {question}"
-    if codes and not dry_run and not session.terminal.require_agreement(question, yes=yes):
-        session.terminal.say("nothing was deleted")
-        raise typer.Exit(1)
+    if codes:
+        agree_to_delete(session, question, yes=yes, dry_run=dry_run)
     change = apply_change(session, plain(edit_), dry_run=dry_run)
     if output is OutputFormat.JSON:
         session.terminal.data(**change.as_json(), deleted=codes, **({"detached": detached} if detached else {}))

@@ -9,7 +9,7 @@ import typer
 
 from mailctl.cli.changes import apply_change, plain
 from mailctl.cli.messages import MessageOptions, completed, message_option, open_outbox, read_draft, tell_sent
-from mailctl.cli.params import DryRun, Output, OutputFormat, Yes, as_options, complete_tenant, expand_options
+from mailctl.cli.params import Clear, DryRun, Output, OutputFormat, Yes, as_options, complete_tenant, expand_options
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import InvalidValueError, MissingInputError
 
@@ -45,12 +45,7 @@ def set_(
             show_default=False,
         ),
     ] = None,
-    clear: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--clear", metavar="FIELD", help="Put a field back to its default; repeatable.", show_default=False
-        ),
-    ] = None,
+    clear: Clear = None,
     dry_run: DryRun = False,
     output: Output = OutputFormat.TABLE,
 ) -> None:

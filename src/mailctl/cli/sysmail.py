@@ -8,7 +8,7 @@ import typer
 
 from mailctl.cli.changes import AppliedChange, apply_change, plain
 from mailctl.cli.logins import tell_login, tell_proof
-from mailctl.cli.params import DryRun, Output, OutputFormat, SmtpOptions, TlsOptionGroup, Yes, expand_options
+from mailctl.cli.params import Clear, DryRun, Output, OutputFormat, SmtpOptions, TlsOptionGroup, Yes, expand_options
 from mailctl.cli.senders import change_sender, gather_fields, sender_as_json
 from mailctl.cli.sending_options import (
     PopBeforeSmtpOptions,
@@ -41,12 +41,7 @@ def set_(
         bool | None,
         typer.Option("--active/--inactive", help="Default: active from the first set on.", show_default=False),
     ] = None,
-    clear: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--clear", metavar="FIELD", help="Put a field back to its default; repeatable.", show_default=False
-        ),
-    ] = None,
+    clear: Clear = None,
     dry_run: DryRun = False,
     output: Output = OutputFormat.TABLE,
 ) -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mailctl.cli.changes import apply_change, plain
+from mailctl.cli.changes import agree_to_delete, apply_change, plain
 from mailctl.cli.logins import tell_login, tell_proof
 from mailctl.cli.params import (
+    Clear,
     DryRun,
     Output,
     OutputFormat,
@@ -20,6 +21,7 @@ from mailctl.cli.params import (
     Yes,
     complete_tenant,
     expand_options,
+    nothing_named,
 )
 from mailctl.cli.senders import change_sender, gather_fields, sender_as_json
 from mailctl.cli.sending_options import (
@@ -30,7 +32,7 @@ from mailctl.cli.sending_options import (
     read_given_secret,
 )
 from mailctl.cli.session import Session, get_session
-from mailctl.errors import MissingInputError, UsageError
+from mailctl.errors import UsageError
 from mailctl.model.target_name import tenant_target
 
 if TYPE_CHECKING:
@@ -123,12 +125,7 @@ def edit(
     no_server: Annotated[
         bool, typer.Option("--no-server", help="Send through the global server again; its own login is forgotten.")
     ] = False,
-    clear: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--clear", metavar="FIELD", help="Put a field back to its default; repeatable.", show_default=False
-        ),
-    ] = None,
+    clear: Clear = None,
     dry_run: DryRun = False,
     output: Output = OutputFormat.TABLE,
 ) -> None:
@@ -151,8 +148,7 @@ def edit(
     fields |= _given(code=new_code, name=name, support_address=support_address)
     secrets = read_given_secret(login, pop, tls)
     if not (fields or secrets or clear or no_server):
-        hint = f"such as `mailctl tenant edit {code} --sender-name NAME`; --help shows them all"
-        raise MissingInputError("name an option: what is to change", hint=hint)
+        raise nothing_named(f"mailctl tenant edit {code} --sender-name NAME")
     if no_server and any(fields.get(option) for option in ("server", "smtp", "graph", "oauth_client")):
         raise UsageError("--no-server excludes --server, --smtp-…, --graph and --oauth-client")
     cleared = [*(clear or ()), *(("server", "smtp", "graph") if no_server else ())]
@@ -218,9 +214,7 @@ def delete(
     session = get_session(context)
     tenant = session.settings_file.load().get_tenant(code)
     question = f"Delete the tenant '{tenant.code}' ({tenant.name}) and its stored secrets?"
-    if not dry_run and not session.terminal.require_agreement(question, yes=yes):
-        session.terminal.say("nothing was deleted")
-        raise typer.Exit(1)
+    agree_to_delete(session, question, yes=yes, dry_run=dry_run)
     change = apply_change(session, plain(delete_tenant(tenant.code)), dry_run=dry_run)
     if output is OutputFormat.JSON:
         session.terminal.data(**change.as_json(), deleted=[tenant.code])
