@@ -49,32 +49,28 @@ def moment(seconds: float) -> dt.datetime:
 
 
 def _facts(state: GrantState) -> Iterator[tuple[str, str]]:
-    for name, said in (("why", state.why), ("what to do", state.remedy)):
-        if said:
-            yield name, said
-    if state.oauth_client:
-        yield "oauth client", f"{state.oauth_client} ({state.provider})"
-    if state.flow:
-        yield "by", f"{state.flow}, as {state.username}" if state.username else str(state.flow)
-    if state.granted_at is not None:
-        yield "granted", _moment(state.granted_at)
-    if state.last_refresh is not None:
-        yield "refreshed", _moment(state.last_refresh)
-    if state.scopes:
-        yield "scopes", " ".join(state.scopes)
-    if state.missing_scopes:
-        yield "not granted", " ".join(state.missing_scopes)
-    if state.token_expires_at is not None:
-        yield "token until", _token_end(state, state.token_expires_at)
-    if state.ends_because:
-        yield "ends", _end(state)
+    client = f"{state.oauth_client} ({state.provider})" if state.oauth_client else None
+    facts = {
+        "why": state.why,
+        "what to do": state.remedy,
+        "oauth client": client,
+        "by": f"{state.flow}, as {state.username}" if state.flow and state.username else state.flow,
+        "granted": _moment(state.granted_at),
+        "refreshed": _moment(state.last_refresh),
+        "scopes": " ".join(state.scopes),
+        "not granted": " ".join(state.missing_scopes),
+        "token until": _token_end(state),
+        "ends": _end(state),
+    }
+    return ((name, said) for name, said in facts.items() if said)
 
 
-def _token_end(state: GrantState, seconds: float) -> str:
+def _token_end(state: GrantState) -> str | None:
     from mailctl.services.oauth.expiry import NO_REFRESH_TOKEN
 
+    until = _moment(state.token_expires_at)
     lasts = state.ends_because != NO_REFRESH_TOKEN
-    return _moment(seconds) + lasts * "; the next one is had when it is needed"
+    return until and until + lasts * "; the next one is had when it is needed"
 
 
 def _word(state: GrantState) -> str:
@@ -88,11 +84,11 @@ def _day(state: GrantState) -> str:
     return "not known" if state.ends_because else ""
 
 
-def _end(state: GrantState) -> str:
+def _end(state: GrantState) -> str | None:
     if state.ends_at is None:
-        return state.ends_because or ""
+        return state.ends_because
     return f"{moment(state.ends_at):%Y-%m-%d} ({state.ends_because})"
 
 
-def _moment(seconds: float) -> str:
-    return f"{moment(seconds):%Y-%m-%d %H:%M} UTC"
+def _moment(seconds: float | None) -> str | None:
+    return None if seconds is None else f"{moment(seconds):%Y-%m-%d %H:%M} UTC"

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from tests.cli.oauth.conftest import MAIL
 from tests.credentials.keyring_doubles import MODULE, Memory
+from tests.oauth.provider import TOKENS, Reply, ScriptedProvider
 from tests.servers.people import ALICE, BOB
 
 if TYPE_CHECKING:
@@ -187,6 +188,23 @@ def test_a_service_account_acts_for_the_mailbox(
         "oauth", "authorize", "office", "--username", BOB.address, "--flow", "service-account", "-o", "json"
     ).json
     assert other["grant"]["target"] == f"server:office/{BOB.address}"
+
+
+def test_a_store_that_goes_away_under_it_costs_the_grant_and_that_is_said(site: Site) -> None:
+    def take_the_key(_: object) -> object:
+        site.key_file.rename(site.key_file.with_suffix(".away"))
+        return TOKENS.body
+
+    with ScriptedProvider(Reply(body=take_the_key)) as double:
+        site.mailctl.must(
+            "oauth", "client", "add", "machine", "--provider", "custom", "--client-id", "id-1",
+            "--token-url", f"{double.url}/token", "--client-secret-stdin", stdin=b"canary-7",
+        )  # fmt: skip
+        site.mailctl.must("server", "edit", "office", "--oauth-client", "machine")
+        result = site.mailctl("oauth", "authorize", "sysmail", "--flow", "client-credentials", "-o", "json")
+    assert result.code == 6
+    assert str(site.key_file) in result.error["message"]
+    assert "is lost: then `mailctl oauth authorize sysmail` once more" in result.error["hint"]
 
 
 # What is refused

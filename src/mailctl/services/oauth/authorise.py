@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from shlex import quote
 
 from mailctl.credentials import Secrets
-from mailctl.errors import AuthenticationError, MissingInputError, UsageError
+from mailctl.errors import AuthenticationError, MissingInputError, SecretError, SettingsError, UsageError
 from mailctl.model.oauth import Flow, OAuthClient, Provider, can_do, require_flow, scopes_for
 from mailctl.model.secret import Secret, SecretRef
 from mailctl.model.target_name import SYSTEM_MAIL
@@ -237,13 +237,19 @@ class Authoriser:
             expires_at=reply.expires_at,
         )
         name = secret_name(subject.name)
-        with Tokens(self.file, self.secrets).locked(subject.name):
-            return change_with_secrets(
-                self.file,
-                self.secrets,
-                lambda settings, references: put_reference(settings, subject.name, references[name]),
-                {name: grant.to_secret()},
-            )
+        try:
+            with Tokens(self.file, self.secrets).locked(subject.name):
+                return change_with_secrets(
+                    self.file,
+                    self.secrets,
+                    lambda settings, references: put_reference(settings, subject.name, references[name]),
+                    {name: grant.to_secret()},
+                )
+        except (SecretError, SettingsError) as error:
+            # The secret store was there before the provider was asked.
+            lost = "what the provider granted could not be kept, and is lost"
+            error.hint = "; ".join(filter(None, (error.hint, f"{lost}: then `{subject.authorise_command}` once more")))
+            raise
 
 
 def list_remarks(state: GrantState) -> Iterator[str]:
