@@ -8,6 +8,7 @@ options' names where a rule speaks of fields.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
@@ -262,6 +263,11 @@ def given_fields(options: object, prefix: str) -> dict[str, Any]:
     }
 
 
+def secret_options(stem: str) -> str:
+    """Return the pair of options that gives a secret: `--password` → `--password-stdin or --password-from`."""
+    return f"{stem}-stdin or {stem}-from"
+
+
 _OPTION_NAMES = {
     "code": "CODE",
     "name": "--name",
@@ -272,10 +278,10 @@ _OPTION_NAMES = {
     **{f"tls.{name}": f"--{name.replace('_', '-')}" for name in ("ca_file", "client_cert", "client_key")},
     "tls.client_key_passphrase": "--client-key-passphrase-from",
     "pop_before_smtp.apop": "--apop",
-    "password": "--password-stdin or --password-from",
-    "pop_before_smtp.password": "--pop-password-stdin or --pop-password-from",
-    "smtp_password": "--smtp-password-stdin or --smtp-password-from",
-    "client_secret": "--client-secret-stdin or --client-secret-from",
+    "password": secret_options("--password"),
+    "pop_before_smtp.password": secret_options("--pop-password"),
+    "smtp_password": secret_options("--smtp-password"),
+    "client_secret": secret_options("--client-secret"),
     "key": "--key-from",
     "service_account": "--service-account-from",
     "scopes": "--scope",
@@ -290,6 +296,13 @@ def option_name(where: str) -> str:
     if bare in _OPTION_NAMES:
         return _OPTION_NAMES[bare]
     return "--" + bare.replace("pop_before_smtp.", "pop-").replace(".", "-").replace("_", "-")
+
+
+def with_options(message: str) -> str:
+    """Return what a rule says with options' names for the names of other fields in it, but for what is quoted."""
+    parts = message.split("'")
+    parts[::2] = [_FIELD_IN_PROSE.sub(lambda found: option_name(found[0]), part) for part in parts[::2]]
+    return "'".join(parts)
 
 
 def as_options(
@@ -309,17 +322,33 @@ def as_options(
     if len(missing) == len(error.problems):
         return missing_input(missing, hint=error.hint)
     renamed = [
-        Problem(option(problem.where), problem.message, problem.line, problem.conflict) for problem in error.problems
+        Problem(option(problem.where), with_options(problem.message), problem.line, problem.conflict)
+        for problem in error.problems
     ]
     return type(error)(renamed, hint=error.hint)
 
+
+_FIELD_IN_PROSE = re.compile(
+    r"(?<![\w./`=-])(?:(?:smtp|incoming|tls|pop_before_smtp)\.[a-z_]+|[a-z]+(?:_[a-z]+)+)(?![\w/`=@]|\.\w)"
+)
+"""The name of a field as it is told from a word: it is joined by dots or underscores."""
 
 _ENTRIES = ("servers[", "oauth_clients[", "tenants[", "accounts[", "sysmail.")
 
 
 def missing_input(options: Sequence[str], *, hint: str | None = None) -> MissingInputError:
-    """Return the error that names the options that are missing."""
+    """Return the error that names the options that are missing; of a secret, also how it may come."""
+    if hint is None:
+        stems = (option.partition("-stdin or ")[0] for option in options if "-stdin or " in option)
+        hint = next(map(_ways_of_secret, stems), None)
     return MissingInputError(f"missing: {', '.join(options)}", hint=hint, details={"missing": list(options)})
+
+
+def _ways_of_secret(stem: str) -> str:
+    return (
+        f"such as {stem}-stdin < FILE, {stem}-from env:NAME or {stem}-from file:PATH; "
+        "on a terminal, without --no-input, it is asked for"
+    )
 
 
 def nothing_named(example: str) -> MissingInputError:

@@ -254,7 +254,7 @@ def find_login(
     session: Session, target: Target, options: LoginOptions, *, stem: str = ""
 ) -> LoginSource | GrantSource | None:
     """Return the login that is given; without a password, that of an OAuth client's server is by its grant."""
-    from mailctl.cli.params import given_reference, read_secret
+    from mailctl.cli.params import given_reference, missing_input, read_secret, secret_options
     from mailctl.model.secret import SecretKind
     from mailctl.services.oauth.grants import grant_name
     from mailctl.services.testing.check import GrantSource, LoginSource
@@ -281,7 +281,7 @@ def find_login(
         option=f"--{stem}password",
     )
     if secret is None:
-        raise MissingInputError(f"missing: --{stem}password-stdin or --{stem}password-from")
+        raise missing_input([secret_options(f"--{stem}password")])
     if options.password_stdin:
         given = (f"--{stem}password-stdin",)
         return LoginSource(username=options.username, source="standard input", read=lambda: secret, option=given)

@@ -89,11 +89,13 @@ class Secrets:
             store, name = self._locate(reference)
             secret = store.find(name)
         if secret is None:
-            raise SecretMissingError(
-                f"there is no secret at {reference}",
-                hint="`mailctl secret status` shows which are missing, `mailctl secret set NAME` stores one",
-                details={"reference": str(reference)},
-            )
+            from shlex import quote
+
+            hint = f"`mailctl secret set {quote(name)}` stores it"
+            if not self.owns(reference):
+                hint = "store it there by the keyring's own program, or let the settings name another place"
+            details = {"reference": str(reference)}
+            raise SecretMissingError(f"there is no secret at {reference}", hint=hint, details=details)
         return secret
 
     def find(self, reference: SecretRef) -> Secret | None:

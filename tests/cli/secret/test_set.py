@@ -198,3 +198,17 @@ def test_without_a_place_for_it_no_secret_is_asked_for(mailctl, headless: Path) 
     assert child.exitstatus == 6
     assert "Secret 'relay'" not in child.before
     assert "no keyring" in child.before
+
+
+def test_a_stored_secret_that_is_lost_is_stored_again_by_the_command_that_is_named(mailctl, keyring) -> None:
+    options = ("--address", "a@example.org", "--smtp-host", "127.0.0.1", "--smtp-port", "9", "--smtp-auth", "plain")
+    login = ("--smtp-security", "tls", "--username", "a", "--password-stdin")
+    mailctl.must("sysmail", "set", *options, *login, stdin=b"one")
+    ((service, user),) = keyring
+    keyring.clear()
+    lost = mailctl("test", "send", "--to", "b@example.org", "-o", "json").json["targets"][0]
+    [step] = [step for step in lost["steps"] if step["name"] == "secret"]
+    assert step["cause"] == f"there is no secret at keyring:{service}/{user}"
+    assert step["remedy"] == "`mailctl secret set sysmail/password` stores it"
+    mailctl.must("secret", "set", "sysmail/password", "--stdin", stdin=b"two")
+    assert keyring[service, user] == "two"

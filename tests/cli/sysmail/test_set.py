@@ -210,6 +210,11 @@ def test_setting_one_while_the_other_is_set_is_a_conflict(
         ((*ADDRESS, "--smtp-port", "25"), "missing: --smtp-host"),
         ((*ADDRESS, "--server", "hq"), "missing: --username, --password-stdin or --password-from"),
         ((*ADDRESS, "--server", "hq", "--username", "u"), "missing: --password-stdin or --password-from"),
+        (
+            (*ADDRESS, "--server", "hq", "--username", "u"),
+            "hint: such as --password-stdin < FILE, --password-from env:",
+        ),
+        ((*DEDICATED, *POP[:-2]), "hint: such as --pop-password-stdin < FILE, --pop-password-from env:NAME"),
         ((*ADDRESS, "--server", "hq", "--password-from", "env:PASSWORD"), "--username: is missing"),
         ((*DEDICATED, "--pop-before-smtp"), "missing: --pop-host"),
         ((*DEDICATED, "--pop-host", "x.example.org"), "missing: --pop-before-smtp"),

@@ -116,6 +116,11 @@ def test_a_deferred_recipient_is_exit_14(mailctl: Mailctl, add_smtp: Add) -> Non
         (["--depth", "mailbox"], 2, "'mailbox' is none of: connect, tls, auth, envelope, message"),
         (["--to", "a@b.c", "--username", "a@b.c", "--password-stdin", "--password-from", "env:X"], 2, "exclude"),
         (["--to", "a@b.c", "--username", "a@b.c"], 2, "--password-stdin or --password-from"),
+        (
+            ["--to", "a@b.c", "--username", "a@b.c"],
+            2,
+            "hint: such as --password-stdin < FILE, --password-from env:NAME",
+        ),
         (["--to", "a@b.c", "--password-stdin"], 2, "--username"),
         (["--to", "a@b.c", "--username", "a@b.c", "--password-from", "hunter2"], 2, "not a secret reference"),
         (["--depth", "tls", "--fail-on", "never"], 2, "--fail-on"),
