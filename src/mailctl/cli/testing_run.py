@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -139,10 +140,12 @@ class TestCall:
     def _remember(self, report: Report) -> None:
         """Keep what was found for a request for support, where that is possible."""
         from mailctl.errors import SettingsError
+        from mailctl.services.testing.targets import is_target
         from mailctl.store.last_tests import remember_results
 
+        file = self.session.settings_file
         with suppress(OSError, SettingsError):
-            remember_results(report, self.session.settings_file.path)
+            remember_results(report, file.path, partial(is_target, file.load()))
 
     def _exit_code(self, report: Report) -> int:
         """Return the exit code of a report; as the answer of a monitoring plug-in it has that one's meaning."""

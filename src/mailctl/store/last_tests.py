@@ -1,18 +1,21 @@
 """What the last tests of each target found, for requests for support: one small file for each settings file.
 
 It is kept in the platform's folder for the state of programs, holds no evidence but verdicts, causes and the servers'
-words, and is bounded: the oldest results give way.
+words, and is bounded: the oldest results give way, and those of targets that are gone. A test that was interrupted
+found nothing, and takes no result's place.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
 from mailctl.durable import lock_file, replace_file, resolve_target
+from mailctl.exits import Exit
 from mailctl.model.report import Report, Status, TargetReport
 from mailctl.model.values import shortened
 from mailctl.store.location import state_folder
@@ -51,16 +54,21 @@ def read_results(settings: Path) -> list[TestResult]:
         return []
 
 
-def remember_results(report: Report, settings: Path) -> None:
+def remember_results(report: Report, settings: Path, is_target: Callable[[str], bool]) -> None:
     """Keep what a run found, in the place of what was found before by the same test of the same target.
 
-    Raises OSError and SettingsError where that is not possible: a test loses nothing by it.
+    `is_target`: tells which targets there still are. Raises OSError and SettingsError where that is not possible: a
+    test loses nothing by it.
     """
     place = _place(settings)
-    new = [_result(report, target) for target in report.targets]
+    new = [_result(report, target) for target in report.targets if target.exit_code != Exit.INTERRUPTED]
     replaced = {(result.test, result.target) for result in new}
     with lock_file(place, timeout_seconds=_LOCK_SECONDS):
-        kept = [result for result in read_results(settings) if (result.test, result.target) not in replaced]
+        kept = [
+            result
+            for result in read_results(settings)
+            if (result.test, result.target) not in replaced and is_target(result.target)
+        ]
         replace_file(place, msgspec.json.encode((kept + new)[-_RESULTS_MAX:]))
 
 

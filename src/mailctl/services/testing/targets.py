@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from mailctl.errors import NotFoundError
 from mailctl.model.account import Account
 from mailctl.model.oauth import OAuthClient
 from mailctl.model.resolve import (
@@ -81,6 +82,15 @@ def get_target(settings: Settings, name: str, folder: Path) -> Target:
     if "@" in name:
         return _account_target(settings, settings.get_account(name), folder)
     return _catalogue_target(settings, settings.get_server(name), folder)
+
+
+def is_target(settings: Settings, name: str) -> bool:
+    """Tell whether there is a target of that name."""
+    try:
+        get_target(settings, name, Path())
+    except NotFoundError:
+        return False
+    return True
 
 
 def list_targets(settings: Settings, folder: Path) -> list[Target]:
