@@ -67,7 +67,9 @@ def read_file(path: Path, warn: Warn) -> Secret:
     except OSError as error:
         raise SecretStoreError(
             f"the secret's file {path} cannot be read: {cause_of(error)}",
-            hint="let the user that mailctl runs as read it, and nobody else",
+            hint="name a file in it"
+            if isinstance(error, IsADirectoryError)
+            else "let the user that mailctl runs as read it, and nobody else",
         ) from None
     if os.name == "posix" and stat.S_ISREG(mode) and mode & (stat.S_IROTH | stat.S_IWOTH):
         from shlex import quote  # start-up is felt at every call

@@ -71,31 +71,30 @@ def choose(route: Route, configured: str, offered: Collection[str]) -> str:
     `offered`: the server's mechanisms, and LOGIN-COMMAND where USER/PASS or IMAP LOGIN may be used.
     Raises CapabilityError of reason `mechanism-not-offered` or `login-needs-tls`, which names those that are.
     """
-    names = ", ".join(offered) or "none"
+    it_offers = f"it offers: {', '.join(offered)}" if offered else "it offers none at all"
     details = {"offered": list(offered), "configured": configured}
     secure = route.endpoint.security is not Security.NONE
     if configured != "auto" and configured.upper() in offered:
         return configured
     if configured != "auto" and (secure or offered):
         raise CapabilityError(
-            f"the server does not offer the configured login method {configured}; it offers: {names}",
+            f"the server does not offer the configured login method {configured}; {it_offers}",
             reason=Reason.MECHANISM_NOT_OFFERED,
             details=details,
-            hint="set the login method to one that is offered, or to auto",
         )
     password = bool(route.login and route.login.secret)
     method = choose_method(offered, secure=secure, password=password, certificate=bool(route.tls.client_cert))
     if method is None and not secure:
         readable = choose_method(offered, secure=True, password=True)
         raise CapabilityError(
-            f"the server offers no login method that is safe without TLS; it offers: {names}",
+            f"the server offers no login method that is safe without TLS; {it_offers}",
             reason=Reason.LOGIN_NEEDS_TLS,
             details=details,
             hint="where others may read the password, name the login method" if readable else None,
         )
     if method is None:
         raise CapabilityError(
-            f"the server offers no login method that fits; it offers: {names}",
+            f"the server offers no login method that fits; {it_offers}",
             reason=Reason.MECHANISM_NOT_OFFERED,
             details=details,
         )

@@ -191,7 +191,6 @@ class _Opening:
                 "the server has switched LOGIN off here",
                 reason=Reason.LOGIN_DISABLED,
                 details={"offered": offered},
-                hint="set the security to starttls or tls, or the login method to one that is offered",
             )
         return auth.choose(self._route, self._endpoint.auth, offered)
 

@@ -132,8 +132,8 @@ class Route(Struct, frozen=True, kw_only=True):
         port, security = self.endpoint.port, self.endpoint.security
         if port in DEFAULT_PORTS[self.protocol].values() and not pairing_warning(self.protocol, port, security):
             return None
-        usual = ", ".join(f"{security} {port}" for security, port in DEFAULT_PORTS[self.protocol].items())
-        return f"security {security} does not seem to fit port {port}; usual for {self.protocol.upper()}: {usual}"
+        usual = ", ".join(f"{port} with {security}" for security, port in DEFAULT_PORTS[self.protocol].items())
+        return f"port {port} with security {security} is unusual for {self.protocol.upper()}; usual are {usual}"
 
 
 def reaches(until: Stage, stage: Stage) -> bool:

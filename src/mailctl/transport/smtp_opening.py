@@ -102,6 +102,8 @@ class Opening:
                 "the server does not know EHLO, so nobody can log in to it",
                 reason=Reason.NOT_OFFERED,
                 reply=record.reply,
+                hint="check host and port: a server for submission knows it; one that wants no login goes with SMTP "
+                "authentication none",
             )
         if reply.code != 250:
             raise transport.refusal(reply, "refuses EHLO", Reason.NOT_OFFERED)

@@ -535,6 +535,23 @@ def test_what_is_warned_of_does_not_stand_among_the_steps(
 # Capabilities and login
 
 
+def test_what_to_do_about_a_login_that_is_not_offered_is_said_once(mailctl: Mailctl, add: Any) -> None:
+    with ScriptedServer(SmtpServer(security="none", ehlo=ehlo_reply(b"SIZE 1000", b"AUTH CRAM-MD5")).script) as server:
+        add("smtp", server.port, "none")
+        step = failure(mailctl(*SEND, "--depth", "auth", *LOGIN, "-o", "json"))
+    assert step["cause"] == "the server does not offer the configured login method plain; it offers: CRAM-MD5"
+    assert step["remedy"] == "set one that the step `capabilities` lists, or auto; nothing weaker is tried in its place"
+
+
+def test_a_connection_that_ends_after_the_login_is_not_blamed_on_the_port(mailctl: Mailctl, add: Any) -> None:
+    with ScriptedServer(ImapServer(security="none", examine=Close()).script) as server:
+        add("imap", server.port, "none")
+        step = failure(mailctl(*RECEIVE, *LOGIN, "-o", "json"))
+    assert (step["name"], step["evidence"]["reason"]) == ("mailbox", "closed")
+    assert step["cause"] == step["evidence"]["problem"]
+    assert "port" not in step["remedy"]
+
+
 def test_a_login_without_tls_that_is_not_offered_leads_to_starttls(mailctl: Mailctl, add: Any) -> None:
     with ScriptedServer(SmtpServer(security="none", ehlo=ehlo_reply(b"STARTTLS")).script) as server:
         add("smtp", server.port, "none", "--smtp-auth", "auto")

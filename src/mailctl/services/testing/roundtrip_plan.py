@@ -125,7 +125,7 @@ def _plain(address: str) -> str:
 _WHY_MISSING = {
     "--username": "entries of the catalogue have no login: give one",
     "--incoming-username": "the mailbox to read wants a login: give one",
-    "--to": "the user name is no address that the message could go to: name one",
+    "--to": "no user name is an address that the message could go to: name one",
 }
 
 
