@@ -71,6 +71,12 @@ def test_a_message_takes_two_round_trips_where_commands_are_pipelined(serve):
         (b"250 2.0.0 46BAr3Yl012345 Message accepted for delivery", "46BAr3Yl012345"),
         (b"250 ok 1190000000 qp 12345", "12345"),
         (b"250 2.0.0 OK  1564749211 d4sm9838928.28 - gsmtp", "d4sm9838928.28"),
+        (
+            b"250 2.6.0 <a@b.example> [InternalId=73366069149762, Hostname=FR0P281MB0123.DEUP281.PROD.OUTLOOK.COM] "
+            b"8364 bytes in 0.225, 36.166 KB/sec Queued mail for delivery",
+            "73366069149762",
+        ),
+        (b"250 Ok 0102018b0fc1d7a8-9a1a6d7f-4f3e-000000", "0102018b0fc1d7a8-9a1a6d7f-4f3e-000000"),
         (b"250 2.0.0 thank you", None),
     ],
 )

@@ -28,7 +28,9 @@ _QUEUE_ID = re.compile(
     rb"|\bid=([\w-]+)|Ok:? queued,? id ([\w-]+)"  # Exim
     rb"|\b(\w+) Message accepted for delivery"  # Sendmail
     rb"|\bqp ([0-9]+)"  # qmail
-    rb"| ([\w.-]+) - gsmtp",  # Gmail
+    rb"| ([\w.-]+) - gsmtp"  # Gmail
+    rb"|\bInternalId=([0-9]+)"  # Exchange
+    rb"|^250 Ok ([\w-]{20,})$",  # Amazon SES
     re.IGNORECASE,
 )
 _AT_ONCE_BYTES_MAX = 64 * 1024
