@@ -64,28 +64,50 @@ def flatten(fields: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def clear_fields(kind: type[msgspec.Struct], fields: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """Return fields without those named, which then take their defaults.
+def clear_fields(
+    kind: type[msgspec.Struct], fields: Mapping[str, Any], names: Iterable[str], *, fixed: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Return fields without those named, which then take their defaults, or what follows from the others.
 
-    A name is dotted as in JSON (`tls.ca_file`) or spelled as its option (`ca-file`, `smtp-timeout`).
-    Raises UsageError for a name that is no field, or one that cannot be absent.
+    A name is dotted as in JSON (`tls.ca_file`) or spelled as its option (`ca-file`, `smtp-timeout`). `fixed`: names that
+    are never cleared. Raises UsageError for a name that is no field, or one that cannot be absent.
     """
-    optional = _optional_fields(kind)
-    known = {_spelled(_option_stem(name)): name for name in optional}
-    known |= {_spelled(name): name for name in optional}
+    places = [place for place in _places(kind) if place.name not in set(fixed)]
+    known = {_spelled(_option_stem(place.name)): place for place in places}
+    known |= {_spelled(place.name): place for place in places}
     cleared: dict[str, Any] = dict(fields)
     for name in names:
-        target = known.get(_spelled(name))
-        if target is None:
+        place = known.get(_spelled(name))
+        if place is None or not place.may_be_absent(cleared):
+            clearable = (place.name for place in places if place.may_be_absent(cleared))
             raise UsageError(
-                f"--clear: '{name}' is not a field that can be cleared", hint=f"these can: {', '.join(optional)}"
+                f"--clear: '{name}' is not a field that can be cleared", hint=f"these can: {', '.join(clearable)}"
             )
-        section, _, field = target.rpartition(".")
-        if not section:
-            cleared = merge_fields(cleared, {field: None})
-        elif section in cleared:
-            cleared = merge_fields(cleared, {section: {field: None}})
+        cleared = place.removed_from(cleared)
     return cleared
+
+
+class _Place(NamedTuple):
+    """Where a field stands: its dotted name, the model that it is a field of, and whether that needs it."""
+
+    name: str
+    kind: type[msgspec.Struct]
+    required: bool
+
+    def removed_from(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        section, _, field = self.name.rpartition(".")
+        if not section:
+            return merge_fields(fields, {field: None})
+        return merge_fields(fields, {section: {field: None}}) if section in fields else dict(fields)
+
+    def may_be_absent(self, fields: Mapping[str, Any]) -> bool:
+        """Tell whether a model needs no such field, or finds it out from its others."""
+        complete = getattr(self.kind, "complete", None)
+        if not self.required or complete is None:
+            return not self.required
+        section, _, field = self.name.rpartition(".")
+        rest = self.removed_from(fields)
+        return complete(rest.get(section, {}) if section else rest).get(field) is not None
 
 
 def _option_stem(name: str) -> str:
@@ -102,17 +124,21 @@ def _spelled(name: str) -> str:
     return name.lstrip("-").replace(".", "-").replace("_", "-").removesuffix("s")
 
 
-def _optional_fields(kind: type[msgspec.Struct], prefix: str = "") -> list[str]:
+def _places(kind: type[msgspec.Struct], prefix: str = "") -> Iterator[_Place]:
+    """Yield the fields of a model and of those within it, but for a model that it cannot be without."""
     hints = get_type_hints(kind)
-    names = []
     for field in msgspec.structs.fields(kind):
         hint = hints[field.name]
-        inner = next((kind for kind in (hint, *get_args(hint)) if _is_struct(kind)), None)
-        if inner is not hint and not field.required:
-            names.append(prefix + field.name)
+        inner = next((kind for kind in (hint, *_members(hint)) if _is_struct(kind)), None)
+        if inner is None or inner is not hint:
+            yield _Place(prefix + field.name, kind, field.required)
         if inner is not None:
-            names += _optional_fields(inner, f"{prefix}{field.name}.")
-    return names
+            yield from _places(inner, f"{prefix}{field.name}.")
+
+
+def _members(hint: Any) -> tuple[Any, ...]:
+    """Return the members of a union; what a list holds has no name by which it could be cleared."""
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else ()
 
 
 def _is_struct(hint: Any) -> bool:

@@ -272,6 +272,31 @@ def test_what_is_not_named_stays(site: Mailctl, show: Show) -> None:
     )
 
 
+def test_what_follows_from_the_user_name_does_so_again_when_it_is_cleared(site: Mailctl, show: Show) -> None:
+    named = ("--owner", "ann", "--description", "Ann's")
+    must(site, "a@example.org", "--username", "ann", "--server", "hq", *PASSWORD, *named)
+    site.must("account", "edit", "a@example.org", "--clear", "description", "--clear", "owner")
+    account = show("a@example.org")
+    assert (account["description"], account["owner"]) == ("ann", "a@example.org")
+
+
+@pytest.mark.parametrize("field", ["address", "username", "incoming.host", "filters.match", "pop3.auth"])
+def test_what_cannot_be_cleared_is_refused_with_what_can(site: Mailctl, field: str) -> None:
+    must(site, "a@example.org", "--username", "a@example.org", *OWN, *PASSWORD)
+    before = site.settings()
+    refused = site("account", "edit", "a@example.org", "--clear", field)
+    assert (refused.code, site.settings()) == (2, before)
+    assert f"'{field}' is not a field that can be cleared" in refused.err
+    assert "description" in refused.err
+    assert not {"address", "filters.match"} & set(refused.err.replace(",", "").split())
+
+
+def test_a_cleared_port_is_the_one_of_its_security(site: Mailctl, show: Show) -> None:
+    must(site, "a@example.org", "--username", "a@example.org", *OWN, *PASSWORD, "--smtp-port", "1465")
+    site.must("account", "edit", "a@example.org", "--clear", "smtp-port")
+    assert show("a@example.org")["smtp"]["port"] == 465
+
+
 def test_another_user_name_gives_another_description(site: Mailctl, show: Show) -> None:
     must(site, "a@example.org", "--username", "a", "--server", "hq", *PASSWORD)
     site.must("account", "edit", "a@example.org", "--username", "ann")
@@ -421,3 +446,17 @@ def test_who_deletes_their_server_is_told_before_that_accounts_will_have_a_copy(
     assert refused["users"] == {"hq": ["sysmail"]}
     assert refused["accounts"] == ["a@example.org", "b@example.org", "c@example.org", "d@example.org"]
     assert refused["hint"].endswith("as people's accounts there will (4)")
+
+
+def test_what_an_account_fills_in_by_itself_can_be_cleared(mailctl: Mailctl) -> None:
+    mailctl.add_server("hq")
+    mailctl.must(
+        "account", "add", "a@example.org", "--username", "a", "--server", "hq", "--owner", "anna", "--description",
+        "Anna's", "--password-from", "env:A",
+    )  # fmt: skip
+    cleared = mailctl.must(
+        "account", "edit", "a@example.org", "--clear", "description", "--clear", "owner", "-o", "json"
+    )
+    account = cleared.json["account"]
+    assert (account["description"], account["owner"]) == ("a", "a@example.org")
+    assert mailctl("account", "edit", "a@example.org", "--clear", "username").code == 2
