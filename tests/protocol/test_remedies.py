@@ -493,6 +493,22 @@ SAID += [
     )
 ]
 SAID += [
+    (
+        "imaps.pec.aruba.it",
+        "imap",
+        Stage.AUTH,
+        REFUSED,
+        "A1 NO [AUTHENTICATIONFAILED] Authentication failed.",
+        "two-step verification.*switched on",
+    ),
+    (
+        "sendm.cert.legalmail.it",
+        "smtp",
+        Stage.ENVELOPE,
+        Reason.SENDER_REFUSED,
+        '550 MAIL from: "ann@legalmail.it" blocked "Class Of Service" - Too much traffic from this sender',
+        "at most 6 messages a minute",
+    ),
     ("imap.mail.yahoo.co.uk", "imap", Stage.AUTH, REFUSED, "A1 NO [AUTHENTICATIONFAILED] LOGIN no", "Yahoo.*app pass"),
     ("outlook.office365.us", "imap", Stage.AUTH, REFUSED, "A1 NO AUTHENTICATE failed.", "enterprise application"),
 ]

@@ -122,14 +122,15 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "pec-aruba", "Aruba PEC (certified mail)",
         _tls("smtps.pec.aruba.it", 465), _tls("imaps.pec.aruba.it", 993), _tls("pop3s.pec.aruba.it", 995),
-        "password", "https://guide.pec.it/configurazione-client.aspx",
+        "password (with two-step verification, the one for mail programs)",
+        "https://guide.pec.it/posta-pec/configurare-casella-pec/bozza.aspx",
         note="certified mail (PEC)",
     ),
     Preset(
         "pec-legalmail", "Legalmail PEC (certified mail)",
         _tls("sendm.cert.legalmail.it", 465), _tls("mbox.cert.legalmail.it", 993),
         _tls("mbox.cert.legalmail.it", 995),
-        "password", "https://www.infocert.it/supporto/legalmail",
+        "password", "https://help.infocert.it/home/elencofaq/guida-alla-configurazione-legalmail--",
         note="certified mail (PEC); at most 6 messages a minute", unconfirmed=("smtp", "pop3"),
     ),
 )  # fmt: skip

@@ -19,7 +19,7 @@ _MICROSOFT_OAUTH_DOCUMENT = (
     "https://learn.microsoft.com/en-us/exchange/client-developer/legacy-protocols/"
     "how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth"
 )
-_GOOGLE_APP_PASSWORD_DOCUMENT = "https://support.google.com/accounts/answer/185833"  # noqa: S105 - a web page
+_LEGALMAIL_DOCUMENT = "https://help.infocert.it/home/elencofaq/guida-alla-configurazione-legalmail--"
 
 _LOGIN_REFUSED_BY_SMTP = r"^535[ -]5\.7\.3\b"
 _TOKEN_FOR_SMTP = Remedy(
@@ -276,6 +276,19 @@ _OTHER_ROWS = (
         "https://www.fastmail.help/hc/en-us/articles/1500000278342",
     ),
     Row(
+        hosts=r"(^|\.)pec\.aruba\.it$",
+        stages=(Stage.AUTH,),
+        reasons=_LOGIN_REFUSED,
+        remedy=Remedy(
+            cause="Aruba PEC does not accept this login; with two-step verification it takes a password of its own for "
+            "mail programs, and IMAP, POP3 and SMTP can each be switched off",
+            remedy="create such a password (password dedicata) where two-step verification is on, and look in the "
+            "webmail's settings whether the protocol is switched on; the user name is the whole address",
+            document="https://guide.pec.it/posta-pec/webmail/utilizzo-versione-smart/gestione-protocolli-di-posta.aspx",
+            next="{test} --depth auth",
+        ),
+    ),
+    Row(
         hosts=r"(^|\.)aruba\.it$",
         stages=(Stage.AUTH,),
         reasons=_LOGIN_REFUSED,
@@ -289,12 +302,13 @@ _OTHER_ROWS = (
     ),
     Row(
         hosts=r"(^|\.)legalmail\.it$",
+        signature=r"blocked .?Class Of Service",
         stages=(Stage.ENVELOPE, Stage.MESSAGE),
-        reply=r"^4\d\d[ -]",
+        reply=r"^4\d\d[ -]|Too much traffic from this sender",
         remedy=Remedy(
             cause="Legalmail takes at most 6 messages a minute",
             remedy="wait a minute, and send more slowly",
-            document="https://www.infocert.it/supporto/legalmail",
+            document=_LEGALMAIL_DOCUMENT,
             next="{test}",
         ),
     ),
