@@ -110,8 +110,12 @@ def _send_batch(session: Session, source: str, choice: SenderChoice, *, dry_run:
     from mailctl.services.sending.batch import check_batch, exit_of_batch, read_batch
     from mailctl.services.sending.drafts import DraftReader
 
-    lines = read_batch(_read_source(session, source), DraftReader(), "standard input" if source == _STDIN else source)
+    name = "standard input" if source == _STDIN else source
+    lines = read_batch(_read_source(session, source), DraftReader(), name)
     with open_way_out(session, choice) as outbox:
+        if not lines:
+            session.terminal.warn(f"--batch: there is no message in {name}; nothing was sent")
+            return
         check_batch(outbox, lines)
         if dry_run:
             for line in lines:

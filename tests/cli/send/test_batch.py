@@ -68,6 +68,17 @@ def test_many_messages_go_over_one_connection(
     wait_for(lambda: " auth=1 mail=20 rcpt=40 " in postfix.log()[earlier:], "the end of the session that took them all")
 
 
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b"\n \r\n"])
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_a_batch_without_a_message_is_warned_of(
+    mailctl: Mailctl, set_sysmail: SetSysmail, content: bytes, options: tuple[str, ...]
+) -> None:
+    set_sysmail(1)
+    result = mailctl.must("send", "--batch", "-", *options, stdin=content)
+    assert result.out == ""
+    assert result.err == "warning: --batch: there is no message in standard input; nothing was sent\n"
+
+
 def test_a_refused_message_is_named_and_the_others_are_sent(
     mailctl: Mailctl, on_postfix: SetSysmail, person: Person
 ) -> None:
