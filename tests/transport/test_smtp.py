@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import io
 import socket
 
 import pytest
 from tests.doubles.scripted import ScriptedServer
 from tests.doubles.smtp import TAKE_MESSAGE, SmtpServer, ehlo_reply
-from tests.doubles.steps import Close, Expect, ReadOctets, Reset, Stall
+from tests.doubles.steps import Close, Expect, ReadOctets, Reset, Stall, as_steps
 
 from mailctl.errors import (
     AuthenticationError,
@@ -150,6 +151,75 @@ def test_many_recipients_are_sent_in_groups_that_the_server_can_answer(serve):
     recipients = [f"r{number}@example.org" for number in range(250)]
     outcome, _ = serve(SmtpServer(security="none"), lambda session: session.send("a@example.org", recipients, MESSAGE))
     assert outcome.accepted == tuple(recipients)
+
+
+class RecipientLimit:
+    """Takes so many recipients in a transaction, and says of each other one that they are too many."""
+
+    def __init__(self, most: int, *, transactions: int = 1000) -> None:
+        self._most, self._left, self._transactions = most, 0, transactions
+        self.overshoot = 0
+
+    @property
+    def mail(self):
+        return (Act(self._begin), b"250 ok\r\n")
+
+    def _begin(self) -> None:
+        self._left = self._most if self._transactions else 0
+        self._transactions -= 1
+
+    def play(self, conversation) -> None:
+        self._left -= 1
+        self.overshoot += self._left < 0
+        conversation.write(b"250 ok\r\n" if self._left >= 0 else b"452 4.5.3 Error: too many recipients\r\n")
+
+
+class Act:
+    def __init__(self, act) -> None:
+        self._act = act
+
+    def play(self, conversation) -> None:
+        self._act()
+
+
+@pytest.mark.parametrize("ehlo", [ehlo_reply(b"PIPELINING"), NO_EXTENSIONS], ids=["pipelined", "one by one"])
+def test_recipients_who_are_too_many_for_one_transaction_get_the_message_in_further_ones(serve, ehlo):
+    recipients = [f"r{number}@example.org" for number in range(250)]
+    limit = RecipientLimit(110)
+    server = SmtpServer(security="none", ehlo=ehlo, mail=limit.mail, rcpt=limit)
+    outcome, double = serve(server, lambda session: session.send("a@example.org", recipients, io.BytesIO(MESSAGE)))
+    assert (sorted(outcome.accepted), outcome.refused) == (sorted(recipients), {})
+    assert double.messages == [MESSAGE.replace(b".dot", b"..dot")] * 3
+    assert limit.overshoot <= 2 * 100  # servers count those who come after the limit
+
+
+def test_recipients_whom_no_further_transaction_takes_stay_refused_for_now(serve):
+    recipients = [f"r{number}@example.org" for number in range(30)]
+    limit = RecipientLimit(20, transactions=1)
+    server = SmtpServer(security="none", mail=limit.mail, rcpt=limit)
+    outcome, _ = serve(server, lambda session: session.send("a@example.org", recipients, MESSAGE))
+    assert (len(outcome.accepted), len(outcome.refused)) == (20, 10)
+    assert all(refusal.is_temporary for refusal in outcome.refused.values())
+
+
+def test_a_further_transaction_whose_end_is_not_known_says_who_has_the_message(serve):
+    recipients = [f"r{number}@example.org" for number in range(30)]
+    limit = RecipientLimit(20)
+    taken = InTurn((TAKE_MESSAGE, b"250 2.0.0 ok\r\n"), (TAKE_MESSAGE, Close()))
+    server = SmtpServer(security="none", mail=limit.mail, rcpt=limit, data=taken)
+    with pytest.raises(FateUnknownError, match="20 recipients have the message"):
+        serve(server, lambda session: session.send("a@example.org", recipients, MESSAGE))
+
+
+class InTurn:
+    """Plays one part after the other, one each time."""
+
+    def __init__(self, *parts) -> None:
+        self._parts = iter(parts)
+
+    def play(self, conversation) -> None:
+        for step in as_steps(next(self._parts)):
+            step.play(conversation)
 
 
 @pytest.mark.parametrize(

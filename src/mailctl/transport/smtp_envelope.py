@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from msgspec.structs import asdict
@@ -18,6 +19,9 @@ from mailctl.transport.outcome import Refusal
 
 _PIPELINE_COMMANDS_MAX = 100
 """So many answers fit into any receive buffer: the server is never kept from reading by its own writing."""
+
+_TOO_MANY_CODE = 452
+_TOO_MANY = re.compile(rb"\b4\.5\.3\b|too many recipients|recipient limit", re.IGNORECASE)
 
 
 class Envelope:
@@ -51,6 +55,11 @@ class Envelope:
             address: Refusal(reply.code, self._transport.said(reply).decode("utf-8", "replace"))
             for address, reply in self.refused.items()
         }
+
+    @property
+    def beyond_limit(self) -> list[str]:
+        """Those who were too many, and may be taken in another transaction (RFC 5321, 4.5.3.1.10)."""
+        return [address for address, reply in self.refused.items() if self._says_too_many(reply)]
 
     @property
     def evidence(self) -> dict[str, object]:
@@ -96,8 +105,11 @@ class Envelope:
             return self._pipeline(commands)
         sender = self._transport.command(commands[0])
         self._judge_sender(sender)
+        reply = None
         for recipient, command in zip(self._recipients, commands[1:-1], strict=True):
-            self._judge_recipient(recipient, self._transport.command(command))
+            if reply is None or not self._says_too_many(reply):
+                reply = self._transport.command(command)
+            self._judge_recipient(recipient, reply)
         self.raise_if_none_accepted()
         return self._transport.command(finish)
 
@@ -118,8 +130,8 @@ class Envelope:
 
     def _pipeline(self, commands: list[str]) -> SmtpReply:
         replies: list[SmtpReply] = []
-        for start in range(0, len(commands), _PIPELINE_COMMANDS_MAX):
-            group = commands[start : start + _PIPELINE_COMMANDS_MAX]
+        while len(replies) < len(commands):
+            group = commands[len(replies) : len(replies) + _PIPELINE_COMMANDS_MAX]
             self._transport.wire.send("".join(f"{command}\r\n" for command in group).encode())
             for _ in group:
                 try:
@@ -132,9 +144,15 @@ class Envelope:
             if not replies[0].succeeded and len(replies) == len(commands):
                 self.withdraw(replies[-1])
             self._judge_sender(replies[0])
+            if len(replies) < len(commands) and self._says_too_many(replies[-1]):
+                # More of them would only be held against this client.
+                replies += replies[-1:] * (len(commands) - 1 - len(replies))
         for recipient, reply in zip(self._recipients, replies[1:-1], strict=True):
             self._judge_recipient(recipient, reply)
         return replies[-1]
+
+    def _says_too_many(self, reply: SmtpReply) -> bool:
+        return reply.code == _TOO_MANY_CODE and _TOO_MANY.search(self._transport.said(reply)) is not None
 
     def _judge_sender(self, reply: SmtpReply) -> None:
         self.last_said = self._transport.said(reply)

@@ -18,7 +18,7 @@ from mailctl.transport.content import Content
 from mailctl.transport.esmtp import SmtpTransport
 from mailctl.transport.outcome import EnvelopeOutcome, SendOutcome
 from mailctl.transport.smtp_envelope import Envelope
-from mailctl.transport.watch import Watch
+from mailctl.transport.watch import StageRecord, Watch
 
 _JUDGED_BYTES_PER_SECOND, _JUDGING_SECONDS_MAX = 64 * 1024, 600
 """After its end a message may still be in buffers on the way, and then be searched for what is evil: giving up
@@ -89,24 +89,58 @@ class SmtpSession:
         the message is sent (`size-exceeded` is a RefusedError); RefusedError or TemporaryError; FateUnknownError if
         the connection is lost after the end of the message, or Ctrl-C comes then: it must then not be sent again.
         """
-        addresses = _parse(sender, recipients)
+        from_whom, wanted = _parse(sender, recipients)
         content = Content(message)
         with self._watch.stage(Stage.MESSAGE, protocol="smtp") as record:
             record.evidence |= {"message_id": content.message_id, "size": content.size}
-            envelope = Envelope(self._transport, self.capabilities, *addresses, content, smtputf8=self._smtputf8)
-            with self._transaction():
-                try:
-                    reply = self._deliver(envelope, content)
-                except FateUnknownError as error:
-                    error.name_message(content.message_id)
-                    raise
-                finally:
-                    record.evidence |= envelope.evidence
-            record.reply = self._transport.said(reply)
-            found = _QUEUE_ID.search(record.reply)
-            queue_id = next(group for group in found.groups() if group).decode() if found else None
-            record.evidence["queue_id"] = queue_id
-        return SendOutcome(tuple(envelope.accepted), envelope.refusals, record.reply, queue_id)
+            outcome, left = self._transact(from_whom, wanted, content, record)
+            while left:
+                more, left = self._transact_further(outcome, from_whom, left, content, record)
+                outcome = _joined(outcome, more)
+            refused = {address: refusal.reply for address, refusal in outcome.refused.items()}
+            record.evidence |= {"accepted": list(outcome.accepted), "refused": refused}
+        return outcome
+
+    def _transact(
+        self, sender: Address | None, recipients: dict[str, Address], content: Content, record: StageRecord
+    ) -> tuple[SendOutcome, dict[str, Address]]:
+        """Send a message in a transaction; return the outcome, and the recipients who were too many for it."""
+        envelope = Envelope(self._transport, self.capabilities, sender, recipients, content, smtputf8=self._smtputf8)
+        with self._transaction():
+            try:
+                reply = self._deliver(envelope, content)
+            except FateUnknownError as error:
+                error.name_message(content.message_id)
+                raise
+            finally:
+                record.evidence |= envelope.evidence
+        record.reply = self._transport.said(reply)
+        found = _QUEUE_ID.search(record.reply)
+        queue_id = next(group for group in found.groups() if group).decode() if found else None
+        record.evidence["queue_id"] = queue_id
+        outcome = SendOutcome(tuple(envelope.accepted), envelope.refusals, record.reply, queue_id)
+        return outcome, {address: recipients[address] for address in envelope.beyond_limit}
+
+    def _transact_further(
+        self,
+        so_far: SendOutcome,
+        sender: Address | None,
+        recipients: dict[str, Address],
+        content: Content,
+        record: StageRecord,
+    ) -> tuple[SendOutcome, dict[str, Address]]:
+        """Do as `_transact` for those who were too many before; whom the server does not take now stay refused."""
+        content.has_ended = False
+        try:
+            return self._transact(sender, recipients, content, record)
+        except KeyboardInterrupt:
+            raise _interrupted() from None
+        except FateUnknownError as error:
+            error.message = f"{len(so_far.accepted)} recipients have the message; of the others: {error.message}"
+            error.args = (error.message,)
+            raise
+        except MailError:
+            return so_far, {}
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -199,6 +233,13 @@ class SmtpSession:
                 raise _fate_unknown(self._transport.refusal(reply, "answers the message", Reason.MESSAGE_REFUSED))
             raise self._transport.refusal(reply, "refused the message", Reason.MESSAGE_REFUSED)
         return reply
+
+
+def _joined(outcome: SendOutcome, more: SendOutcome) -> SendOutcome:
+    """Return the outcome of one message in several transactions; the name is that of the first."""
+    accepted = dict.fromkeys((*outcome.accepted, *more.accepted))
+    refused = {address: one for address, one in (outcome.refused | more.refused).items() if address not in accepted}
+    return SendOutcome(tuple(accepted), refused, outcome.reply, outcome.queue_id)
 
 
 def _fate_unknown(error: MailError) -> FateUnknownError:
