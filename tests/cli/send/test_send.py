@@ -269,6 +269,19 @@ def test_an_international_address_is_refused_where_the_setting_is_off(
         assert server.connections == []
 
 
+def test_of_many_refused_recipients_the_message_names_some_and_the_result_all(
+    mailctl: Mailctl, set_sysmail: SetSysmail
+) -> None:
+    many = [f"r{number}@example.org" for number in range(12)]
+    with ScriptedServer(SmtpServer(security="none", rcpt=b"550 5.1.1 nobody\r\n").script) as server:
+        set_sysmail(server.port, host="127.0.0.1")
+        result = mailctl("send", "--to", ", ".join(many), "--body", "x", *JSON)
+    assert result.code == 13
+    assert list(result.json["refused"]) == many
+    assert "r0@example.org, r1@example.org, r2@example.org and 9 others" in result.error["message"]
+    assert "r3@example.org" not in result.error["message"]
+
+
 def test_an_international_address_is_refused_before_data_where_the_server_lacks_it(
     mailctl: Mailctl, set_sysmail: SetSysmail, dovecot: Dovecot
 ) -> None:
@@ -363,7 +376,7 @@ def test_standard_input_is_not_read_unasked(mailctl: Mailctl, set_sysmail: SetSy
         (["--to", "a@x.org", "--body", "x", "--header", "Bcc: b@x.org"], "--header: Bcc has an option of its own"),
         (["--to", "a@x.org", "--body", "x", "--header", "Date: Fri, 01 May 2026 12:00:00 +0000",
           "--header", "date: Fri, 01 May 2026 12:00:00 +0000"], "--header: date is there twice"),
-        (["--to", "a@x.org", "--body", "x", "--body-file", "y"], "--body: excludes body_file"),
+        (["--to", "a@x.org", "--body", "x", "--body-file", "y"], "--body: excludes --body-file: the text"),
         (["--to", "a@x.org", "--body-file", "/no/such/file"], "--body-file: /no/such/file cannot be read"),
         (["--to", "a@x.org", "--body", "x", "--attach", "/no/such/file"], "--attach: there is no file /no/such/file"),
         (["--to", "a@x.org", "--body", "x", "--attach", "/"], "--attach: / is a folder"),

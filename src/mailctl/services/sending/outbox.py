@@ -47,6 +47,9 @@ if TYPE_CHECKING:
 _LOST_IN_A_ROW_MAX = 3
 """So many connections in a row that are lost with a message end a batch."""
 
+_NAMED_MAX, _NAMED_FIRST = 5, 3
+"""So many refused recipients are named in an error, and so many of more; the result names them all."""
+
 
 class Sent(Struct, frozen=True, kw_only=True):
     """What became of a message.
@@ -71,8 +74,11 @@ class Sent(Struct, frozen=True, kw_only=True):
         count = len(self.accepted) + len(self.refused)
         which = "all recipients" if not self.accepted else f"{len(self.refused)} of {count} recipients"
         until_when = "" if for_good else " for now"
+        named = list(self.refused)
+        if len(named) > _NAMED_MAX:
+            named = [f"{', '.join(named[:_NAMED_FIRST])} and {len(named) - _NAMED_FIRST} others"]
         error = kind(
-            f"the server refused {which}{until_when}: {', '.join(self.refused)}",
+            f"the server refused {which}{until_when}: {', '.join(named)}",
             reason=Reason.RECIPIENT_REFUSED,
             reply=decisive.reply.encode(),
         )
