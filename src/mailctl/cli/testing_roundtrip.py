@@ -157,4 +157,4 @@ def roundtrip(
     if trip.doubt:
         call.session.terminal.warn(trip.doubt)
     title = found.title if reader is found else f"{found.title} to {reader.title}"
-    call.run(partial(run_roundtrip, trip), title=title, what="round trip of")
+    call.run(partial(run_roundtrip, trip), title=title, what="round trip of", has_two_protocols=True)

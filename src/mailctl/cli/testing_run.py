@@ -69,8 +69,8 @@ class TestCall:
             trace=self._open_trace(target.name),
         )
 
-    def run(self, perform: Perform, *, title: str, what: str) -> None:
-        """Run the test of one target, and conclude. `title`, `what`: as for `show_test`."""
+    def run(self, perform: Perform, *, title: str, what: str, has_two_protocols: bool = False) -> None:
+        """Run the test of one target, and conclude. `title`, `what`, `has_two_protocols`: as for `show_test`."""
         from mailctl.services.testing.verdict import gather
 
         shown = self.options.output is ReportFormat.TABLE
@@ -79,7 +79,14 @@ class TestCall:
             try:
                 warned = self.options.fails_on_warnings
                 reports.append(
-                    show_test(self.session, perform, title=title, what=what, fail_on_warnings=warned)
+                    show_test(
+                        self.session,
+                        perform,
+                        title=title,
+                        what=what,
+                        fail_on_warnings=warned,
+                        has_two_protocols=has_two_protocols,
+                    )
                     if shown
                     else _completed(perform(None), self.session)
                 )
@@ -215,12 +222,18 @@ class TestCall:
 
 
 def show_test(
-    session: Session, perform: Perform, *, title: str, what: str, fail_on_warnings: bool = False
+    session: Session,
+    perform: Perform,
+    *,
+    title: str,
+    what: str,
+    fail_on_warnings: bool = False,
+    has_two_protocols: bool = False,
 ) -> TargetReport:
     """Run a test of one target and show each step as it ends, then the first failure opened, then the verdict.
 
     `what`: what is done with the target (`sending through`); `title`: the target's name for people;
-    `fail_on_warnings`: as --fail-on has it. Raises
+    `fail_on_warnings`: as --fail-on has it; `has_two_protocols`: steps stand under theirs from the first one on. Raises
     KeyboardInterrupt where Ctrl-C ended it between two stages; one that it cut off is in the report.
     """
     from mailctl.render.report import StepLines, render_failures, render_verdict
@@ -228,7 +241,7 @@ def show_test(
 
     terminal = session.terminal
     terminal.result(terminal.out.bold(f"{what} {title}"))
-    lines = StepLines(terminal.out, terminal.width)
+    lines = StepLines(terminal.out, terminal.width, names_first=has_two_protocols)
 
     def show(step: Step) -> None:
         for line in lines.add(terminal.commands.complete_fields(step)):

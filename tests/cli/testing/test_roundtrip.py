@@ -159,6 +159,12 @@ def test_the_steps_of_both_sides_are_told_before_anything_is_sent(
     assert len(told) == len(set(told))
 
 
+def test_each_step_stands_under_its_protocol(mailctl: Mailctl, add_hq: AddHq, person: Person) -> None:
+    lines = roundtrip(mailctl, add_hq(), person, "-o", "table").out.splitlines()
+    named = [line.strip() for line in lines if line.strip() in ("SMTP", "IMAP")]
+    assert (lines[1], named) == ("  SMTP", ["SMTP", "IMAP", "SMTP", "IMAP"])
+
+
 @PROTOCOLS
 def test_keep_leaves_the_message_unseen(
     mailctl: Mailctl, add_hq: AddHq, person: Person, dovecot: Dovecot, protocol: str
