@@ -468,6 +468,7 @@ SAID += [
             "switched off for the mailbox.*switch IMAP and POP3 on",
         ),
         ("pop3", Stage.AUTH, REFUSED, "-ERR [AUTH] POP3 access disabled", "switched off for the mailbox"),
+        ("smtp", Stage.MESSAGE, Reason.MESSAGE_REFUSED, "451 4.3.0 not now", "temporary.*wait"),
         (
             "smtp",
             Stage.TLS,

@@ -372,7 +372,7 @@ _DELIVERY_ROWS = (
     _row(
         Reason.RECIPIENT_REFUSED,
         None,
-        "check the recipient's address",
+        "check the recipient's address; whether this login may send there, the server's log says",
         stages=(Stage.ENVELOPE, Stage.MESSAGE),
         next="{test} --depth envelope --to ADDRESS",
     ),

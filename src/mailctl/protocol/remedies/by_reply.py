@@ -168,4 +168,14 @@ REPLY_ROWS = (
             next="{test}",
         ),
     ),
+    Row(
+        reply=r"^4\d\d[ -]",
+        protocols=("smtp",),
+        stages=(Stage.AUTH, Stage.ENVELOPE, Stage.MESSAGE),
+        remedy=Remedy(
+            cause="a temporary refusal",
+            remedy="wait some minutes and try again; if it stays, the server's log says why",
+            next="{test}",
+        ),
+    ),
 )
