@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any, get_args, get_type_hints
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import UnionType
+from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -69,8 +70,8 @@ def clear_fields(
 ) -> dict[str, Any]:
     """Return fields without those named, which then take their defaults, or what follows from the others.
 
-    A name is dotted as in JSON (`tls.ca_file`) or spelled as its option (`ca-file`, `smtp-timeout`). `fixed`: names that
-    are never cleared. Raises UsageError for a name that is no field, or one that cannot be absent.
+    A name is dotted as in JSON (`tls.ca_file`) or spelled as its option (`ca-file`, `smtp-timeout`). `fixed`: those
+    that are never cleared. Raises UsageError for a name that is no field, or one that cannot be absent.
     """
     places = [place for place in _places(kind) if place.name not in set(fixed)]
     known = {_spelled(_option_stem(place.name)): place for place in places}

@@ -292,7 +292,8 @@ def test_what_cannot_be_cleared_is_refused_with_what_can(site: Mailctl, field: s
 
 
 def test_a_cleared_port_is_the_one_of_its_security(site: Mailctl, show: Show) -> None:
-    must(site, "a@example.org", "--username", "a@example.org", *OWN, *PASSWORD, "--smtp-port", "1465")
+    odd = ("--smtp-port", "1465", "--smtp-security", "tls")
+    must(site, "a@example.org", "--username", "a@example.org", *OWN, *PASSWORD, *odd)
     site.must("account", "edit", "a@example.org", "--clear", "smtp-port")
     assert show("a@example.org")["smtp"]["port"] == 465
 

@@ -60,7 +60,7 @@ def build_account(
     client that is not there; MissingInputError where several OAuth clients could be meant; UsageError for what cannot
     be cleared.
     """
-    base = clear_fields(Account, to_fields(present) if present else {}, clear)
+    base = clear_fields(Account, to_fields(present) if present else {}, clear, fixed=("address",))
     base = _without_replaced(settings, base, choice, given)
     fields = merge_fields(base, given)
     if fields.get("server"):
