@@ -79,7 +79,12 @@ def _mailctl(
     config: Annotated[
         Path | None,
         typer.Option(
-            "--config", metavar="FILE", envvar="MAILCTL_CONFIG", help="The settings file.", show_default=False
+            "--config",
+            metavar="FILE",
+            envvar="MAILCTL_CONFIG",
+            help="The settings file.",
+            show_default=False,
+            readable=False,  # is found out by the store, whose error has an exit code of its own
         ),
     ] = None,
     no_input: Annotated[

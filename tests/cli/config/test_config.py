@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -149,3 +151,19 @@ def test_what_is_no_regular_file_is_not_even_read(mailctl: Mailctl, tmp_path: Pa
         refused = mailctl(*command)
         assert (refused.code, refused.out) == (5, "")
         assert refused.err == f"error: cannot read {mailctl.config}: it is not a regular file\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="takes root's right to read everything away as Linux does")
+@pytest.mark.parametrize(
+    "command", [["server", "list"], ["server", "edit", "a", "--name", "B"], ["config", "validate"]]
+)
+def test_a_file_that_may_not_be_read_is_told_as_one_that_is_invalid(mailctl: Mailctl, command: list[str]) -> None:
+    mailctl.add_server("a")
+    mailctl.config.chmod(0)
+    as_everybody = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    done = subprocess.run(
+        [*as_everybody, sys.executable, "-m", "mailctl", "--config", mailctl.config, *command, "-o", "json"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 5, done
+    assert f"{mailctl.config}: permission denied" in done.stdout + done.stderr
