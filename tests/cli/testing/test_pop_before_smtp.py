@@ -113,7 +113,7 @@ def test_a_wrong_password_fails_the_step_and_smtp_is_not_contacted(
     assert gate["status"] == "fail"
     assert gate["evidence"]["stage"] == "auth"
     assert gate["reply"].startswith("-ERR")
-    assert gate["remedy"]
+    assert gate["remedy"].startswith("check the user name")
     assert {found[f"{name}/smtp"]["cause"] for name in ("dns", "capabilities", "envelope")} == {
         "not run, because pop-before-smtp failed"
     }
@@ -129,6 +129,12 @@ def test_a_certificate_that_does_not_hold_names_the_option_for_the_pop3_server(a
     gate = steps(result)["pop-before-smtp/pop3"]
     assert gate["evidence"]["stage"] == "certificate"
     assert gate["next"] == "mailctl sysmail set --pop-ca-file FILE"
+
+
+def test_a_port_where_nobody_listens_names_the_option_for_the_pop3_server(account: Mailctl) -> None:
+    account.must("sysmail", "set", "--pop-port", "1")
+    gate = steps(account("test", "send", "--depth", "auth", "-o", "json"))["pop-before-smtp/pop3"]
+    assert (gate["evidence"]["stage"], gate["next"]) == ("tcp", "mailctl sysmail set --pop-port PORT")
 
 
 def test_a_missing_password_fails_the_secret_step(account: Mailctl, monkeypatch: pytest.MonkeyPatch) -> None:

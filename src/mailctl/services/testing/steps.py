@@ -203,7 +203,7 @@ class StepRecorder:
             remedy = find_remedy(
                 host=subject.hosts[protocol],
                 protocol=protocol,
-                stage=stage,
+                stage=error.stage or stage,  # of a session that is a step as a whole, the one in it
                 reason=error.reason,
                 mechanism=str(error.details.get("mechanism", "")),
                 reply=said,
