@@ -118,6 +118,8 @@ def test_status_of_a_grant_whose_target_has_lost_its_client(site: Site) -> None:
     site.mailctl.must("server", "edit", "office", "--clear", "oauth_client")
     _, (grant,) = site.status()
     assert grant["condition"] == "not-granted"
+    assert "mailctl server edit office --oauth-client NAME" in grant["remedy"]
+    assert grant["next"] is None  # there is nothing to authorise it through
     site.mailctl.must("oauth", "revoke", "sysmail", "--yes")
     assert site.secrets() == {}
 

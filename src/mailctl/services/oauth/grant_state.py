@@ -73,7 +73,7 @@ def describe_grant(settings: Settings, secrets: Secrets, name: str) -> GrantStat
     except (NotFoundError, UsageError) as error:
         if find_reference(settings, name) is None:
             raise
-        return GrantState(target=name, condition=Condition.NOT_GRANTED, why=error.message, next=authorise_command(name))
+        return GrantState(target=name, condition=Condition.NOT_GRANTED, why=error.message, remedy=error.hint)
     client = subject.client
     about: dict[str, Any] = {"target": name, "oauth_client": client.name, "provider": client.provider}
     mending: dict[str, Any] = {"next": authorise_command(name)}
