@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mailctl.cli.params import OutputFormat, option_name
+from mailctl.cli.params import OutputFormat, option_name, with_options
 from mailctl.cli.session import Session
 from mailctl.errors import InvalidValueError, MailError, MissingInputError, Problem
 
@@ -75,7 +75,7 @@ def read_draft(session: Session, message: MessageOptions) -> Draft:
             f"missing: {', '.join(missing)}", hint=hint if "--body" in missing else None, details={"missing": missing}
         ) from None
     except InvalidValueError as error:
-        problems = [Problem(_option_of(problem.where), problem.message) for problem in error.problems]
+        problems = [Problem(_option_of(problem.where), with_options(problem.message)) for problem in error.problems]
         raise InvalidValueError(problems, hint=error.hint) from None
 
 

@@ -110,8 +110,7 @@ class OAuthClient(Struct, frozen=True, kw_only=True):
 
     def conflicts(self) -> Iterator[Problem]:
         if bool(self.certificate) != bool(self.key):
-            given, missing = ("certificate", "key") if self.certificate else ("key", "certificate")
-            yield Problem(given, f"needs {missing} as well: a certificate and its key go together")
+            yield Problem("key" if self.certificate else "certificate", "is missing: a certificate goes with its key")
         if self.client_secret and self.certificate:
             yield Problem("client_secret", "and a certificate exclude each other: a client has one", conflict=True)
         if self.client_secret_expires and not self.client_secret:

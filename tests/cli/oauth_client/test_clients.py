@@ -151,7 +151,7 @@ def test_a_day_may_be_text_in_the_file_and_no_moment(site: Mailctl) -> None:
 def test_a_last_day_without_a_secret_is_refused(site: Mailctl) -> None:
     result = client(site, "edit", "ms", EXPIRES, "2099-12-31")
     assert result.code == 2
-    assert "needs client_secret as well" in result.err
+    assert "needs --client-secret-stdin or --client-secret-from as well" in result.err
 
 
 def test_what_changes_nothing_leaves_the_file_alone(site: Mailctl) -> None:
@@ -228,7 +228,7 @@ def test_what_the_provider_fixes_or_excludes_is_a_conflict(
         (("--provider", "custom", *ID), "--token-url: is missing"),
         (("--provider", "custom", *ID, "--token-url", "http://login.example.org/"), "--token-url: 'http://login"),
         (("--provider", "custom", *ID, "--token-url", "ftp://x"), "--token-url"),
-        (("--provider", "microsoft", *ID, "--key-from", "env:K"), "--key-from: needs certificate as well"),
+        (("--provider", "microsoft", *ID, "--key-from", "env:K"), "--certificate: is missing: a certificate goes with its key"),
         (("--provider", "microsoft", *ID, "--certificate", "nowhere.pem"), "--certificate: there is no file"),
         (("--provider", "google", *ID, "--client-secret-from", "hunter2"), "not a secret reference"),
         (("--provider", "google", *ID, "--client-secret-from", "env:X", "--client-secret-stdin"), "exclude each other"),

@@ -98,10 +98,10 @@ def test_what_the_client_fixes_is_a_conflict_that_names_it(site: Mailctl, option
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ((*GOOGLE, *POP), ("--pop-before-smtp", "oauth_client 'google'")),
+        ((*GOOGLE, *POP), ("--pop-before-smtp", "--oauth-client 'google'")),
         ((*GOOGLE, "--server", "g"), ("--oauth-client", "'g'", "brings its own")),
         ((*GOOGLE, "--server", "hq"), ("--oauth-client", "'hq'")),
-        ((*GOOGLE, *LOGIN), ("--password", "oauth_client 'google'")),
+        ((*GOOGLE, *LOGIN), ("--password", "--oauth-client 'google'")),
         ((*GRAPH, "--server", "g"), ("--server", "Microsoft Graph")),
         ((*GRAPH, *RELAY), ("--smtp-host", "Microsoft Graph")),
         ((*GRAPH, "--smtp-timeout", "20"), ("--smtp-timeout", "Microsoft Graph")),
@@ -109,7 +109,7 @@ def test_what_the_client_fixes_is_a_conflict_that_names_it(site: Mailctl, option
         ((*GRAPH, *POP), ("--pop-before-smtp", "'ms'")),
         ((*GRAPH, *LOGIN), ("--password", "'ms'")),
         ((*GOOGLE, "--graph"), ("--graph", "'google'", "its provider is google")),
-        ((*ADDRESS, "--oauth-client", "own", "--graph"), ("--graph", "'own'", "graph_url")),
+        ((*ADDRESS, "--oauth-client", "own", "--graph"), ("--graph", "'own'", "--graph-url")),
         ((*ADDRESS, "--server", "g", *LOGIN), ("--password", "'google'", "'g'")),
         ((*ADDRESS, "--oauth-client", "own", *RELAY, "--smtp-auth", "plain"), ("--smtp-auth", "'own'")),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -70,6 +71,13 @@ def test_a_side_that_is_missing_is_named_by_its_options(
     assert refused.err.startswith(f"error: missing: {', '.join(missing)}\nhint: an entry has an outgoing (SMTP) and ")
     assert mailctl("server", "add", "hq", *given, "-o", "json").error["missing"] == missing
     assert not mailctl.config.exists()
+
+
+def test_a_rule_of_two_fields_names_both_by_their_options(mailctl: Mailctl, tmp_path: Path) -> None:
+    (tmp_path / "key.pem").touch()
+    refused = mailctl("server", "add", "hq", *PLAIN, "--client-key", tmp_path / "key.pem")
+    assert refused.code == 2
+    assert refused.err == "error: --client-key: needs --client-cert as well: a certificate and its key go together\n"
 
 
 def test_names_and_codes_in_any_script(mailctl: Mailctl) -> None:

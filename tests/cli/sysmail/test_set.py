@@ -166,7 +166,7 @@ DEDICATED = (*ADDRESS, "--smtp-host", "relay.example.org")
         ((*ADDRESS, "--server", "open", "--smtp-timeout", "20"), ("--smtp-timeout", "(server)")),
         ((*ADDRESS, "--server", "open", "--no-tls-verify"), ("--no-tls-verify", "(server)")),
         ((*DEDICATED, *POP, "--oauth-client", "google"), ("POP before SMTP", "OAuth")),
-        ((*DEDICATED, *LOGIN), ("--username", "smtp.auth is none")),
+        ((*DEDICATED, *LOGIN), ("--username", "--smtp-auth is none")),
         ((*ADDRESS, "--server", "open", *LOGIN), ("--username", "'open' is none")),
     ],
 )
