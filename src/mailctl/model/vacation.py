@@ -57,7 +57,7 @@ class Vacation(Struct, frozen=True, kw_only=True):
 
     def conflicts(self) -> Iterator[Problem]:
         if self.from_date and self.until and self.until < self.from_date:
-            yield Problem("until", f"{self.until} is before the first day, {self.from_date}", conflict=True)
+            yield Problem("until", f"{self.until} is before the first day, {self.from_date}")
 
     def why_silent(self, today: dt.date) -> str | None:
         """Return why nothing is answered on a day; None where it is."""
