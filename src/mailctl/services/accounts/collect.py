@@ -34,7 +34,7 @@ from mailctl.protocol.message_mark import find_received_at, mark_of, read_header
 from mailctl.protocol.replies import tell_with_reply
 from mailctl.protocol.sasl import Login
 from mailctl.services.accounts.collection_ledger import (
-    Act,
+    CollectionAct,
     CollectionLedger,
     CollectionRecord,
 )
@@ -174,7 +174,7 @@ class CollectionRun:
         deleted_before = self._ledger.deleted.copy()
         if due and not dry_run:
             self._maildrop.delete(due)
-            self._ledger.append(CollectionRecord(act=Act.DELETED, uids=tuple(message.uid for message in due)))
+            self._ledger.append(CollectionRecord(act=CollectionAct.DELETED, uids=tuple(message.uid for message in due)))
             self._ledger.forget_gone({message.uid for message in listed})
         self.collected.undeleted = sum(message.uid in deleted_before for message in due)
         self.collected.deleted = len(due) - self.collected.undeleted

@@ -19,7 +19,7 @@ from mailctl.transport.pop3_maildrop import Listed
 _SPARE_RECORDS = 2000
 
 
-class Act(StrEnum):
+class CollectionAct(StrEnum):
     """What a record of the ledger tells."""
 
     BEGUN = "begun"
@@ -42,7 +42,7 @@ class CollectionRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     forgotten: their `count`, and when the last of them was stored.
     """
 
-    act: Act
+    act: CollectionAct
     uids: tuple[str, ...]
     folder: str = ""
     uid_validity: int = 0
@@ -65,7 +65,7 @@ class CollectionLedger:
         self.stored: dict[str, CollectionRecord] = {}
         self.begun: dict[str, CollectionRecord] = {}
         self.deleted: set[str] = set()
-        self._forgotten = CollectionRecord(act=Act.FORGOTTEN, uids=())
+        self._forgotten = CollectionRecord(act=CollectionAct.FORGOTTEN, uids=())
         self._take_in(ledger.records)
 
     def append(self, *records: CollectionRecord) -> None:
@@ -91,21 +91,21 @@ class CollectionLedger:
         )
         self.deleted -= gone
         begun = dict.fromkeys(self.begun.values())
-        deleted = [CollectionRecord(act=Act.DELETED, uids=(uid,)) for uid in sorted(self.deleted)]
+        deleted = [CollectionRecord(act=CollectionAct.DELETED, uids=(uid,)) for uid in sorted(self.deleted)]
         self._ledger.rewrite([self._forgotten, *self.stored.values(), *begun, *deleted])
 
     def _take_in(self, records: Iterable[CollectionRecord]) -> None:
         for record in records:
-            if record.act is Act.FORGOTTEN:
+            if record.act is CollectionAct.FORGOTTEN:
                 self._forgotten = record
             for uid in record.uids:
-                if record.act is Act.BEGUN:
+                if record.act is CollectionAct.BEGUN:
                     self.begun[uid] = record
                     continue
                 self.begun.pop(uid, None)
-                if record.act is Act.STORED:
+                if record.act is CollectionAct.STORED:
                     self.stored[uid] = record
-                elif record.act is Act.DELETED:
+                elif record.act is CollectionAct.DELETED:
                     self.deleted.add(uid)
 
 
@@ -119,7 +119,7 @@ class Progress(Struct, frozen=True, kw_only=True):
 def read_progress(settings: Path, owner: str, source: CollectionSource) -> Progress:
     """Return how much was collected from a source; `settings`: the settings file, `owner`: as `ledger_owner` says."""
     records = read_ledger(settings, owner, ledger_name(source), CollectionRecord)
-    collected = len({record.uids for record in records if record.act is Act.STORED})
+    collected = len({record.uids for record in records if record.act is CollectionAct.STORED})
     collected += sum(record.count for record in records)
     at = max((record.at for record in records), default=0)
     return Progress(collected=collected, last_collected_at=dt.datetime.fromtimestamp(at, dt.UTC) if at else None)
@@ -133,7 +133,7 @@ def ledger_name(source: CollectionSource) -> str:
 
 def begun_record(messages: Sequence[Listed], folder: str, state: FolderState) -> CollectionRecord:
     return CollectionRecord(
-        act=Act.BEGUN,
+        act=CollectionAct.BEGUN,
         uids=tuple(message.uid for message in messages),
         folder=folder,
         uid_validity=state.uid_validity,
@@ -142,4 +142,4 @@ def begun_record(messages: Sequence[Listed], folder: str, state: FolderState) ->
 
 
 def stored_record(message: Listed, digest: str, at: float) -> CollectionRecord:
-    return CollectionRecord(act=Act.STORED, uids=(message.uid,), size=message.size, digest=digest, at=int(at))
+    return CollectionRecord(act=CollectionAct.STORED, uids=(message.uid,), size=message.size, digest=digest, at=int(at))

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from mailctl.errors import MailError
 from mailctl.services.accounts.collection_ledger import (
-    Act,
+    CollectionAct,
     CollectionLedger,
     CollectionRecord,
     begun_record,
@@ -55,7 +55,7 @@ class Storing:
             *(
                 stored_record(item.message, item.mark, at)
                 if error is None
-                else CollectionRecord(act=Act.UNDONE, uids=(item.message.uid,))
+                else CollectionRecord(act=CollectionAct.UNDONE, uids=(item.message.uid,))
                 for item, error in outcomes
             )
         )

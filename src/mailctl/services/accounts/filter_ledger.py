@@ -13,7 +13,7 @@ LEDGER_NAME = "filters"
 _SPARE_RECORDS = 2000
 
 
-class Act(StrEnum):
+class FilterAct(StrEnum):
     """What a record of the ledger tells."""
 
     LOOKED = "looked"
@@ -28,7 +28,7 @@ class Act(StrEnum):
 class FilterRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A line of the ledger. `target`: a folder or an address. `uid_next`: of the target folder, before the act."""
 
-    act: Act
+    act: FilterAct
     folder: str
     uid_validity: int
     uid: int
@@ -51,13 +51,13 @@ class FilterLedger:
     def find(self, uid: int, target: str) -> FilterRecord | None:
         """Return the record of an act that was begun or done; None where neither, or where it was undone."""
         record = self._acts.get((uid, target))
-        return record if record and record.act is not Act.UNDONE else None
+        return record if record and record.act is not FilterAct.UNDONE else None
 
     def append_looked(self, uid: int) -> None:
         """Write down how far the folder was looked through; raises SettingsWriteError."""
-        self.append(Act.LOOKED, uid)
+        self.append(FilterAct.LOOKED, uid)
 
-    def append(self, act: Act, uid: int, target: str = "", uid_next: int = 0) -> None:
+    def append(self, act: FilterAct, uid: int, target: str = "", uid_next: int = 0) -> None:
         """Add a record; it is on the medium when this returns. Raises SettingsWriteError."""
         folder, uid_validity = self._here
         record = FilterRecord(
@@ -77,13 +77,13 @@ class FilterLedger:
             return
         present = set(list_present())
         self._acts = {key: record for key, record in self._acts.items() if record.uid in present}
-        looked = FilterRecord(act=Act.LOOKED, folder=folder, uid_validity=uid_validity, uid=self.looked_up_to)
+        looked = FilterRecord(act=FilterAct.LOOKED, folder=folder, uid_validity=uid_validity, uid=self.looked_up_to)
         kept = [*others, looked, *self._acts.values()]
         if 2 * len(kept) < len(self._ledger.records):
             self._ledger.rewrite(kept)
 
     def _take_in(self, record: FilterRecord) -> None:
-        if record.act is Act.LOOKED:
+        if record.act is FilterAct.LOOKED:
             self.looked_up_to = max(self.looked_up_to, record.uid)
         else:
             self._acts[record.uid, record.target] = record

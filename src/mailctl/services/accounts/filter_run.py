@@ -24,7 +24,7 @@ from mailctl.protocol.header_text import read_text
 from mailctl.protocol.message_mark import MARK_FIELDS, mark_of
 from mailctl.protocol.resent import resend
 from mailctl.protocol.text_parts import read_text_parts
-from mailctl.services.accounts.filter_ledger import Act, FilterLedger, FilterRecord
+from mailctl.services.accounts.filter_ledger import FilterAct, FilterLedger, FilterRecord
 from mailctl.services.accounts.filters import list_filed_into, require_trash
 from mailctl.services.accounts.folder_walk import FolderWalk
 from mailctl.services.accounts.folders import create_folders, find_role, require_folder
@@ -157,14 +157,14 @@ class FilterRun(FolderWalk[Handled]):
 
     def _copy(self, found: Found, filing: Filing) -> None:
         begun = self._ledger.find(found.uid, filing.folder)
-        if begun and begun.act is Act.DONE:
+        if begun and begun.act is FilterAct.DONE:
             return
         if begun is None or not self._arrived(found, begun):
             uid_next = self._filing.uid_next(filing.folder)
-            self._ledger.append(Act.BEGUN, found.uid, filing.folder, uid_next)
+            self._ledger.append(FilterAct.BEGUN, found.uid, filing.folder, uid_next)
             self._filing.add_flags([found.uid], filing.flags)
             self._filing.copy([found.uid], filing.folder)
-        self._ledger.append(Act.DONE, found.uid, filing.folder)
+        self._ledger.append(FilterAct.DONE, found.uid, filing.folder)
 
     def _arrived(self, found: Found, begun: FilterRecord) -> bool:
         """Tell whether a copy that a killed run had begun was made."""
@@ -176,7 +176,7 @@ class FilterRun(FolderWalk[Handled]):
         """Send a message on; return why that was not done, for a reason that is the message's own."""
         known = self._ledger.find(found.uid, address)
         if known:
-            return None if known.act is Act.DONE else _unknown(address)
+            return None if known.act is FilterAct.DONE else _unknown(address)
         own, to = parse_address(self._account.address), parse_address(address)
         if own.with_ascii_domain.casefold() in " ".join(found.header.find_all("resent-from")).casefold():
             return Left(f"not redirected to {address}: it has been redirected from here before")
@@ -190,18 +190,18 @@ class FilterRun(FolderWalk[Handled]):
             sender=str(own),
             recipients=(str(to),),
         )
-        self._ledger.append(Act.BEGUN, found.uid, address)
+        self._ledger.append(FilterAct.BEGUN, found.uid, address)
         try:
             undelivered = self._deliveries.deliver(message)
         except MailctlError:
-            self._ledger.append(Act.UNDONE, found.uid, address)
+            self._ledger.append(FilterAct.UNDONE, found.uid, address)
             raise
         if undelivered is None:
-            self._ledger.append(Act.DONE, found.uid, address)
+            self._ledger.append(FilterAct.DONE, found.uid, address)
             return None
         if undelivered.is_uncertain:
             return _unknown(address)
-        self._ledger.append(Act.UNDONE, found.uid, address)
+        self._ledger.append(FilterAct.UNDONE, found.uid, address)
         return Left(f"not redirected to {address}: {undelivered.problem}", is_temporary=undelivered.is_temporary)
 
     def _prepare_folders(self, *, dry_run: bool) -> None:

@@ -15,7 +15,7 @@ LEDGER_NAME = "vacation"
 _SPARE_RECORDS = 2000
 
 
-class Act(StrEnum):
+class AnswerAct(StrEnum):
     """What a record of the ledger tells."""
 
     LOOKED = "looked"
@@ -29,7 +29,7 @@ class Act(StrEnum):
 class AnswerRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A line of the ledger. `answer`: which one, by its digest. `sender`: who got it, `day`: when."""
 
-    act: Act
+    act: AnswerAct
     uid_validity: int
     uid: int
     answer: str = ""
@@ -65,9 +65,9 @@ class AnswerLedger:
 
     def append_looked(self, uid: int) -> None:
         """Write down how far the inbox was looked through; raises SettingsWriteError."""
-        self._append(AnswerRecord(act=Act.LOOKED, uid_validity=self._uid_validity, uid=uid, answer=self._answer))
+        self._append(AnswerRecord(act=AnswerAct.LOOKED, uid_validity=self._uid_validity, uid=uid, answer=self._answer))
 
-    def append_answer(self, act: Act, uid: int, sender: str, day: dt.date) -> None:
+    def append_answer(self, act: AnswerAct, uid: int, sender: str, day: dt.date) -> None:
         """Write down that somebody is being answered, or is not after all; raises SettingsWriteError."""
         self._append(
             AnswerRecord(
@@ -88,18 +88,18 @@ class AnswerLedger:
         answered = {
             (one.uid_validity, one.uid, one.answer, one.sender): one
             for one in self._ledger.records
-            if one.act is not Act.LOOKED
+            if one.act is not AnswerAct.LOOKED
         }
         kept = [
             one
             for one in answered.values()
-            if one.act is Act.ANSWERED
+            if one.act is AnswerAct.ANSWERED
             and ((one.day and one.day > oldest) or (one.uid_validity == self._uid_validity and one.uid in self._by_uid))
         ]
         looked = {
             one.answer: one
             for one in self._ledger.records
-            if one.act is Act.LOOKED and one.uid_validity == self._uid_validity
+            if one.act is AnswerAct.LOOKED and one.uid_validity == self._uid_validity
         }
         if 2 * (len(kept) + len(looked)) < len(self._ledger.records):
             self._ledger.rewrite([*looked.values(), *kept])
@@ -111,15 +111,15 @@ class AnswerLedger:
     def _take_in(self, record: AnswerRecord) -> None:
         is_of_inbox, is_of_answer = record.uid_validity == self._uid_validity, record.answer == self._answer
         match record.act:
-            case Act.LOOKED if is_of_inbox:
+            case AnswerAct.LOOKED if is_of_inbox:
                 self.looked_up_to = max(self.looked_up_to, record.uid)
                 self.has_begun |= is_of_answer
-            case Act.ANSWERED:
+            case AnswerAct.ANSWERED:
                 if is_of_inbox:
                     self._by_uid[record.uid] = record
                 if is_of_answer:
                     self._by_sender[record.sender] = record
-            case Act.UNANSWERED:
+            case AnswerAct.UNANSWERED:
                 if is_of_inbox:
                     self._by_uid.pop(record.uid, None)
                 if is_of_answer:

@@ -25,7 +25,7 @@ from mailctl.protocol.header_text import read_text
 from mailctl.protocol.imap_dates import format_day
 from mailctl.protocol.vacation import FIELDS, find_sender, why_unanswered
 from mailctl.services.accounts.folder_walk import FolderWalk
-from mailctl.services.accounts.vacation_ledger import Act, AnswerLedger, AnswerRecord
+from mailctl.services.accounts.vacation_ledger import AnswerAct, AnswerLedger, AnswerRecord
 from mailctl.services.accounts.vacations import get_vacation
 from mailctl.services.sending.compose import Draft, Field, Message, compose
 from mailctl.services.sending.deliveries import Deliveries
@@ -152,19 +152,19 @@ class VacationRun(FolderWalk[Answered]):
             message = replace(self._compose(found, to), sender="")
         except (CapabilityError, InvalidValueError) as error:
             return replace(answered, why_not=f"it cannot be answered: {error.message}", failed=True)
-        self._ledger.append_answer(Act.ANSWERED, found.uid, sender, self._today)
+        self._ledger.append_answer(AnswerAct.ANSWERED, found.uid, sender, self._today)
         try:
             # Some servers take nothing without a sender (RFC 3834, 3.3 has the null one, to make no loops).
             undelivered = self._deliveries.deliver(message, sender_if_wanted=self._account.address)
         except MailctlError:
-            self._ledger.append_answer(Act.UNANSWERED, found.uid, sender, self._today)
+            self._ledger.append_answer(AnswerAct.UNANSWERED, found.uid, sender, self._today)
             raise
         if undelivered is None:
             return answered
         if undelivered.is_uncertain:
             why_not = f"not known whether the answer went out: {undelivered.problem}"
             return replace(answered, why_not=why_not, failed=True, is_uncertain=True)
-        self._ledger.append_answer(Act.UNANSWERED, found.uid, sender, self._today)
+        self._ledger.append_answer(AnswerAct.UNANSWERED, found.uid, sender, self._today)
         for_now = " for now" if undelivered.is_temporary else ""
         why_not = f"the answer was refused{for_now}: {undelivered.problem}"
         return replace(answered, why_not=why_not, failed=True, is_temporary=undelivered.is_temporary)
