@@ -660,6 +660,20 @@ def test_a_refused_token_is_explained_behind_any_name(mechanism: str, protocol: 
     assert find_remedy(**said, mechanism="PLAIN") is STAGE_REMEDIES[Stage.AUTH]
 
 
+@pytest.mark.parametrize(
+    ("host", "reply"),
+    [
+        ("smtp.gmail.com", "535-5.7.8 Username and Password not accepted."),
+        ("imap.mail.yahoo.com", "NO [AUTHENTICATIONFAILED] Invalid credentials"),
+        ("mail.example.com", "535 5.7.8 no"),
+    ],
+)
+def test_who_logs_in_by_a_token_is_not_told_to_take_another_password(host: str, reply: str) -> None:
+    said = {"host": host, "protocol": "smtp", "stage": Stage.AUTH, "reason": REFUSED, "reply": reply}
+    assert "does not take the access token" in (find_remedy(**said, mechanism="XOAUTH2").cause or "")
+    assert "password" in find_remedy(**said, mechanism="PLAIN").remedy
+
+
 def test_providers_words_are_theirs_alone() -> None:
     said = "A1 NO AUTHENTICATE failed."
     elsewhere = find_remedy(host="imap.example.com", protocol="imap", stage=Stage.AUTH, reason=REFUSED, reply=said)

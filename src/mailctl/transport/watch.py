@@ -82,7 +82,7 @@ class Watch:
             error.stage = error.stage or stage
             error.protocol = error.protocol or protocol
             record.error = error
-            if record.reply is None:
+            if error.reply is not None:
                 record.reply = error.reply
             raise
         except BaseException:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.doubles.dns import DnsServer, resolving_by
-from tests.doubles.imap import ImapServer
+from tests.doubles.imap import ImapServer, capability_reply
 from tests.doubles.pop3 import Pop3Server
 from tests.doubles.scripted import ScriptedServer
 from tests.doubles.smtp import SmtpServer
@@ -134,3 +134,20 @@ def test_words_that_nobody_knows_still_lead_somewhere(mailctl: Mailctl, stage: S
     assert step["cause"]
     assert step["remedy"]
     assert step["next"].startswith("mailctl test send hq")
+
+
+@pytest.mark.usefixtures("_every_host_is_here")
+def test_a_token_that_is_accepted_and_good_for_nothing_is_explained_by_the_refusal(mailctl: Mailctl) -> None:
+    refusal = b"<tag> BAD User is authenticated but not connected.\r\n"
+    double = ImapServer(security="none", capability=capability_reply(b"SASL-IR", b"AUTH=XOAUTH2"), list=refusal)
+    with ScriptedServer(double.script) as server:
+        mailctl.add_server(
+            "hq", "--incoming-host", "mail.example.com", "--incoming-port", str(server.port),
+            "--incoming-security", "none", "--incoming-auth", "xoauth2",
+        )  # fmt: skip
+        result = mailctl(
+            "test", "receive", "hq", "--username", "ann@example.com", "--password-from", "env:PASSWORD", "-o", "json"
+        )
+    [step] = [step for step in result.json["targets"][0]["steps"] if step["status"] == "fail"]
+    assert (result.code, step["name"], step["reply"]) == (12, "auth", "BAD User is authenticated but not connected.")
+    assert "no right on this mailbox" in step["cause"]

@@ -11,7 +11,6 @@ _MICROSOFT = r"(^|\.)(office365\.(com|us)|outlook\.com|office\.com|hotmail\.com|
 _MICROSOFT_SAYS = r"\[[^\]]+\.prod\.(exchangelabs|outlook|partner\.outlook)\.\w+[^\]]*\]$"
 _GOOGLE = r"(^|\.)(gmail|googlemail)\.com$|(^|\.)google\.com$"
 _GOOGLE_SAYS = r"\bgsmtp$|//(support|accounts)\.google\.com/|\bUsername and Password not accepted"
-_BY_TOKEN = ("XOAUTH2", "OAUTHBEARER")
 _LOGIN_REFUSED = (Reason.LOGIN_REFUSED,)
 
 _SMTP_AUTH_DOCUMENT = "https://aka.ms/smtp_auth_disabled"
@@ -123,7 +122,7 @@ _MICROSOFT_ROWS = (
         ),
     ),
     Row(reply=_LOGIN_REFUSED_BY_SMTP, hosts=_MICROSOFT, signature=_MICROSOFT_SAYS, remedy=_TOKEN_FOR_SMTP),
-    Row(reply=_LOGIN_REFUSED_BY_SMTP, mechanisms=_BY_TOKEN, remedy=_TOKEN_FOR_SMTP),
+    Row(reply=_LOGIN_REFUSED_BY_SMTP, by_token=True, remedy=_TOKEN_FOR_SMTP),
     Row(
         reply=r"User is authenticated but not connected",
         remedy=Remedy(
@@ -135,7 +134,7 @@ _MICROSOFT_ROWS = (
         ),
     ),
     Row(reply=_LOGIN_REFUSED_BY_IMAP, hosts=_MICROSOFT, protocols=("imap",), remedy=_TOKEN_FOR_IMAP),
-    Row(reply=_LOGIN_REFUSED_BY_IMAP, mechanisms=_BY_TOKEN, protocols=("imap",), remedy=_TOKEN_FOR_IMAP),
+    Row(reply=_LOGIN_REFUSED_BY_IMAP, by_token=True, protocols=("imap",), remedy=_TOKEN_FOR_IMAP),
     Row(
         reply=r"unknown user name or bad password|\bLOGIN failed",
         hosts=_MICROSOFT,
@@ -210,6 +209,7 @@ _GOOGLE_ROWS = (
         reply=r"5\.7\.8 |p=BadCredentials|Invalid credentials|Username and password not accepted",
         hosts=_GOOGLE,
         signature=_GOOGLE_SAYS,
+        by_token=False,
         stages=(Stage.AUTH,),
         remedy=Remedy(
             cause="Google does not accept this login; account passwords are no longer taken for mail programs",
@@ -224,6 +224,7 @@ _GOOGLE_ROWS = (
 def _app_password(provider: str, hosts: str, place: str, document: str) -> Row:
     return Row(
         hosts=hosts,
+        by_token=False,
         stages=(Stage.AUTH,),
         reasons=_LOGIN_REFUSED,
         remedy=Remedy(

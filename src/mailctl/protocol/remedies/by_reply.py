@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from mailctl.model.report import Stage
+from mailctl.protocol.reasons import Reason
 from mailctl.protocol.remedies.remedy import Remedy, Row
+
+_TOKEN_REFUSED = Remedy(
+    cause="the server does not take the access token: it was revoked, has expired, or is another mailbox's",
+    remedy="a new one tells: if the provider gives it and the server refuses it too, the user name is not the one that "
+    "was authorised, or the server asks another provider; if the provider refuses, authorise again",
+    next="mailctl oauth status",
+)
 
 REPLY_ROWS = (
     # Said by Postfix and by Exim where they cannot read what TLS takes; others mean a limit by words much like these.
@@ -34,12 +42,7 @@ REPLY_ROWS = (
     Row(
         reply=r"^challenge: .*(\"status\": \"?(400|401|invalid_token|expired_token)|invalid_token)",
         stages=(Stage.AUTH,),
-        remedy=Remedy(
-            cause="the server does not take the access token: it was revoked, has expired, or is another mailbox's",
-            remedy="a new one tells: if the provider gives it and the server refuses it too, the user name is not the "
-            "one that was authorised, or the server asks another provider; if the provider refuses, authorise again",
-            next="mailctl oauth status",
-        ),
+        remedy=_TOKEN_REFUSED,
     ),
     Row(
         reply=r"^challenge: .*\"(insufficient_scope|403)\"",
@@ -178,4 +181,5 @@ REPLY_ROWS = (
             next="{test}",
         ),
     ),
+    Row(by_token=True, stages=(Stage.AUTH,), reasons=(Reason.LOGIN_REFUSED,), remedy=_TOKEN_REFUSED),
 )

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from mailctl.model.report import Stage
 from mailctl.protocol.reasons import Reason
 
+_BY_TOKEN = ("XOAUTH2", "OAUTHBEARER")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remedy:
@@ -44,14 +46,14 @@ class Row:
     """A remedy, and what it is for: every condition that is given has to hold.
 
     `hosts`, `signature`, `reply`: regular expressions, searched for in any case. `signature`: by what a provider's
-    reply is known behind any name of a host. `mechanisms`: those of the login, by their SASL names. `reasons` alone is
-    for what no reply tells.
+    reply is known behind any name of a host. `by_token`: whether the login was by an access token, None for either.
+    `reasons` alone is for what no reply tells.
     """
 
     remedy: Remedy
     hosts: str | None = None
     signature: str | None = None
-    mechanisms: Collection[str] = ()
+    by_token: bool | None = None
     protocols: Collection[str] = ()
     stages: Collection[Stage] = ()
     reasons: Collection[Reason] = ()
@@ -64,7 +66,7 @@ class Row:
             (not self.protocols or protocol in self.protocols)
             and (not self.stages or stage in self.stages)
             and (not self.reasons or reason in self.reasons)
-            and (not self.mechanisms or mechanism in self.mechanisms)
+            and self.by_token in (None, mechanism in _BY_TOKEN)
             and (self.hosts is None or _is_in(self.hosts, host) or _is_in(self.signature, reply))
             and (self.reply is None or _is_in(self.reply, reply))
         )
