@@ -17,11 +17,29 @@ _NUMBERS = {int: "whole number", float: "number"}
 def explain_usage(error: typer.TyperException) -> UsageError:
     """Return the error for what Typer refuses: what is wrong, by its option, and where the options are told."""
     context = getattr(error, "ctx", None)
-    near = [f"did you mean {' or '.join(sorted(meant))}?"] if (meant := getattr(error, "possibilities", None)) else []
     page = [f"`{context.command_path} --help` shows the options"] if context else []
     missing = [_name(error.param)] if _is_missing(error) else []  # type: ignore[attr-defined]  # MissingParameter has it
     details = {"missing": missing} if missing else None
-    return UsageError(_message(error), hint=" ".join([*near, *page]) or None, details=details)
+    return UsageError(_message(error), hint=" ".join([*_advise(error), *page]) or None, details=details)
+
+
+def _advise(error: Any) -> list[str]:
+    """Return what may have been meant."""
+    given = getattr(error, "option_name", None)
+    for option in error.ctx.find_root().command.params if given and error.ctx else ():
+        if given in option.opts and hasattr(error, "possibilities"):
+            value = "" if option.is_flag else f" {option.metavar}"
+            _, _, command = error.ctx.command_path.partition(" ")
+            return [f"{given} stands before the command: `mailctl {given}{value} {command}`;"]
+    if meant := getattr(error, "possibilities", None):
+        return [f"did you mean {' or '.join(sorted(meant))}?"]
+    if _EXTRA.fullmatch(error.format_message().rstrip(".")) and _takes_secrets(error):
+        return ["a secret is never an argument: it is asked for, or comes by the options for it;"]
+    return []
+
+
+def _takes_secrets(error: Any) -> bool:
+    return any(option.endswith("stdin") for parameter in error.ctx.command.params for option in parameter.opts)
 
 
 def _message(error: Any) -> str:
@@ -32,7 +50,7 @@ def _message(error: Any) -> str:
     if parameter is not None:
         return f"{_name(parameter)}: {_refusal(error)}"
     if extra := _EXTRA.fullmatch(said):
-        return f"too many arguments: {extra[1]}"
+        return "too many arguments" if _takes_secrets(error) else f"too many arguments: {extra[1]}"
     if hasattr(error, "possibilities"):
         return f"there is no option {error.option_name}"
     if hasattr(error, "option_name"):

@@ -27,6 +27,14 @@ if TYPE_CHECKING:
         (["-q"], "missing: a command"),
         (["server", "show"], "error: missing: CODE\nhint: `mailctl server show --help` shows the options\n"),
         (["server", "show", "a", "b", "c"], "too many arguments: b c"),
+        (
+            ["server", "list", "-q"],
+            "there is no option -q\nhint: -q stands before the command: `mailctl -q server list`",
+        ),
+        (
+            ["server", "list", "--config", "f.toml"],
+            "hint: --config stands before the command: `mailctl --config FILE server list`; ",
+        ),
         (["server", "list", "-o"], "-o: its value is missing"),
         (["server", "add", "hq", "--no-apop=x"], "--no-apop: takes no value"),
         (["server", "list", "-o", "JSON"], "--output: 'JSON' is none of: table, json"),
@@ -53,6 +61,18 @@ def test_a_call_that_cannot_be_understood(mailctl: Mailctl, arguments: list[str]
     assert result.out == ""
     assert said in result.err
     assert len(result.err.splitlines()) <= 2
+
+
+@pytest.mark.parametrize(
+    "command", [["secret", "set", "relay"], ["sysmail", "set", "--password-stdin"], ["test", "send", "hq", "--to", "a"]]
+)
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_what_may_be_a_secret_is_not_repeated(mailctl: Mailctl, command: list[str], output: str) -> None:
+    result = mailctl(*command, "hunter2", "-o", output)
+    assert result.code == 2
+    assert "too many arguments" in result.err
+    assert "a secret is never an argument" in result.err
+    assert "hunter2" not in result.err
 
 
 @pytest.mark.parametrize(
