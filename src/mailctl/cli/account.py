@@ -114,7 +114,7 @@ def add(
     _tell_presets(session, choice, fields)
     with _naming_options():
         found = address_of(fields)
-    if found is None and "username" in fields:
+    if found is None and fields.get("username"):
         raise missing_input(
             ["ADDRESS"], hint="the user name is the address where it is one, or becomes one by --domain"
         )
@@ -304,12 +304,20 @@ def _ask_identity(session: Session, fields: dict[str, Any]) -> None:
     if "username" not in fields:
         fields["username"] = session.terminal.ask("User name (the login at the server)")
     if not Account.complete(fields).get("address"):
-        fields["address"] = session.terminal.ask("E-mail address")
+        from mailctl.model.address import parse_address
+
+        fields["address"] = str(session.terminal.ask_for("E-mail address", parse_address))
 
 
 def _ask_servers(session: Session, fields: dict[str, Any], choice: Choice) -> Choice:
-    """Ask a person for the servers, where none are named: one of the catalogue, or a provider's."""
-    from mailctl.model.preset import PRESETS
+    """Ask a person for the servers, where none are named: one of the catalogue, or a provider's.
+
+    The provider that the address belongs to is proposed, else the only server of the catalogue.
+    """
+    from mailctl.model.account import Account
+    from mailctl.model.address import parse_address
+    from mailctl.model.preset import CUSTOM, PRESETS, get_preset
+    from mailctl.model.provider_domains import find_preset_by_domain
 
     named = choice.preset or choice.login or fields.keys() & {"server", "incoming", "smtp", "oauth_client"}
     if named:
@@ -317,7 +325,20 @@ def _ask_servers(session: Session, fields: dict[str, Any], choice: Choice) -> Ch
     codes = [server.code for server in session.settings_file.load().servers]
     presets = [preset.name for preset in PRESETS]
     known = [f"of the catalogue: {', '.join(codes)}"] * bool(codes) + [f"of a provider: {', '.join(presets)}"]
-    answer = session.terminal.ask(f"Servers ({'; '.join(known)})")
+
+    def parse(text: str) -> str:
+        if text == CUSTOM:
+            raise ValueError(
+                "others are given by options, --incoming-host and --smtp-host, or join the catalogue: `mailctl server add`"
+            )
+        if text not in codes:
+            get_preset(text)
+        return text
+
+    domain = parse_address(str(Account.complete(fields)["address"])).with_ascii_domain.rpartition("@")[2]
+    preset = find_preset_by_domain(domain)
+    proposed = preset.name if preset else codes[0] if len(codes) == 1 else None
+    answer = session.terminal.ask_for(f"Servers ({'; '.join(known)})", parse, proposed)
     if answer in codes:
         fields["server"] = answer
         return choice

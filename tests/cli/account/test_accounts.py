@@ -83,6 +83,7 @@ def test_without_an_address_one_is_asked_for(site: Mailctl) -> None:
         (("--username", "a@example.org", "--smtp-host", "h"), "--incoming-host"),
         (("--username", "a@example.org", "--server", "hq"), "--password-stdin or --password-from"),
         (("--server", "hq"), "--username"),
+        (("--username", "", "--server", "hq", *PASSWORD), "--username"),
     ],
 )
 def test_what_is_missing_is_named(site: Mailctl, options: tuple[str, ...], named: str) -> None:
