@@ -11,7 +11,8 @@ from mailctl.sendmail.header import Field, find_field_name
 
 _MEMORY_BYTES_MAX = 1024 * 1024
 """A longer message is spooled to an anonymous temporary file."""
-_HEADER_BYTES_MAX = 256 * 1024
+_HEADER_BYTES_MAX = 4 * 1024 * 1024
+"""Room for a Bcc of many thousands."""
 _PIECE_BYTES = 64 * 1024
 
 
@@ -56,7 +57,7 @@ class Input:
             at_line_start = piece.endswith("\n")
 
     def _read_fields(self) -> list[Field]:
-        fields: list[Field] = []
+        fields: list[tuple[str, list[str]]] = []
         size = 0
         for number, line in enumerate(self._lines):
             size += len(line)
@@ -66,13 +67,13 @@ class Input:
             if line == "\n":
                 break
             if line[0] in " \t" and fields:
-                fields[-1] = Field(fields[-1].name, fields[-1].text + line)
+                fields[-1][1].append(line)
             elif name:
-                fields.append(Field(name, line if line.endswith("\n") else f"{line}\n"))
+                fields.append((name, [line if line.endswith("\n") else f"{line}\n"]))
             elif number > 0 or not line.startswith("From "):
                 self._first_of_body = line
                 break
-        return fields
+        return [Field(name, "".join(lines)) for name, lines in fields]
 
 
 def _moved_to_file(spool: io.BytesIO) -> BinaryIO:
