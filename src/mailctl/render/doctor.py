@@ -15,16 +15,17 @@ _INDENT = " " * (2 + 5 + _CHECK_WIDTH + 1)
 
 
 def render_findings(findings: Sequence[Finding], style: Style, width: int | None) -> Iterator[str]:
-    """Yield the findings as lines that fit into `width` columns, None for a stream that is no screen."""
+    """Yield the findings as lines; all but commands fit into `width` columns, None for a stream that is no screen."""
     paint = {Verdict.OK: style.green, Verdict.WARNING: style.yellow, Verdict.PROBLEM: style.red}
     for finding in findings:
         word = paint.get(finding.verdict, style.dim)(_WORDS[finding.verdict].ljust(5))
         lines = _wrapped(finding.said, width)
         yield f"  {word}{finding.check.ljust(_CHECK_WIDTH)} {lines[0]}"
         yield from (_INDENT + line for line in lines[1:])
-        for name, fact in (("what to do", finding.remedy), ("next", finding.next)):
+        # A command is to be copied, which a line break in it would spoil.
+        for name, fact, columns in (("what to do", finding.remedy, width), ("next", finding.next, None)):
             if fact:
-                first, *rest = _wrapped(f"{name}: {fact}", width)
+                first, *rest = _wrapped(f"{name}: {fact}", columns)
                 yield _INDENT + style.dim(first[: len(name) + 1]) + first[len(name) + 1 :]
                 yield from (_INDENT + line for line in rest)
 

@@ -45,4 +45,11 @@ def test_findings_fit_the_screen(spawn: Spawn, offline: dict[str, str]) -> None:
     code, said = finish(spawn("--no-color", "doctor", "--timeout", "0.3", columns=60, **offline))
     assert code == 1
     wide = [line.strip() for line in said.splitlines() if len(line) > 60]
-    assert not [line for line in wide if " " in line and not re.fullmatch("`[^`]*`", line)]  # commands stay whole
+    assert not [
+        line for line in wide if " " in line and not re.fullmatch("`[^`]*`|next: .*", line)
+    ]  # commands stay whole
+
+
+def test_a_command_that_a_finding_names_is_one_line_on_any_screen(spawn: Spawn) -> None:
+    _, said = finish(spawn("--no-color", "doctor", "--offline", columns=40))
+    assert "next: mailctl server add" in [line.strip() for line in said.splitlines()]
