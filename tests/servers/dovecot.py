@@ -144,6 +144,11 @@ class Dovecot:
         files = [file for part in ("new", "cur") if (path / part).is_dir() for file in (path / part).iterdir()]
         return [file.read_bytes() for file in sorted(files, key=_delivery_order)]
 
+    def subjects(self, user: str, folder: str = "INBOX") -> list[str]:
+        """Return the subjects of what is in a folder of the user's, as they are written, oldest first."""
+        lines = [line for text in self.messages(user, folder) for line in text.decode("utf-8", "replace").splitlines()]
+        return [line.removeprefix("Subject: ") for line in lines if line.startswith("Subject: ")]
+
     def await_message(self, person: Person, mark: str, timeout_seconds: float = 30.0) -> bytes:
         """Return the message in somebody's INBOX that holds a text, as soon as it is there: the server tells (IDLE)."""
         with IMAPClient("127.0.0.1", self.imap_port, ssl=False) as client:

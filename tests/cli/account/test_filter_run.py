@@ -34,11 +34,6 @@ def fill(dovecot: Dovecot, address: str, *subjects: str) -> None:
         dovecot.deliver(address, message(subject, number))
 
 
-def subjects(dovecot: Dovecot, address: str, folder: str = "INBOX") -> list[str]:
-    found = [line for text in dovecot.messages(address, folder) for line in text.decode().splitlines()]
-    return [line.removeprefix("Subject: ") for line in found if line.startswith("Subject: ")]
-
-
 def test_messages_go_where_the_rules_say_and_stay_unread(
     mailctl: Mailctl, account: str, dovecot: Dovecot, imap: IMAPClient
 ) -> None:
@@ -49,9 +44,9 @@ def test_messages_go_where_the_rules_say_and_stay_unread(
     assert "looked at 4 messages" in result.err
     assert "rules apply to 3" in result.err
     assert [line.split()[-1] for line in result.out.splitlines()[1:]] == ["($Work)", "INBOX", "($Work)"]
-    assert subjects(dovecot, account) == ["other", "keep"]
-    assert subjects(dovecot, account, "請求書") == ["invoice 1", "invoice 2"]
-    assert subjects(dovecot, account, "Kept") == ["keep"]
+    assert dovecot.subjects(account) == ["other", "keep"]
+    assert dovecot.subjects(account, "請求書") == ["invoice 1", "invoice 2"]
+    assert dovecot.subjects(account, "Kept") == ["keep"]
     imap.select_folder("INBOX", readonly=True)
     assert imap.search("UNSEEN") == [2, 3]
     imap.select_folder("請求書", readonly=True)
@@ -64,7 +59,7 @@ def test_a_folder_may_have_any_name(mailctl: Mailctl, account: str, dovecot: Dov
         add(mailctl, account, f"subject is {number}", f'move "{folder}"')
     fill(dovecot, account, *map(str, range(len(folders))))
     mailctl.must("account", "filter", "run", account)
-    assert [subjects(dovecot, account, folder) for folder in folders] == [[str(at)] for at in range(len(folders))]
+    assert [dovecot.subjects(account, folder) for folder in folders] == [[str(at)] for at in range(len(folders))]
 
 
 def test_a_dry_run_shows_what_would_move_where_and_does_nothing(
@@ -83,7 +78,7 @@ def test_a_dry_run_shows_what_would_move_where_and_does_nothing(
             "is_temporary": False,
         }
     ]  # fmt: skip
-    assert subjects(dovecot, account) == ["invoice", "other"]
+    assert dovecot.subjects(account) == ["invoice", "other"]
     assert mailctl.must("account", "filter", "run", account, "-o", "json").json["changed"] is True
 
 
@@ -92,12 +87,12 @@ def test_a_message_is_looked_at_once_until_all_are_asked_for(mailctl: Mailctl, a
     fill(dovecot, account, "x")
     for _ in range(2):
         mailctl.must("account", "filter", "run", account)
-    assert subjects(dovecot, account, "Copies") == ["x"]
+    assert dovecot.subjects(account, "Copies") == ["x"]
     assert "no message" in mailctl.must("account", "filter", "run", account).err
     add(mailctl, account, "subject contains x", "flag")
     again = mailctl.must("account", "filter", "run", account, "--all", "-o", "json").json
     assert again["looked_at"] == 1
-    assert subjects(dovecot, account, "Copies") == ["x"]
+    assert dovecot.subjects(account, "Copies") == ["x"]
 
 
 def test_what_is_deleted_is_in_the_trash_and_others_marks_are_left_alone(
@@ -110,14 +105,14 @@ def test_what_is_deleted_is_in_the_trash_and_others_marks_are_left_alone(
     imap.delete_messages([1], silent=True)
     imap.logout()
     mailctl.must("account", "filter", "run", account)
-    assert subjects(dovecot, account, "Trash") == ["old"]
+    assert dovecot.subjects(account, "Trash") == ["old"]
 
 
 def test_the_body_is_read_only_for_rules_that_ask(mailctl: Mailctl, account: str, dovecot: Dovecot) -> None:
     add(mailctl, account, "body contains pay 1", "move Second")
     fill(dovecot, account, "a", "b")
     mailctl.must("account", "filter", "run", account)
-    assert subjects(dovecot, account, "Second") == ["b"]
+    assert dovecot.subjects(account, "Second") == ["b"]
 
 
 def test_a_redirected_message_arrives_elsewhere_and_is_kept_in_the_trash(
@@ -131,8 +126,8 @@ def test_a_redirected_message_arrives_elsewhere_and_is_kept_in_the_trash(
     arrived = dovecot.await_message(ALICE, subject)
     assert f"Resent-From: {sender}".encode() in arrived
     assert b"From: Shop <shop@example.test>" in arrived
-    assert subjects(dovecot, sender) == []
-    assert subjects(dovecot, sender, "Trash") == [subject]
+    assert dovecot.subjects(sender) == []
+    assert dovecot.subjects(sender, "Trash") == [subject]
 
 
 def test_a_redirect_that_is_refused_leaves_the_message_where_it_is(
@@ -143,7 +138,7 @@ def test_a_redirect_that_is_refused_leaves_the_message_where_it_is(
     result = mailctl("account", "filter", "run", sender)
     assert result.code == 13
     assert "not redirected to nobody@example.test" in result.err
-    assert subjects(dovecot, sender) == ["x"]
+    assert dovecot.subjects(sender) == ["x"]
 
 
 @pytest.fixture
@@ -172,9 +167,9 @@ def test_a_run_that_is_killed_again_and_again_loses_and_doubles_nothing(
             running.kill()
         assert running.returncode == -signal.SIGKILL
     mailctl.must("account", "filter", "run", account)
-    assert subjects(dovecot, account) == []
-    assert sorted(subjects(dovecot, account, "Copies")) == sorted(many)
-    assert sorted(subjects(dovecot, account, "Moved")) == sorted(many)
+    assert dovecot.subjects(account) == []
+    assert sorted(dovecot.subjects(account, "Copies")) == sorted(many)
+    assert sorted(dovecot.subjects(account, "Moved")) == sorted(many)
 
 
 def test_a_removed_account_takes_its_ledger_along(mailctl: Mailctl, account: str, person: Person) -> None:

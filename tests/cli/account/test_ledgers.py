@@ -24,11 +24,6 @@ def message(subject: str, *, to: str = "me@example.test") -> bytes:
     return f"From: {ALICE.address}\r\nTo: {to}\r\nSubject: {subject}\r\n\r\nHi.\r\n".encode()
 
 
-def subjects(dovecot: Dovecot, address: str, folder: str = "INBOX") -> list[str]:
-    found = [line for text in dovecot.messages(address, folder) for line in text.decode().splitlines()]
-    return [line.removeprefix("Subject: ") for line in found if line.startswith("Subject: ")]
-
-
 @pytest.fixture
 def ledger_of(mailctl: Mailctl, person: Person) -> LedgerOf:
     """Return a function that returns where a ledger of the new person's is."""
@@ -69,7 +64,7 @@ def test_rules_forget_messages_that_are_gone_and_remember_those_that_are_there(
     assert {record["uid_validity"] for record in kept if record["folder"] == "INBOX"} == {here["uid_validity"]}
     assert "no message" in mailctl.must("account", "filter", "run", account).err
     again = mailctl("account", "filter", "run", account, "--all")
-    assert (again.code, subjects(dovecot, account, "Copies")) == (17, ["copied"])
+    assert (again.code, dovecot.subjects(account, "Copies")) == (17, ["copied"])
     assert "not known whether it was redirected" in again.err
 
 
@@ -116,6 +111,6 @@ def test_messages_that_were_deleted_on_their_server_are_forgotten_once_it_lists_
     assert len(read(ledger)) < FEW
     assert ["hidden"] in [record["uids"] for record in read(ledger)]
     mailctl.must("account", "pop3", "collect", account)
-    assert subjects(dovecot, account) == ["kept", "new"]
+    assert dovecot.subjects(account) == ["kept", "new"]
     [source] = mailctl.must("account", "pop3", "list", account, "-o", "json").json["pop3"]
     assert source["collected"] == MANY + 3

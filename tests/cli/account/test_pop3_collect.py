@@ -53,11 +53,6 @@ def add_source(mailctl: Mailctl, account: str, old: str, person: Person, dovecot
     return add
 
 
-def subjects(dovecot: Dovecot, address: str, folder: str = "INBOX") -> list[str]:
-    lines = [line for text in dovecot.messages(address, folder) for line in text.decode("latin-1").splitlines()]
-    return [line.removeprefix("Subject: ") for line in lines if line.startswith("Subject: ")]
-
-
 def fill(dovecot: Dovecot, address: str, numbers: range) -> list[str]:
     for number in numbers:
         dovecot.deliver(address, message(number))
@@ -103,11 +98,11 @@ def test_a_message_is_collected_once_however_often_it_is_run(
     }  # fmt: skip
     fill(dovecot, old, range(3, 5))
     assert mailctl.must("account", "pop3", "collect", account, "--dry-run").err.startswith("2 messages to be collected")
-    assert subjects(dovecot, account) == ["n0", "n1", "n2"]
+    assert dovecot.subjects(account) == ["n0", "n1", "n2"]
     mailctl.must("account", "pop3", "collect", account, "old")
     again = mailctl.must("account", "pop3", "collect", account, "-o", "json").json
     assert again["changed"] is False
-    assert subjects(dovecot, account) == ["n0", "n1", "n2", "n3", "n4"]
+    assert dovecot.subjects(account) == ["n0", "n1", "n2", "n3", "n4"]
     listed = mailctl.must("account", "pop3", "list", account, "-o", "json").json["pop3"][0]
     assert listed["collected"] == 5
     assert listed["last_collected_at"]
@@ -122,7 +117,7 @@ def test_a_mailbox_that_is_added_again_is_not_collected_again(
     mailctl.must("account", "pop3", "delete", account, "old", "--yes")
     add_source(name="another", into="INBOX")
     mailctl.must("account", "pop3", "collect", account)
-    assert subjects(dovecot, account) == ["n0", "n1"]
+    assert dovecot.subjects(account) == ["n0", "n1"]
 
 
 def test_mail_is_deleted_at_once_where_that_is_wanted(
@@ -132,8 +127,8 @@ def test_mail_is_deleted_at_once_where_that_is_wanted(
     fill(dovecot, old, range(3))
     result = mailctl.must("account", "pop3", "collect", account, "-o", "json").json
     assert result["pop3"][0]["deleted"] == 3
-    assert subjects(dovecot, old) == []
-    assert subjects(dovecot, account) == ["n0", "n1", "n2"]
+    assert dovecot.subjects(old) == []
+    assert dovecot.subjects(account) == ["n0", "n1", "n2"]
 
 
 def test_mail_stays_for_the_days_that_are_said_and_goes_then(
@@ -142,11 +137,11 @@ def test_mail_stays_for_the_days_that_are_said_and_goes_then(
     add_source("--delete-after", "30", into="INBOX")
     fill(dovecot, old, range(2))
     mailctl.must("account", "pop3", "collect", account)
-    assert subjects(dovecot, old) == ["n0", "n1"]
+    assert dovecot.subjects(old) == ["n0", "n1"]
     mailctl.must("account", "pop3", "edit", account, "old", "--delete-after", "0")
     result = mailctl.must("account", "pop3", "collect", account, "-o", "json").json
     assert (result["changed"], result["pop3"][0]["deleted"]) == (True, 2)
-    assert subjects(dovecot, old) == []
+    assert dovecot.subjects(old) == []
 
 
 def test_a_wrong_password_is_told_of_the_right_server(
@@ -175,7 +170,7 @@ def test_a_mailbox_that_fails_does_not_keep_the_others_back(
     result = mailctl("account", "pop3", "collect", account)
     assert result.code == 10
     assert "gone: " in result.err
-    assert subjects(dovecot, account) == ["n0"]
+    assert dovecot.subjects(account) == ["n0"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
@@ -205,8 +200,8 @@ def test_a_collection_that_is_killed_ten_times_is_complete_and_holds_nothing_twi
             if running.returncode == 0:
                 names += fill(dovecot, old, range(len(names), len(names) + 100))
         mailctl.must("account", "pop3", "collect", account)
-    assert sorted(subjects(dovecot, account)) == sorted(names)
-    assert subjects(dovecot, old) == []
+    assert sorted(dovecot.subjects(account)) == sorted(names)
+    assert dovecot.subjects(old) == []
 
 
 SETTINGS = """\
@@ -261,7 +256,7 @@ def test_whatever_call_a_collection_dies_at_the_next_run_completes_it(
     folders = [path.name for path in dovecot.maildir(person.address).glob(".Trial*")]
     assert len(folders) == trials_made
     for folder in folders:
-        assert subjects(dovecot, person.address, folder.removeprefix(".")) == ["n0", "n1", "n2"], folder
+        assert dovecot.subjects(person.address, folder.removeprefix(".")) == ["n0", "n1", "n2"], folder
 
 
 def wait_until_sessions_end(dovecot: Dovecot, user: str) -> None:

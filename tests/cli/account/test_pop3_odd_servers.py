@@ -53,11 +53,6 @@ def collect(mailctl: Mailctl, account: str, monkeypatch: pytest.MonkeyPatch) -> 
     return run
 
 
-def subjects(dovecot: Dovecot, address: str) -> list[str]:
-    lines = [line for text in dovecot.messages(address) for line in text.decode("latin-1").splitlines()]
-    return [line.removeprefix("Subject: ") for line in lines if line.startswith("Subject: ")]
-
-
 @pytest.mark.parametrize(
     "points",
     [
@@ -76,12 +71,12 @@ def test_one_unique_id_for_two_messages_is_refused(collect: Collect, dovecot: Do
     result = collect(uidl=listing(b"A", b"A"), list=listing(b"100", b"200"))
     assert result.code == 18
     assert "two different messages the same unique id, A" in result.err
-    assert subjects(dovecot, account) == []
+    assert dovecot.subjects(account) == []
 
 
 def test_copies_of_one_message_are_collected_once(collect: Collect, dovecot: Dovecot, account: str) -> None:
     assert collect(uidl=listing(b"A", b"A"), list=listing(b"100", b"100")).code == 0
-    assert subjects(dovecot, account) == ["one"]
+    assert dovecot.subjects(account) == ["one"]
 
 
 def test_a_unique_id_that_is_given_to_another_message_is_named(
@@ -91,14 +86,14 @@ def test_a_unique_id_that_is_given_to_another_message_is_named(
     result = collect(list=listing(b"12345"), top=given_out(OTHER), delete_after="0")
     assert result.code == 13
     assert "message UID-ONE is not collected: the server has given it the unique id of another message" in result.err
-    assert subjects(dovecot, account) == ["one"]
+    assert dovecot.subjects(account) == ["one"]
 
 
 def test_a_size_that_varies_makes_no_other_message(collect: Collect, dovecot: Dovecot, account: str) -> None:
     assert collect().code == 0
     assert collect(list=listing(b"12345")).code == 0
     assert collect(list=listing(b"12345"), top=b"-ERR not asked for any more\r\n").code == 0
-    assert subjects(dovecot, account) == ["one"]
+    assert dovecot.subjects(account) == ["one"]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +108,7 @@ def test_a_message_that_is_not_given_out_is_named_and_the_rest_comes(
     result = collect(**points, retr=retrieved)
     assert result.code == 13
     assert "message B is not collected: the server does not give out the message: -ERR message is locked" in result.err
-    assert subjects(dovecot, account) == ["one", "two"]
+    assert dovecot.subjects(account) == ["one", "two"]
 
 
 def iter_part(*parts: bytes) -> Part:
@@ -168,7 +163,7 @@ def test_a_lost_goodbye_deletes_nothing_and_the_next_run_does(collect: Collect, 
         ).code
         == 0
     )
-    assert subjects(dovecot, account) == ["one"]
+    assert dovecot.subjects(account) == ["one"]
 
 
 def test_a_server_that_keeps_what_it_was_told_to_delete_is_named(
@@ -178,13 +173,13 @@ def test_a_server_that_keeps_what_it_was_told_to_delete_is_named(
     result = collect(delete_after="0")
     assert result.code == 0
     assert "the server still lists 1 message that it was told to delete" in result.err
-    assert subjects(dovecot, account) == ["one"]
+    assert dovecot.subjects(account) == ["one"]
 
 
 def test_a_message_without_an_end_ends_the_run(collect: Collect, dovecot: Dovecot, account: str) -> None:
     result = collect(retr=(b"+OK\r\n", Endless(b"x" * 70 + b"\r\n")))
     assert result.code == 18
-    assert subjects(dovecot, account) == []
+    assert dovecot.subjects(account) == []
 
 
 def test_a_message_that_is_too_large_for_memory_stays_where_it_is(
@@ -193,7 +188,7 @@ def test_a_message_that_is_too_large_for_memory_stays_where_it_is(
     result = collect(uidl=listing(b"A", b"B"), list=listing(b"3000000000", b"90"))
     assert result.code == 13
     assert "larger than the 128 MiB" in result.err
-    assert subjects(dovecot, account) == ["one"]
+    assert dovecot.subjects(account) == ["one"]
 
 
 @contextmanager
@@ -214,7 +209,7 @@ def test_a_message_that_the_target_refuses_is_named_and_the_rest_of_its_batch_co
             "account", "edit", account, "--incoming-port", str(server.imap_port), "--incoming-security", "starttls"
         )
         result = collect(**points, retr=retrieved)
-        assert subjects(server, account) == ["one", "three"]
+        assert server.subjects(account) == ["one", "three"]
     assert result.code == 13
     assert "'two' from a@example.org is not collected: the server does not take the message into 'INBOX'" in result.err
 
@@ -228,11 +223,11 @@ def test_a_full_mailbox_ends_the_run_with_what_the_server_says(
             "account", "edit", account, "--incoming-port", str(server.imap_port), "--incoming-security", "starttls"
         )
         result = collect(**points, retr=iter_part(given_out(MESSAGE), given_out(OTHER)))
-        assert subjects(server, account) == ["one"]
+        assert server.subjects(account) == ["one"]
         assert result.code == 13
         assert "OVERQUOTA" in result.err
         again = collect(**points, retr=iter_part(given_out(OTHER)))
-        assert (again.code, subjects(server, account)) == (13, ["one"])
+        assert (again.code, server.subjects(account)) == (13, ["one"])
 
 
 @pytest.mark.parametrize(
@@ -322,4 +317,4 @@ def test_a_large_message_is_held_once(
     grown = begin_growth()
     mailctl.must("account", "pop3", "collect", account)
     assert grown() < 1.4 * octets
-    assert subjects(dovecot, account) == ["one", "one", "two"]
+    assert dovecot.subjects(account) == ["one", "one", "two"]

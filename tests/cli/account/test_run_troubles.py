@@ -39,11 +39,6 @@ def add(mailctl: Mailctl, address: str, condition: str, *actions: str) -> None:
     mailctl.must("account", "filter", "add", address, condition, "--if", condition, *thens)
 
 
-def subjects(dovecot: Dovecot, address: str, folder: str = "INBOX") -> list[str]:
-    found = [line for text in dovecot.messages(address, folder) for line in text.decode().splitlines()]
-    return [line.removeprefix("Subject: ") for line in found if line.startswith("Subject: ")]
-
-
 def smtp(data: Part) -> ScriptedServer:
     return ScriptedServer(SmtpServer(security="none", data=data).script)
 
@@ -80,7 +75,7 @@ def test_what_stays_stays_in_the_folder_that_is_looked_through(
     imap.create_folder("Archive")
     imap.append("Archive", message("x"))
     mailctl.must("account", "filter", "run", account, "--folder", "Archive", *words)
-    assert (subjects(dovecot, account, "Archive"), subjects(dovecot, account)) == (["x"], [])
+    assert (dovecot.subjects(account, "Archive"), dovecot.subjects(account)) == (["x"], [])
 
 
 def test_inbox_is_one_folder_however_it_is_written(mailctl: Mailctl, account: str, dovecot: Dovecot) -> None:
@@ -107,7 +102,7 @@ def test_a_trash_folder_that_has_gone_is_missed_before_anything_is_done(
     add(mailctl, account, "subject is x", "delete")
     dovecot.deliver(account, message("x"))
     assert mailctl("account", "filter", "run", account).code == 3
-    assert subjects(dovecot, account) == ["x"]
+    assert dovecot.subjects(account) == ["x"]
 
 
 def test_a_redirect_that_is_refused_for_good_keeps_nothing_behind_it_waiting(
@@ -122,7 +117,7 @@ def test_a_redirect_that_is_refused_for_good_keeps_nothing_behind_it_waiting(
         result = mailctl("account", "filter", "run", address)
         assert result.code == 13
         assert "looks like spam" in result.err
-        assert subjects(dovecot, address, "Y") == ["y1", "y2"]
+        assert dovecot.subjects(address, "Y") == ["y1", "y2"]
         assert "no message" in mailctl.must("account", "filter", "run", address).err
 
 
@@ -182,7 +177,7 @@ def test_what_was_done_is_told_when_a_run_ends_early(mailctl: Mailctl, account: 
     result = mailctl("account", "filter", "run", account, "-o", "json")
     assert result.code == 10
     assert [one["subject"] for one in result.error["messages"]] == ["a"]
-    assert subjects(dovecot, account) == ["x", "a"]
+    assert dovecot.subjects(account) == ["x", "a"]
 
 
 def test_a_signature_that_cannot_be_read_keeps_no_rule_from_its_work(
@@ -264,7 +259,7 @@ def test_an_address_that_is_changed_by_hand_has_nothing_done_again(
     renamed = mailctl.settings().replace(f'address = "{account}"', 'address = "new@example.test"')
     mailctl.config.write_text(renamed, encoding="utf-8")
     assert "no message" in mailctl.must("account", "filter", "run", "new@example.test").err
-    assert subjects(dovecot, account, "C") == ["x"]
+    assert dovecot.subjects(account, "C") == ["x"]
 
 
 @pytest.fixture(scope="module")
@@ -288,7 +283,7 @@ def test_what_cannot_be_taken_out_of_a_folder_is_known_before_anything_is_done(
     result = mailctl("account", "filter", "run", person.address)
     assert result.code == 18
     assert "neither MOVE nor UIDPLUS" in result.err
-    assert subjects(plain_dovecot, person.address) == ["x"]
+    assert plain_dovecot.subjects(person.address) == ["x"]
 
 
 @contextmanager
@@ -326,7 +321,7 @@ def test_a_redirect_that_is_cut_off_is_not_sent_again_and_is_told(
         assert len(server.messages) == 1
     assert again.code == 17
     assert "not known whether it was redirected to b@example.test" in again.err
-    assert subjects(dovecot, address) == ["x1", "y"]
+    assert dovecot.subjects(address) == ["x1", "y"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
