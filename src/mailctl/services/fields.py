@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from mailctl.errors import Problem, UsageError
+from mailctl.model.values import shown
 
 
 def to_fields(model: msgspec.Struct) -> dict[str, Any]:
@@ -80,12 +81,25 @@ def clear_fields(
     for name in names:
         place = known.get(_spelled(name))
         if place is None or not place.may_be_absent(cleared):
-            clearable = (place.name for place in places if place.may_be_absent(cleared))
-            raise UsageError(
-                f"--clear: '{name}' is not a field that can be cleared", hint=f"these can: {', '.join(clearable)}"
-            )
+            clearable = [place.name for place in places if place.may_be_absent(cleared)]
+            raise _not_clearable(name, clearable, meant=_find_near(name, clearable) if place is None else ())
         cleared = place.removed_from(cleared)
     return cleared
+
+
+def _not_clearable(name: str, clearable: Iterable[str], *, meant: Collection[str]) -> UsageError:
+    hint = f"did you mean {' or '.join(meant)}?" if meant else f"these can: {', '.join(clearable)}"
+    return UsageError(f"--clear: {shown(name)} is not a field that can be cleared", hint=hint)
+
+
+def _find_near(name: str, fields: Sequence[str]) -> list[str]:
+    """Return the fields that a name of none may mean: those of such a last part, else those that are spelled alike."""
+    from difflib import get_close_matches
+
+    named = [field for field in fields if _spelled(field.rpartition(".")[2]) == _spelled(name)]
+    spelled = {_spelled(_option_stem(field)): field for field in fields} | {_spelled(field): field for field in fields}
+    alike = [spelled[near] for near in get_close_matches(_spelled(name.lower()), spelled, cutoff=0.8)]
+    return named or list(dict.fromkeys(alike))
 
 
 class _Place(NamedTuple):

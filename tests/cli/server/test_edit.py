@@ -114,3 +114,19 @@ def test_a_side_without_tls_is_warned_of_and_shown_as_such(mailctl):
     shown = mailctl.must("server", "show", "hq").out
     assert "certificates are verified" not in shown
     assert "not used" in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("smtp.timeou", "did you mean smtp.timeout"),
+        ("timeout", "did you mean smtp.timeout or incoming.timeout?"),
+        ("ca-fle", "did you mean tls.ca_file?"),
+        ("foo", "these can: oauth_client, "),
+    ],
+)
+def test_a_field_that_cannot_be_cleared_names_those_that_may_be_meant(mailctl: Mailctl, name: str, hint: str) -> None:
+    mailctl.add_server("hq")
+    refused = mailctl("server", "edit", "hq", "--clear", name)
+    assert refused.code == 2
+    assert refused.err.startswith(f"error: --clear: '{name}' is not a field that can be cleared\nhint: {hint}")
