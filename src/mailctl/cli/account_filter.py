@@ -13,7 +13,7 @@ from mailctl.cli.account_runs import exit_for_undone, telling_partly_done
 from mailctl.cli.account_sieve import Replace, install_rules_of
 from mailctl.cli.changes import AppliedChange, agree_to_delete, apply_change, plain
 from mailctl.cli.mailbox import open_mailbox
-from mailctl.cli.params import DryRun, Output, OutputFormat, Yes, account_of, missing_input, words
+from mailctl.cli.params import DryRun, Output, OutputFormat, Yes, account_of, is_offered, missing_input, words
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import InvalidValueError, Problem
 
@@ -31,7 +31,7 @@ _MATCHES = ("all", "any", "none")
 def complete_filter(ctx: typer.Context, incomplete: str) -> Iterable[str]:
     """Offer the names of an account's rules."""
     account = account_of(ctx, str(ctx.params.get("address") or ""))
-    return [rule.name for rule in (account.filters if account else ()) if rule.name.startswith(incomplete)]
+    return [rule.name for rule in (account.filters if account else ()) if is_offered(rule.name, incomplete)]
 
 
 Name = Annotated[
@@ -41,7 +41,7 @@ If = Annotated[
     list[str] | None,
     typer.Option(
         "--if",
-        metavar="'FIELD contains|is|matches|over VALUE'",
+        metavar="'FIELD contains|is|matches|over|under VALUE'",
         help="A condition; repeatable. FIELD: sender, recipient, subject, body, size, or any header field.",
         show_default=False,
     ),
@@ -157,7 +157,13 @@ def reorder(
     context: typer.Context,
     address: Address,
     names: Annotated[
-        list[str], typer.Argument(metavar="NAME…", help="All rules, in their new order.", show_default=False)
+        list[str],
+        typer.Argument(
+            metavar="NAME…",
+            help="All rules, in their new order.",
+            autocompletion=complete_filter,
+            show_default=False,
+        ),
     ],
     dry_run: DryRun = False,
     output: Output = OutputFormat.TABLE,

@@ -228,7 +228,7 @@ def test_what_the_provider_fixes_or_excludes_is_a_conflict(
         (("--provider", "custom", *ID), "--token-url: is missing"),
         (("--provider", "custom", *ID, "--token-url", "http://login.example.org/"), "--token-url: 'http://login"),
         (("--provider", "custom", *ID, "--token-url", "ftp://x"), "--token-url"),
-        (("--provider", "microsoft", *ID, "--key-from", "env:K"), "--certificate: is missing: a certificate goes with its key"),
+        (("--provider", "microsoft", *ID, "--key-from", "env:K"), "--certificate: is missing: a certificate goes with"),
         (("--provider", "microsoft", *ID, "--certificate", "nowhere.pem"), "--certificate: there is no file"),
         (("--provider", "google", *ID, "--client-secret-from", "hunter2"), "not a secret reference"),
         (("--provider", "google", *ID, "--client-secret-from", "env:X", "--client-secret-stdin"), "exclude each other"),
