@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import subprocess
 import sys
@@ -447,6 +448,17 @@ def test_a_certificate_that_fails_leaves_tls_its_version_and_shows_the_chain(
     assert step["evidence"]["names"] == ["elsewhere.example.test"]
     assert step["evidence"]["chain"][0]["issuer"] == step["evidence"]["issuer"]
     assert "elsewhere.example.test" in step["cause"]
+
+
+def test_a_certificate_that_has_ended_and_is_taken_all_the_same_is_said_to_have_ended(
+    mailctl: Mailctl, add: Any, ca: CertificateAuthority
+) -> None:
+    with ScriptedServer(SmtpServer().script, tls=context(ca.expired)) as server:
+        add("smtp", server.port, "starttls", "--no-tls-verify")
+        result = mailctl(*SEND, "--depth", "tls", "-o", "json")
+    step = found(result, "certificate")
+    assert (result.code, step["status"]) == (0, "warn")
+    assert re.search(r"the certificate ended \d+ days? ago; renew it", step["cause"])
 
 
 def test_an_intermediate_certificate_that_the_server_leaves_out_is_thought_of(

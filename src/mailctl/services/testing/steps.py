@@ -229,7 +229,8 @@ class StepRecorder:
     def _certificate_warning(self, record: StageRecord) -> Iterable[str]:
         days = record.evidence.get("days_left")
         if record.stage is Stage.CERTIFICATE and days is not None and days < self._certificate_days_min:
-            yield f"the certificate ends in {days} days; renew it"
+            count = f"{abs(days)} day{'s' * (abs(days) != 1)}"
+            yield f"the certificate {f'ended {count} ago' if days < 0 else f'ends in {count}'}; renew it"
 
     def _pass_over_until(self, stage: Stage | None, protocol: str | None) -> None:
         """Tell of planned stages that come before this one and were not run; of all that are left for None."""
