@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 
 from mailctl.errors import CapabilityError, ProtocolError, TemporaryError, TLSError
 from mailctl.model.report import Stage
@@ -14,7 +14,8 @@ from mailctl.protocol.reasons import Reason
 from mailctl.transport import auth
 from mailctl.transport.imap_mailbox import ImapSession
 from mailctl.transport.imap_transport import Completion, ImapTransport, Literal, quoted
-from mailctl.transport.route import Route, connect, greeted, reaches, secure
+from mailctl.transport.opening import Opening
+from mailctl.transport.route import Route, connect, greeted
 from mailctl.transport.trace import Trace
 from mailctl.transport.watch import StageRecord, Watch
 from mailctl.transport.wire import Wire
@@ -30,51 +31,29 @@ def open_imap(
     """
     wire = connect(route, watch, trace)
     try:
-        opening = _Opening(route, watch, ImapTransport(wire))
+        opening = _ImapOpening(route, watch, ImapTransport(wire))
         opening.run(until)
         yield ImapSession(opening.transport, watch, opening.capabilities)
     finally:
         wire.bid_farewell(b"bye LOGOUT\r\n")
 
 
-class _Opening:
-    """The way from a connection to a session."""
-
+class _ImapOpening(Opening):
     def __init__(self, route: Route, watch: Watch, transport: ImapTransport) -> None:
+        super().__init__(route, watch, transport.wire)
         assert isinstance(route.endpoint, IncomingEndpoint)
-        self._route = route
         self._endpoint = route.endpoint
-        self._watch = watch
         self._is_preauthenticated = False
         self._told: ImapCapabilities | None = None
         self.transport = transport
         self.capabilities = ImapCapabilities()
 
-    def run(self, until: Stage) -> None:
-        security = self._endpoint.security
-        wire = self.transport.wire
-        if not reaches(until, Stage.GREETING):
-            return
-        if security is Security.TLS:
-            secure(wire, self._route, self._watch, mode="implicit", reach=lambda _: None)
-        with self._stage(Stage.GREETING) as record:
-            greeting = self._greet(self.transport)
-            record.reply = self.transport.wire.redacted(greeting.raw)
-            if greeting.status.code == "ALERT" and security is Security.STARTTLS:
-                record.reply = None
-                record.warn("the server sent an alert before TLS, which is not shown: it may be anybody's")
-        if security is Security.STARTTLS and reaches(until, Stage.TLS):
-            secure(wire, self._route, self._watch, mode="starttls", reach=self._reach_tls)
-            self._forget()
-        if reaches(until, Stage.CAPABILITIES):
-            with self._stage(Stage.CAPABILITIES) as record:
-                self._ask_capabilities(record)
-        if self._route.login and reaches(until, Stage.AUTH):
-            with self._stage(Stage.AUTH) as record:
-                self._authenticate(record)
-
-    def _stage(self, stage: Stage) -> AbstractContextManager[StageRecord]:
-        return self._watch.stage(stage, protocol=self._route.protocol)
+    def _hear_greeting(self, record: StageRecord) -> None:
+        greeting = self._greet(self.transport)
+        record.reply = self.transport.wire.redacted(greeting.raw)
+        if greeting.status.code == "ALERT" and self._endpoint.security is Security.STARTTLS:
+            record.reply = None
+            record.warn("the server sent an alert before TLS, which is not shown: it may be anybody's")
 
     def _greet(self, transport: ImapTransport) -> Completion:
         with greeted(transport.wire, self._route, self._watch):
@@ -106,7 +85,6 @@ class _Opening:
         )
 
     def _reach_tls(self, wire: Wire) -> None:
-        """Go to where STARTTLS is answered: from the greeting on, or from the start on a second connection."""
         transport = self.transport
         if wire is not transport.wire:
             transport = ImapTransport(wire)

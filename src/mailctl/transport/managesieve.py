@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 
 from mailctl.errors import TemporaryError, TLSError
 from mailctl.model.report import Stage
-from mailctl.model.server import Security
 from mailctl.model.sieve import SieveEndpoint
 from mailctl.protocol.managesieve import SieveCapabilities, parse_sieve_capabilities, sieve_string
 from mailctl.protocol.reasons import Reason
 from mailctl.transport import auth
 from mailctl.transport.managesieve_scripts import SieveSession
 from mailctl.transport.managesieve_transport import Answer, SieveTransport
-from mailctl.transport.route import Route, connect, greeted, reaches, secure
+from mailctl.transport.opening import Opening
+from mailctl.transport.route import Route, connect, greeted
 from mailctl.transport.trace import Trace
 from mailctl.transport.watch import StageRecord, Watch
 from mailctl.transport.wire import Wire
@@ -31,46 +31,28 @@ def open_managesieve(
     """
     wire = connect(route, watch, trace)
     try:
-        opening = _Opening(route, watch, SieveTransport(wire))
+        opening = _SieveOpening(route, watch, SieveTransport(wire))
         opening.run(until)
         yield SieveSession(opening.transport, opening.capabilities)
     finally:
         wire.bid_farewell(b"LOGOUT\r\n")
 
 
-class _Opening:
-    """The way from a connection to a session."""
-
+class _SieveOpening(Opening):
     def __init__(self, route: Route, watch: Watch, transport: SieveTransport) -> None:
+        super().__init__(route, watch, transport.wire)
         assert isinstance(route.endpoint, SieveEndpoint)
-        self._route = route
         self._endpoint = route.endpoint
-        self._watch = watch
         self._answer: Answer | None = None
         self.transport = transport
         self.capabilities = SieveCapabilities()
 
-    def run(self, until: Stage) -> None:
-        security = self._endpoint.security
-        if not reaches(until, Stage.GREETING):
-            return
-        if security is Security.TLS:
-            secure(self.transport.wire, self._route, self._watch, mode="implicit", reach=lambda _: None)
-        with self._stage(Stage.GREETING) as record:
-            self._answer = self._greet(self.transport)
-            record.reply = self.transport.said(self._answer)
-        if security is Security.STARTTLS and reaches(until, Stage.TLS):
-            secure(self.transport.wire, self._route, self._watch, mode="starttls", reach=self._reach_tls)
-            self._answer = None
-        if reaches(until, Stage.CAPABILITIES):
-            with self._stage(Stage.CAPABILITIES) as record:
-                self._note_capabilities(record)
-        if self._route.login and reaches(until, Stage.AUTH):
-            with self._stage(Stage.AUTH) as record:
-                self._authenticate(record)
+    def _hear_greeting(self, record: StageRecord) -> None:
+        self._answer = self._greet(self.transport)
+        record.reply = self.transport.said(self._answer)
 
-    def _stage(self, stage: Stage) -> AbstractContextManager[StageRecord]:
-        return self._watch.stage(stage, protocol=self._route.protocol)
+    def _forget(self) -> None:
+        self._answer = None
 
     def _greet(self, transport: SieveTransport) -> Answer:
         with greeted(transport.wire, self._route, self._watch):
@@ -81,7 +63,6 @@ class _Opening:
         return greeting
 
     def _reach_tls(self, wire: Wire) -> None:
-        """Go to where STARTTLS is answered: from the greeting on, or from the start on a second connection."""
         transport, greeting = self.transport, self._answer
         if wire is not transport.wire:
             transport = SieveTransport(wire)
@@ -99,7 +80,7 @@ class _Opening:
             raise TemporaryError("the server starts no TLS for now", reason=Reason.RATE_LIMITED, reply=said)
         raise TLSError("the server offers STARTTLS and then refuses it", reason=Reason.STARTTLS_REFUSED, reply=said)
 
-    def _note_capabilities(self, record: StageRecord) -> None:
+    def _ask_capabilities(self, record: StageRecord) -> None:
         if self._answer is None:
             # After the handshake the server tells them anew, unasked (RFC 5804, 2.2).
             self._answer = self.transport.read_answer()

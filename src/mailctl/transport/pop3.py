@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 
 from mailctl.errors import CapabilityError, TemporaryError, TLSError
 from mailctl.model.report import Stage
@@ -13,9 +13,10 @@ from mailctl.protocol.apop import apop_digest
 from mailctl.protocol.capabilities import PopCapabilities, parse_capa
 from mailctl.protocol.reasons import Reason
 from mailctl.transport import auth
+from mailctl.transport.opening import Opening
 from mailctl.transport.pop3_mailbox import Pop3Session
 from mailctl.transport.pop3_transport import Answer, Pop3Transport
-from mailctl.transport.route import Route, connect, greeted, reaches, secure
+from mailctl.transport.route import Route, connect, greeted
 from mailctl.transport.trace import Trace
 from mailctl.transport.watch import StageRecord, Watch
 from mailctl.transport.wire import Wire
@@ -33,47 +34,28 @@ def open_pop3(
     """
     wire = connect(route, watch, trace)
     try:
-        opening = _Opening(route, watch, Pop3Transport(wire))
+        opening = _Pop3Opening(route, watch, Pop3Transport(wire))
         opening.run(until)
         yield Pop3Session(opening.transport, watch, opening.capabilities)
     finally:
         wire.bid_farewell(b"QUIT\r\n")
 
 
-class _Opening:
-    """The way from a connection to a session."""
+class _Pop3Opening(Opening):
+    tls_mode = "stls"
 
     def __init__(self, route: Route, watch: Watch, transport: Pop3Transport) -> None:
+        super().__init__(route, watch, transport.wire)
         assert isinstance(route.endpoint, IncomingEndpoint)
-        self._route = route
         self._endpoint = route.endpoint
-        self._watch = watch
         self._greeting = b""
         self._greeted_in_clear = False
         self.transport = transport
         self.capabilities = PopCapabilities()
 
-    def run(self, until: Stage) -> None:
-        security = self._endpoint.security
-        wire = self.transport.wire
-        if not reaches(until, Stage.GREETING):
-            return
-        if security is Security.TLS:
-            secure(wire, self._route, self._watch, mode="implicit", reach=lambda _: None)
-        with self._stage(Stage.GREETING) as record:
-            self._greeting = record.reply = self._greet(self.transport)
-            self._greeted_in_clear = not wire.is_secured
-        if security is Security.STARTTLS and reaches(until, Stage.TLS):
-            secure(wire, self._route, self._watch, mode="stls", reach=self._reach_tls)
-        if reaches(until, Stage.CAPABILITIES):
-            with self._stage(Stage.CAPABILITIES) as record:
-                self._ask_capabilities(record)
-        if self._route.login and reaches(until, Stage.AUTH):
-            with self._stage(Stage.AUTH) as record:
-                self._authenticate(record)
-
-    def _stage(self, stage: Stage) -> AbstractContextManager[StageRecord]:
-        return self._watch.stage(stage, protocol=self._route.protocol)
+    def _hear_greeting(self, record: StageRecord) -> None:
+        self._greeting = record.reply = self._greet(self.transport)
+        self._greeted_in_clear = not self.transport.wire.is_secured
 
     def _greet(self, transport: Pop3Transport) -> bytes:
         with greeted(transport.wire, self._route, self._watch):
@@ -83,7 +65,6 @@ class _Opening:
         return transport.said(greeting)
 
     def _reach_tls(self, wire: Wire) -> None:
-        """Go to where STLS is answered: from the greeting on, or from the start on a second connection."""
         transport = self.transport
         if wire is not transport.wire:
             transport = Pop3Transport(wire)

@@ -39,10 +39,10 @@ def open_smtp(
             secure(wire, route, watch, mode="implicit", reach=lambda _: None)
         # What speaks SMTP is imported while the greeting is under way: smtplib takes a fifth of all start-up.
         from mailctl.transport.esmtp import SmtpTransport, client_name
-        from mailctl.transport.smtp_opening import Opening
+        from mailctl.transport.smtp_opening import SmtpOpening
         from mailctl.transport.submission import SmtpSession
 
-        opening = Opening(route, watch, SmtpTransport(wire, ehlo_name or client_name(wire)))
+        opening = SmtpOpening(route, watch, SmtpTransport(wire, ehlo_name or client_name(wire)))
         opening.run(until)
         yield SmtpSession(opening.transport, watch, opening.capabilities, smtputf8=route.smtputf8)
     finally:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from contextlib import AbstractContextManager
 
 from mailctl.errors import CapabilityError, TemporaryError, TLSError
-from mailctl.model.report import Stage
-from mailctl.model.server import Security, SmtpAuth
+from mailctl.model.server import SmtpAuth
 from mailctl.protocol.capabilities import SmtpCapabilities, parse_ehlo
 from mailctl.protocol.reasons import Reason
 from mailctl.transport import auth
 from mailctl.transport.esmtp import SmtpTransport
-from mailctl.transport.route import Route, greeted, reaches, secure
+from mailctl.transport.opening import Opening
+from mailctl.transport.route import Route, greeted
 from mailctl.transport.watch import StageRecord, Watch
 from mailctl.transport.wire import Wire
 
@@ -22,34 +21,22 @@ _TEMPORARY_LOGIN_CODES = range(400, 500)
 _UNKNOWN_MECHANISM_CODES = (502, 504)
 
 
-class Opening:
+class SmtpOpening(Opening):
     """Leads a connection, which where TLS is implicit has it already, to a session; `capabilities` of the last EHLO."""
 
     def __init__(self, route: Route, watch: Watch, transport: SmtpTransport) -> None:
-        self._route = route
-        self._watch = watch
+        super().__init__(route, watch, transport.wire)
         self._auth = SmtpAuth(route.endpoint.auth)
         self._speaks_esmtp = True
         self.transport = transport
         self.capabilities = SmtpCapabilities()
 
-    def run(self, until: Stage) -> None:
-        """Go as far as the stage `until`: greeting, tls, capabilities or auth."""
-        if not reaches(until, Stage.GREETING):
-            return
-        with self._stage(Stage.GREETING) as record:
-            record.reply = self._greet(self.transport)
-        if self._route.endpoint.security is Security.STARTTLS and reaches(until, Stage.TLS):
-            secure(self.transport.wire, self._route, self._watch, mode="starttls", reach=self._reach_tls)
-        if reaches(until, Stage.CAPABILITIES):
-            with self._stage(Stage.CAPABILITIES) as record:
-                self._ask_capabilities(record)
-        if self._auth is not SmtpAuth.NONE and self._route.login and reaches(until, Stage.AUTH):
-            with self._stage(Stage.AUTH) as record:
-                self._authenticate(record)
+    @property
+    def _logs_in(self) -> bool:
+        return self._auth is not SmtpAuth.NONE and self._route.login is not None
 
-    def _stage(self, stage: Stage) -> AbstractContextManager[StageRecord]:
-        return self._watch.stage(stage, protocol=self._route.protocol)
+    def _hear_greeting(self, record: StageRecord) -> None:
+        record.reply = self._greet(self.transport)
 
     def _greet(self, transport: SmtpTransport) -> bytes:
         with greeted(transport.wire, self._route, self._watch):
@@ -59,7 +46,6 @@ class Opening:
         return transport.said(greeting)
 
     def _reach_tls(self, wire: Wire) -> None:
-        """Go to where STARTTLS is answered: from the greeting on, or from the start on a second connection."""
         transport = self.transport
         if wire is not transport.wire:
             transport = SmtpTransport(wire, transport.name)
