@@ -39,7 +39,7 @@ def append_job_summary(report: Report) -> list[str]:
         with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as summary:
             summary.write(render_summary(report))
     except OSError as error:
-        return [f"the job summary is not written: cannot write {path}: {cause_of(error)}"]
+        return [f"the job summary: cannot write {path}: {cause_of(error)}"]
     return []
 
 
@@ -49,5 +49,5 @@ def _replace(path: Path, text: str, what: str, mode: int) -> list[str]:
     try:
         replace_file(path, text.encode("utf-8", "backslashreplace"), mode=mode)
     except MailctlError as error:
-        return [f"{what} is not written: {error.message}"]
+        return [f"{what}: {error.message}"]
     return []

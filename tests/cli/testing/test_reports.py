@@ -100,7 +100,7 @@ class TestEveryFormat:
         options = ["--report", f"json={tmp_path / 'folder'}", "--report", f"junit={tmp_path / 'good.xml'}"]
         failed = connect(mailctl, refused, *options)
         assert failed.code == 13
-        assert f"the json report is not written: cannot write {tmp_path / 'folder'}" in failed.err
+        assert f"the json report: cannot write {tmp_path / 'folder'}" in failed.err
         assert JUnitXml.fromfile(str(tmp_path / "good.xml"))
         with serving(mailctl, "fine") as code:
             passed = mailctl("test", "send", code, "--depth", "connect", *options, "-o", "json")
@@ -277,7 +277,7 @@ class TestGithub:
     ) -> None:
         monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "no" / "summary.md"))
         result = connect(mailctl, refused, "-o", "github")
-        assert "the job summary is not written" in result.err
+        assert "the job summary: cannot write" in result.err
         assert result.code == 13
 
     def test_without_that_format_the_summary_is_left_alone(

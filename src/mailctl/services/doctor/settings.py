@@ -61,9 +61,9 @@ def check_secrets(settings: Settings, secrets: Secrets) -> Iterator[Finding]:
         opened = f", opened by the {backend.opened_by}" if backend.opened_by else ""
         yield ok("secret-store", f"{backend.location}{opened} can be used")
     else:
-        said = f"the {backend.backend} cannot be used: {backend.problem}"
         needs = backend.chosen or any(slot.reference and secrets.owns(slot.reference) for slot in slots)
-        yield (problem if needs else warning)("secret-store", said, backend.hint, "mailctl secret status")
+        found = problem if needs else warning
+        yield found("secret-store", backend.problem or "", backend.hint, "mailctl secret status")
     missing = 0
     for slot in slots:
         state = describe_secret(slot, secrets)
@@ -78,7 +78,7 @@ def check_secrets(settings: Settings, secrets: Secrets) -> Iterator[Finding]:
 
 
 def _unavailable(state: SecretState) -> Finding:
-    said = f"{state.name} at {state.reference}: {state.problem}"
+    said = f"{state.name}: {state.problem}"
     if not state.stored:  # it is somewhere else by somebody's choice, and mended there
         return problem("secrets", said, state.hint)
     return problem("secrets", said, "store it again, or name another place", f"mailctl secret set {quote(state.name)}")
