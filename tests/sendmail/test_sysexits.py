@@ -213,7 +213,7 @@ def test_no_utf8_headers_are_used_unless_the_settings_say_so(sendmail, header, a
         result = sendmail(f"{header}Subject: x\n\nbody\n", *arguments)
     assert (result.code, server.messages) == (69, [])
     assert said in result.err
-    assert "`mailctl sysmail set --smtputf8`" in result.err
+    assert f"`mailctl --config {sendmail.config} sysmail set --smtputf8`" in result.err
     assert b"MAIL" not in server.received
 
 

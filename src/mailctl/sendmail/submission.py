@@ -40,6 +40,7 @@ def run(arguments: Sequence[str], message: BinaryIO, *, config: Path | None = No
 
     `config`: the settings file, where the arguments name none.
     """
+    options = Options()
     try:
         options = parse_options(arguments)
         if options.show:
@@ -47,7 +48,9 @@ def run(arguments: Sequence[str], message: BinaryIO, *, config: Path | None = No
             return Sysexit.OK
         outcome = submit(options, message, config)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place where everything else ends
-        _say(one_line(error))
+        from mailctl.render.commands import Commands  # what goes well does without
+
+        _say(Commands(options.config).complete_prose(one_line(error)))
         return sysexit_for(error)
     if outcome.refused:
         _say(_refusals(outcome))
