@@ -323,13 +323,12 @@ def _ask_servers(session: Session, fields: dict[str, Any], choice: Choice) -> Ch
     if named:
         return choice
     codes = [server.code for server in session.settings_file.load().servers]
-    presets = [preset.name for preset in PRESETS]
-    known = [f"of the catalogue: {', '.join(codes)}"] * bool(codes) + [f"of a provider: {', '.join(presets)}"]
 
     def parse(text: str) -> str:
         if text == CUSTOM:
             raise ValueError(
-                "others are given by options, --incoming-host and --smtp-host, or join the catalogue: `mailctl server add`"
+                "other servers are given by options, --incoming-host and --smtp-host, "
+                "or join the catalogue: `mailctl server add`"
             )
         if text not in codes:
             get_preset(text)
@@ -338,7 +337,10 @@ def _ask_servers(session: Session, fields: dict[str, Any], choice: Choice) -> Ch
     domain = parse_address(str(Account.complete(fields)["address"])).with_ascii_domain.rpartition("@")[2]
     preset = find_preset_by_domain(domain)
     proposed = preset.name if preset else codes[0] if len(codes) == 1 else None
-    answer = session.terminal.ask_for(f"Servers ({'; '.join(known)})", parse, proposed)
+    if codes:
+        session.terminal.say(f"  Servers of the catalogue: {', '.join(codes)}.")
+    session.terminal.say(f"  Known providers: {', '.join(preset.name for preset in PRESETS)}.")
+    answer = session.terminal.ask_for("Server or provider", parse, proposed)
     if answer in codes:
         fields["server"] = answer
         return choice

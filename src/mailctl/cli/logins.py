@@ -90,9 +90,9 @@ def _placed(secret: str, value: object) -> dict[str, Any]:
 def _ask_missing(session: Session, missing: Questions) -> dict[str, Secret]:
     """Ask for the passwords that an entry newly needs; raises MissingInputError for what cannot be asked for."""
     slots = {".".join(path): name for name, path in SECRET_FIELDS.items()}
-    askable = session.terminal.interactive and all(field in slots for field in missing)
-    if not askable and missing:
-        raise missing_input([option_name(field) for field in missing])
+    named = [field for field in missing if not (session.terminal.interactive and field in slots)]
+    if named:
+        raise missing_input([option_name(field) for field in named])
     if missing:
         session.secrets.open_store().check()
     return {slots[field]: session.terminal.ask_secret(question) for field, question in missing.items()}

@@ -22,7 +22,9 @@ from mailctl.cli.params import (
     expand_options,
     given_fields,
     given_reference,
+    missing_input,
     nothing_named,
+    option_name,
     read_stdin_secret,
     text_option,
     words,
@@ -287,12 +289,20 @@ def _parse_name(name: str) -> str:
         raise InvalidValueError([Problem("NAME", str(error))]) from None
 
 
+def _require_whole(given: dict[str, Any]) -> None:
+    """Raise the error that names what no client can be without, before anybody is asked for its secret."""
+    missing = [option_name(name) for name in ("provider", "client_id") if name not in given]
+    if missing:
+        raise missing_input(missing)
+
+
 def _wanted_secret(session: Session, name: str, given: dict[str, Any], options: ClientOptions) -> Secret | None:
     """Return a new client's secret: from standard input, or from a person, if no other proof was given."""
     secret = options.read_secret()
     has_proof = secret is not None or given.keys() & {"client_secret", "certificate", "service_account"}
     if has_proof or not session.terminal.interactive:
         return secret
+    _require_whole(given)
     asked = session.terminal.ask_secret(f"Secret of '{name}' (not shown; Enter: it has none)")
     return asked or None
 

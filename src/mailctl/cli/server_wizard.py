@@ -208,15 +208,7 @@ class _Wizard:
         return {"host": host, "port": port, "security": security}
 
     def _ask(self, question: str, parse: Callable[[str], T], default: str | None = None) -> T:
-        """Ask until the answer follows its rule."""
-        while True:
-            answer = self._session.terminal.ask(question, default)
-            try:
-                return parse(answer)
-            except ValueError as error:
-                self._remark(f"{error}.")
-            except MailctlError as error:
-                self._remark(f"{error.message}.")
+        return self._session.terminal.ask_for(question, parse, default)
 
     def _remark(self, text: str) -> None:
         """Say something beside the questions, indented."""

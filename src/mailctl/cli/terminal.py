@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from mailctl.cli.talk import Talk, screen_width, write
 from mailctl.errors import MailctlError, MissingInputError
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mailctl.exits import Exit
     from mailctl.model.secret import Secret
     from mailctl.render.facts import InFull
+
+T = TypeVar("T")
 
 SCHEMA_VERSION = 1
 
@@ -180,6 +182,18 @@ class Terminal:
                 raise EOFError
             if answer := line.strip() or default:
                 return answer
+
+    def ask_for(self, question: str, parse: Callable[[str], T], default: str | None = None) -> T:
+        """Ask until the answer follows its rule; `parse` returns its value, or raises ValueError or MailctlError."""
+        while True:
+            answer = self.ask(question, default)
+            try:
+                return parse(answer)
+            except ValueError as error:
+                said = str(error)
+            except MailctlError as error:
+                said = error.message + (f"; {error.hint}" if error.hint else "")
+            self.say(f"  {said[:1].upper()}{said[1:].rstrip('?.')}{'?' if said.endswith('?') else '.'}")
 
     def ask_secret(self, question: str) -> Secret:
         """Ask a person for a secret, which is not shown while it is typed."""

@@ -129,3 +129,35 @@ def test_a_password_is_not_shown_while_it_is_typed(mailctl: Mailctl, spawn: Spaw
     code, said = finish(child)
     assert code == 10
     assert "canary" not in said
+
+
+def test_what_breaks_a_rule_is_asked_for_again_and_what_follows_is_proposed(mailctl: Mailctl, spawn: Spawn) -> None:
+    mailctl.add_server("hq")
+    child = spawn("account", "add", "--password-from", "env:PASSWORD", NO_COLOR="1")
+    for question, answer in (
+        (r"User name \(the login at the server\): ", "taro"),
+        (r"E-mail address: ", "taro"),
+        (r"  'taro' is not an address[^\n]*\.\r\n(.*\n)*E-mail address: ", "taro@gmail.com"),
+        (r"  Servers of the catalogue: hq\.\r\n  Known providers: gmail, ", ""),
+        (r"Server or provider \[gmail\]: ", "gmial"),
+        (r"  There is no preset 'gmial'; did you mean 'gmail'\? ", ""),
+        (r"Server or provider \[gmail\]: ", "custom"),
+        (r"  Other servers are given by options", ""),
+        (r"Server or provider \[gmail\]: ", "hq"),
+    ):
+        child.expect(question)
+        if answer:
+            child.sendline(answer)
+    code, said = finish(child)
+    assert code == 0, said
+    [account] = mailctl.must("account", "list", "-o", "json").json["accounts"]
+    assert (account["address"], account["server"]) == ("taro@gmail.com", "hq")
+
+
+def test_what_cannot_be_asked_for_is_named_before_a_secret_is_asked_for(spawn: Spawn) -> None:
+    code, said = finish(spawn("oauth", "client", "add", "google", "--provider", "google"))
+    assert code == 2
+    assert "missing: --client-id" in said
+    code, said = finish(spawn("sysmail", "set", "--address", "a@x.example", "--smtp-host", "h", "--smtp-auth", "auto"))
+    assert code == 2
+    assert "missing: --username\n" in said
