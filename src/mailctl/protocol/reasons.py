@@ -92,6 +92,8 @@ class Reason(StrEnum):
     LOGIN_REFUSED = "login-refused"
     LOGIN_DISABLED = "login-disabled"
     """The server takes no login on this connection."""
+    NO_LOGIN_OFFERED = "no-login-offered"
+    """The server offers no login at all, though the connection is encrypted."""
     LOGIN_NEEDS_TLS = "login-needs-tls"
     """Without TLS the server offers no login, or none that is safe."""
     MECHANISM_NOT_OFFERED = "mechanism-not-offered"

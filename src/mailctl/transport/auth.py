@@ -69,13 +69,16 @@ def choose(route: Route, configured: str, offered: Collection[str]) -> str:
     """Return the method to log in with: the configured one, or what `auto` takes.
 
     `offered`: the server's mechanisms, and LOGIN-COMMAND where USER/PASS or IMAP LOGIN may be used.
-    Raises CapabilityError of reason `mechanism-not-offered` or `login-needs-tls`, which names those that are.
+    Raises CapabilityError of reason `mechanism-not-offered`, `no-login-offered` or `login-needs-tls`, which names those
+    that are.
     """
     it_offers = f"it offers: {', '.join(offered)}" if offered else "it offers none at all"
     details = {"offered": list(offered), "configured": configured}
     secure = route.endpoint.security is not Security.NONE
     if configured != "auto" and configured.upper() in offered:
         return configured
+    if secure and not offered:
+        raise CapabilityError("the server offers no login at all here", reason=Reason.NO_LOGIN_OFFERED, details=details)
     if configured != "auto" and (secure or offered):
         raise CapabilityError(
             f"the server does not offer the configured login method {configured}; {it_offers}",

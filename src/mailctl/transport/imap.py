@@ -164,7 +164,7 @@ class _ImapOpening(Opening):
         offered = list(self.capabilities.mechanisms)
         if not self.capabilities.login_disabled:
             offered.append("LOGIN-COMMAND")
-        elif self._endpoint.auth is IncomingAuth.LOGIN_COMMAND:
+        elif self._endpoint.auth is IncomingAuth.LOGIN_COMMAND and not self.transport.wire.is_secured:
             raise CapabilityError(
                 "the server has switched LOGIN off here",
                 reason=Reason.LOGIN_DISABLED,

@@ -14,7 +14,7 @@ import pytest
 import trustme
 from tests.doubles.black_hole import open_black_hole
 from tests.doubles.dns import DnsServer, resolving_by
-from tests.doubles.imap import ImapServer
+from tests.doubles.imap import ImapServer, capability_reply
 from tests.doubles.pop3 import Pop3Server, capa_reply
 from tests.doubles.scripted import ScriptedServer
 from tests.doubles.smtp import GO_AHEAD, SmtpServer, ehlo_reply
@@ -562,6 +562,26 @@ def test_a_connection_that_ends_after_the_login_is_not_blamed_on_the_port(mailct
     assert (step["name"], step["evidence"]["reason"]) == ("mailbox", "closed")
     assert step["cause"] == step["evidence"]["problem"]
     assert "port" not in step["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("side", "double", "auth"),
+    [
+        ("smtp", SmtpServer(ehlo=ehlo_reply(b"SIZE 1000000")), "auto"),
+        ("smtp", SmtpServer(ehlo=ehlo_reply(b"SIZE 1000000")), "plain"),
+        ("imap", ImapServer(capability=capability_reply(b"LOGINDISABLED")), "auto"),
+        ("imap", ImapServer(capability=capability_reply(b"LOGINDISABLED")), "login-command"),
+    ],
+)
+def test_a_server_that_offers_no_login_inside_tls_leads_neither_to_tls_nor_to_auto(
+    mailctl: Mailctl, add: Any, ca: CertificateAuthority, side: str, double: Any, auth: str
+) -> None:
+    with ScriptedServer(double.script, tls=context(ca.good)) as server:
+        add(side, server.port, "starttls", f"--{'smtp' if side == 'smtp' else 'incoming'}-auth", auth)
+        result = mailctl(*(SEND if side == "smtp" else RECEIVE), *LOGIN, "--depth", "auth", "-o", "json")
+    step = failure(result)
+    assert (result.code, step["name"], step["evidence"]["reason"]) == (18, "auth", "no-login-offered")
+    assert "--depth auth --transcript" in step["next"]
 
 
 def test_a_login_without_tls_that_is_not_offered_leads_to_starttls(mailctl: Mailctl, add: Any) -> None:

@@ -329,6 +329,13 @@ _LOGIN_ROWS = (
         next="{edit} --{side}-security starttls",
     ),
     _row(
+        Reason.NO_LOGIN_OFFERED,
+        "the connection is encrypted, so that is not what it waits for",
+        "check that this port is one for logging in: 587 or 465 for SMTP, not 25; else let the server's administrator "
+        "look into its set-up",
+        next="{test} --depth auth --transcript",
+    ),
+    _row(
         Reason.LOGIN_NEEDS_TLS,
         "most servers offer their logins only once the connection is encrypted",
         "set the security to starttls, or to tls on the port that is TLS from the start; a server that wants no login "
