@@ -134,6 +134,15 @@ def test_the_newest_are_listed_and_the_newest_first(
     assert subjects(listed(mailctl, address, "--limit", "3")) == ["message 5", "message 4", "message 3"]
 
 
+@pytest.mark.parametrize("threads", [(), ("--threads",)], ids=["list", "threads"])
+def test_of_one_second_the_later_arrival_is_the_newer_one(
+    mailctl: Mailctl, add_mailbox: AddMailbox, deliver: Callable[..., None], threads: tuple[str, ...]
+) -> None:
+    address = add_mailbox()
+    deliver(address, *(message(1, subject).replace(b"<m1@", f"<{subject}@".encode()) for subject in "abc"))
+    assert subjects(listed(mailctl, address, *threads)) == ["c", "b", "a"]
+
+
 @pytest.mark.parametrize(
     "dates", [[], ["Date: soon"], ["Date: Fri, 31 Dec 9999 23:59:59 -1200"], ["Date: " + "(" * 900]]
 )

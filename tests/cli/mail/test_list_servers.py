@@ -64,9 +64,9 @@ def test_a_server_that_refuses_thread_is_not_needed_for_it(
         (b"* THREAD (7 4)\r\n", [(7, 0), (4, 1)]),
         (b"* THREAD ((4)(7))\r\n", [(4, 0), (7, 1)]),
         (b"* THREAD (99 7)(7)\r\n", [(7, 0), (4, 0)]),
-        (b"* THREAD\r\n", [(4, 0), (7, 0)]),
-        (b"", [(4, 0), (7, 0)]),
-        (b"* THREAD " + b"(" * 5000 + b"4" + b"\r\n", [(4, 0), (7, 0)]),
+        (b"* THREAD\r\n", [(7, 0), (4, 0)]),
+        (b"", [(7, 0), (4, 0)]),
+        (b"* THREAD " + b"(" * 5000 + b"4" + b"\r\n", [(7, 0), (4, 0)]),
     ],
     ids=["chain", "siblings", "unknown", "none", "silence", "nested"],
 )

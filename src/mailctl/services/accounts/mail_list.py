@@ -139,12 +139,14 @@ def merge(mails: Iterable[FolderMail], count: int, *, threads: bool) -> list[Lis
     """
     mails = list(mails)
     found = [message for mail in mails for message in mail.messages]
-    newest = sorted(found, key=lambda message: message.date, reverse=True)[:count]
+    # Of one second, the later arrival is the newer one.
+    newest = sorted(found, key=lambda message: (message.date, message.uid), reverse=True)[:count]
     if not threads:
         return newest
     told = mails[0].threads if len(mails) == 1 else None
-    built = build_threads([_linked(message) for message in newest]) if told is None else _by_place(told, newest)
-    return _in_threads(newest, built)
+    in_order = newest[::-1]
+    built = build_threads([_linked(message) for message in in_order]) if told is None else _by_place(told, in_order)
+    return _in_threads(in_order, built)
 
 
 def merge_each(mails: Iterable[FolderMail], count: int, *, threads: bool) -> list[Listed]:
@@ -178,9 +180,8 @@ def _by_place(threads: Iterable[Thread], messages: Sequence[Listed]) -> list[Thr
 
 
 def _in_threads(messages: Sequence[Listed], threads: Iterable[Thread]) -> list[Listed]:
-    newest_first = sorted(
-        threads, key=lambda thread: max(messages[placed.number].date for placed in thread), reverse=True
-    )
+    """Return messages, the oldest first, in threads, the one with the newest first."""
+    newest_first = sorted(threads, key=lambda thread: max(placed.number for placed in thread), reverse=True)
     return [
         replace(messages[placed.number], thread=number, depth=placed.depth)
         for number, thread in enumerate(newest_first, start=1)
