@@ -37,7 +37,7 @@ def test_help_and_version_load_no_command_and_no_model(tmp_path: Path, option: s
     modules = imported_by(tmp_path, option)
     loaded = {module.removeprefix("mailctl.cli.") for module in modules if module.startswith("mailctl.cli.")}
     assert "app" in loaded
-    assert loaded <= {"app", "boundary", "help", "lazy", "session", "terminal"}
+    assert loaded <= {"app", "boundary", "help", "lazy", "session", "talk", "terminal"}
     assert "mailctl.model" not in modules
     assert not modules & HEAVY
 
