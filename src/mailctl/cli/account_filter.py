@@ -18,6 +18,7 @@ from mailctl.cli.session import Session, get_session
 from mailctl.errors import InvalidValueError, Problem
 
 if TYPE_CHECKING:
+    from mailctl.model.account import Account
     from mailctl.model.settings import Edit
     from mailctl.services.accounts.filter_run import Handled
 
@@ -248,6 +249,10 @@ def run(
     session = get_session(context)
     account = session.settings_file.load().get_account(address)
     handled: list[Handled] = []
+    if not account.filters:
+        # Looked at without rules, messages would count as looked at when there are some.
+        _tell_run(session, account, 0, handled, output, dry_run=dry_run)
+        return
     owner = ledger_owner(session.settings_file.load(), account)
     with (
         telling_partly_done(session, handled, lambda: _tell_handled(session, handled), output),
@@ -260,21 +265,28 @@ def run(
         running = FilterRun(account, folders, ImapFiling(opened, folders), ledger, deliveries, folder=folder)
         for one in running.run(again=again, dry_run=dry_run, on_progress=advance):
             handled.append(one)  # noqa: PERF402 - `extend` need not keep what came before an error
-    if output is OutputFormat.JSON:
-        rehearsal = {"dry_run": True} if dry_run else {}
-        session.terminal.data(
-            changed=bool(handled) and not dry_run,
-            **rehearsal,
-            account=account.address,
-            looked_at=running.looked_at,
-            messages=handled,
-        )
-    else:
-        _tell_run(session, account.address, running.looked_at, handled, dry_run=dry_run)
+    _tell_run(session, account, running.looked_at, handled, output, dry_run=dry_run)
     exit_for_undone([one for one in handled if one.problem])
 
 
-def _tell_run(session: Session, address: str, looked_at: int, handled: list[Handled], *, dry_run: bool) -> None:
+def _tell_run(
+    session: Session,
+    account: Account,
+    looked_at: int,
+    handled: list[Handled],
+    output: OutputFormat,
+    *,
+    dry_run: bool,
+) -> None:
+    address = account.address
+    if output is OutputFormat.JSON:
+        rehearsal = {"dry_run": True} if dry_run else {}
+        changed = bool(handled) and not dry_run
+        session.terminal.data(changed=changed, **rehearsal, account=address, looked_at=looked_at, messages=handled)
+        return
+    if not account.filters:
+        session.terminal.say(f"{address} has no filters; `mailctl account filter add` adds one")
+        return
     _tell_handled(session, handled)
     looked = "1 message" if looked_at == 1 else f"{looked_at} messages"
     rules = "rules apply to none of them" if not handled else f"rules apply to {len(handled)}"

@@ -23,8 +23,10 @@ from mailctl.cli.params import (
     Yes,
     account_of,
     choice_option,
+    described,
     expand_options,
     given_reference,
+    is_offered,
     missing_input,
     nothing_named,
     password_from_option,
@@ -63,9 +65,9 @@ def complete_source(ctx: typer.Context, incomplete: str) -> Iterable[tuple[str, 
     """Offer the names of the mailboxes that an account collects from."""
     account = account_of(ctx, str(ctx.params.get("address") or ""))
     return [
-        (source.name, f"{source.username} at {source.host}")
+        (source.name, described(f"{source.username} at {source.host}"))
         for source in (account.pop3 if account else ())
-        if source.name.startswith(incomplete)
+        if is_offered(source.name, incomplete)
     ]
 
 

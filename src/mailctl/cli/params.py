@@ -410,9 +410,9 @@ def complete_server_code(ctx: typer.Context, incomplete: str) -> Iterable[tuple[
     """Offer the codes of the catalogue; a settings file that cannot be read offers none."""
     settings = _settings_of(ctx)
     return [
-        (server.code, server.name.translate(_PLAIN))
+        (server.code, described(server.name))
         for server in (settings.servers if settings else ())
-        if server.code.startswith(incomplete) and _SHELL_SYNTAX.isdisjoint(server.code)
+        if is_offered(server.code, incomplete)
     ]
 
 
@@ -422,7 +422,7 @@ def complete_oauth_client(ctx: typer.Context, incomplete: str) -> Iterable[tuple
     return [
         (client.name, str(client.provider))
         for client in (settings.oauth_clients if settings else ())
-        if client.name.startswith(incomplete) and _SHELL_SYNTAX.isdisjoint(client.name)
+        if is_offered(client.name, incomplete)
     ]
 
 
@@ -430,9 +430,9 @@ def complete_tenant(ctx: typer.Context, incomplete: str) -> Iterable[tuple[str, 
     """Offer the codes of the tenants; a settings file that cannot be read offers none."""
     settings = _settings_of(ctx)
     return [
-        (tenant.code, tenant.name.translate(_PLAIN))
+        (tenant.code, described(tenant.name))
         for tenant in (settings.tenants if settings else ())
-        if tenant.code.startswith(incomplete) and _SHELL_SYNTAX.isdisjoint(tenant.code)
+        if is_offered(tenant.code, incomplete)
     ]
 
 
@@ -440,9 +440,9 @@ def complete_account(ctx: typer.Context, incomplete: str) -> Iterable[tuple[str,
     """Offer the addresses of people's accounts; a settings file that cannot be read offers none."""
     settings = _settings_of(ctx)
     return [
-        (account.address, account.owner.translate(_PLAIN))
+        (account.address, described(account.owner))
         for account in (settings.accounts if settings else ())
-        if account.address.startswith(incomplete) and _SHELL_SYNTAX.isdisjoint(account.address)
+        if is_offered(account.address, incomplete)
     ]
 
 
@@ -459,9 +459,7 @@ def complete_owner(ctx: typer.Context, incomplete: str) -> Iterable[tuple[str, s
     for account in settings.accounts if settings else ():
         owned.setdefault(account.owner, []).append(account.address)
     return [
-        (owner, ", ".join(addresses).translate(_PLAIN))
-        for owner, addresses in owned.items()
-        if owner.startswith(incomplete) and _SHELL_SYNTAX.isdisjoint(owner)
+        (owner, described(", ".join(addresses))) for owner, addresses in owned.items() if is_offered(owner, incomplete)
     ]
 
 
@@ -490,3 +488,13 @@ def complete_target(ctx: typer.Context, incomplete: str) -> Iterable[tuple[str, 
 # What a shell or Typer's markup would interpret: Typer's script for zsh evaluates what is offered.
 _SHELL_SYNTAX = frozenset("!\"#$&'()*;<>?[\\]^`{|}~")
 _PLAIN = str.maketrans(dict.fromkeys(_SHELL_SYNTAX, " "))
+
+
+def is_offered(word: str, incomplete: str) -> bool:
+    """Tell whether a completion offers a word: it begins so, and holds nothing that a shell would interpret."""
+    return word.startswith(incomplete) and _SHELL_SYNTAX.isdisjoint(word)
+
+
+def described(text: str) -> str:
+    """Return a text as it may stand beside a word that is offered."""
+    return text.translate(_PLAIN)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailctl.cli.params import DryRun, Output, OutputFormat, Yes
+from mailctl.cli.params import DryRun, Output, OutputFormat, Yes, is_offered
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import MissingInputError, SecretStoreError, UsageError
 from mailctl.exits import Exit
@@ -31,7 +31,7 @@ def _complete_name(context: typer.Context, incomplete: str) -> Iterable[str]:
         settings = Session(config=context.find_root().params.get("config")).settings_file.load()
     except (MailctlError, OSError):
         return []
-    return [slot.name for slot in list_slots(settings) if slot.name.startswith(incomplete)]
+    return [slot.name for slot in list_slots(settings) if is_offered(slot.name, incomplete)]
 
 
 Name = Annotated[str, typer.Argument(metavar="NAME", autocompletion=_complete_name, show_default=False)]

@@ -129,6 +129,19 @@ def test_a_code_that_a_shell_would_interpret_is_not_offered(catalogue: Mailctl, 
     assert offered("mailctl server show ") == ["hq", "本社"]
 
 
+def test_nothing_that_has_a_name_is_offered_to_be_interpreted(catalogue: Mailctl) -> None:
+    anna = "anna@example.org"
+    add = ("--username", anna, "--server", "hq", "--password-from", "env:A")
+    catalogue.must("account", "add", anna, *add)
+    for name in ("$(x)", "plain"):
+        catalogue.must("account", "filter", "add", anna, name, "--if", "subject contains x", "--then", "flag")
+        login = ("--host", f"{'a' if name == 'plain' else 'b'}.example", "--username", "u", "--password-from", "env:A")
+        catalogue.must("account", "pop3", "add", anna, name, *login, "--into", "INBOX")
+    for command in ("filter edit", "filter reorder", "pop3 collect"):
+        assert offered(f"mailctl account {command} {anna} ") == ["plain"]
+    assert offered(f"mailctl secret set account:{anna}/pop3/") == [f"account:{anna}/pop3/plain/password"]
+
+
 @pytest.mark.parametrize(("shell", "mark"), [("bash", "complete -o default -F"), ("zsh", "compdef")])
 def test_the_script_is_shown_for_the_shell_that_runs_mailctl(shell: str, mark: str, mailctl: Mailctl) -> None:
     import shutil
