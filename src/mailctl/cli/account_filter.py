@@ -290,8 +290,8 @@ def _tell_run(
     _tell_handled(session, handled)
     looked = "1 message" if looked_at == 1 else f"{looked_at} messages"
     rules = "rules apply to none of them" if not handled else f"rules apply to {len(handled)}"
-    rehearsal = "; dry run, nothing was done" if dry_run else ""
-    found = f"looked at {looked} of {address}: {rules}{rehearsal}"
+    undone = "; dry run, nothing was done" if dry_run else ""
+    found = f"looked at {looked} of {address}: {rules}{undone}"
     session.terminal.say(found if looked_at else f"no message of {address} is new to the rules")
 
 

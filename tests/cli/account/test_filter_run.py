@@ -95,6 +95,17 @@ def test_a_message_is_looked_at_once_until_all_are_asked_for(mailctl: Mailctl, a
     assert dovecot.subjects(account, "Copies") == ["x"]
 
 
+def test_a_run_without_rules_leaves_the_messages_to_rules_to_come(
+    mailctl: Mailctl, account: str, dovecot: Dovecot
+) -> None:
+    fill(dovecot, account, "x")
+    assert f"{account} has no filters" in mailctl.must("account", "filter", "run", account).err
+    assert mailctl.must("account", "filter", "run", account, "-o", "json").json["looked_at"] == 0
+    add(mailctl, account, "subject is x", "move X")
+    mailctl.must("account", "filter", "run", account)
+    assert dovecot.subjects(account, "X") == ["x"]
+
+
 def test_what_is_deleted_is_in_the_trash_and_others_marks_are_left_alone(
     mailctl: Mailctl, account: str, dovecot: Dovecot, imap: IMAPClient
 ) -> None:
