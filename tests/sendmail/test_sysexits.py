@@ -155,8 +155,11 @@ def test_a_login_that_is_refused_is_77(sendmail: Sendmail, monkeypatch: pytest.M
 
 def test_an_unknown_tenant_is_67(sendmail: Sendmail, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "acme" in sendmail(MESSAGE, "--tenant", "acme", TO).err
-    monkeypatch.setenv("MAILCTL_TENANT", "acme")
-    assert sendmail(MESSAGE, TO).code == 67
+    for code in ("acme", " "):
+        monkeypatch.setenv("MAILCTL_TENANT", code)
+        result = sendmail(MESSAGE, TO)
+        assert result.code == 67
+        assert f"'{code}', which MAILCTL_TENANT names" in result.err
 
 
 def test_a_host_without_an_address_is_68(sendmail: Sendmail) -> None:

@@ -78,8 +78,7 @@ def submit(options: Options, message: BinaryIO, config: Path | None) -> SendOutc
     if not named:
         raise MissingInputError("no recipients: neither the command line nor To, Cc or Bcc names any")
     path = settings_path(options.config or config, os.environ)
-    tenant = os.environ.get("MAILCTL_TENANT") or None if options.tenant is None else options.tenant
-    sending, settings_file, secrets = _open(path, tenant, options.sender)
+    sending, settings_file, secrets = _open(path, options)
     envelope_sender = _envelope_sender(options.sender, sending)
     recipients = _resolved(named, sending)
     check_international(sending, [parse_address(envelope_sender, "sender")] if envelope_sender else [])
@@ -116,11 +115,10 @@ def _foreign_sender_hint(header: Header, sending: Sending) -> str | None:
     return f"the message is from {sender.address}; the account's address is {sending.address}"
 
 
-def _open(path: Path, tenant: str | None, sender: str | None) -> tuple[Sending, SettingsFile, Secrets]:
+def _open(path: Path, options: Options) -> tuple[Sending, SettingsFile, Secrets]:
     """Return who sends, the settings, and what reads the secrets.
 
-    `tenant`: the code of one that is named; else the envelope's `sender` may mean one. Raises SettingsError,
-    SendingDisabledError, NotFoundError.
+    Raises SettingsError, SendingDisabledError, NotFoundError.
     """
     settings_file = SettingsFile(path)
     settings = settings_file.load()
@@ -130,12 +128,20 @@ def _open(path: Path, tenant: str | None, sender: str | None) -> tuple[Sending, 
             hint="-C FILE or MAILCTL_CONFIG names one, `mailctl sysmail set` makes it",
         )
     secrets = Secrets(settings.secrets, path.parent, vault_path=path.with_suffix(".vault"))
-    return resolve_sending(settings, _find_tenant(settings, tenant, sender)), settings_file, secrets
+    return resolve_sending(settings, _find_tenant(settings, options)), settings_file, secrets
 
 
-def _find_tenant(settings: Settings, code: str | None, sender: str | None) -> Tenant | None:
-    if code is not None:
-        return settings.get_tenant(code)
+def _find_tenant(settings: Settings, options: Options) -> Tenant | None:
+    """Return the tenant that an option or the environment names; else the envelope's sender may mean one."""
+    if options.tenant is not None:
+        return settings.get_tenant(options.tenant)
+    if code := os.environ.get("MAILCTL_TENANT"):
+        try:
+            return settings.get_tenant(code)
+        except NotFoundError as error:
+            error.message += ", which MAILCTL_TENANT names"
+            raise
+    sender = options.sender
     named = next(iter(read_mailboxes(sender)), None) if sender and settings.tenants else None
     return find_tenant_of(settings, named.address) if named else None
 
