@@ -91,6 +91,10 @@ def _more(account: Account) -> Iterator[Fact]:
     for role in account.folders.__struct_fields__:
         if name := getattr(account.folders, role):
             yield "folders", f"{role}: {name}"
+    for rule in account.filters:
+        yield "filters", rule.name
+    if account.vacation:
+        yield "away", f"{'on' if account.vacation.active else 'off'}: {account.vacation.subject}"
     for source in account.pop3:
         yield "collects", f"{source.name}: {source.username} at {source.host}, into {source.into}"
     if account.signature and account.signature.use is not SignatureUse.NONE:

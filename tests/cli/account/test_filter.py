@@ -48,6 +48,8 @@ def test_a_rule_is_kept_in_the_settings_and_listed_in_order(mailctl: Mailctl, ac
         },
         {"name": "big", "match": "none", "conditions": ["size over 10M"], "actions": ["flag $Big"]},
     ]
+    shown = [line.split() for line in mailctl.must("account", "show", account).out.splitlines()]
+    assert shown[-2:] == [["filters", "請求書"], ["big"]]
     table = mailctl.must("account", "filter", "list", account).out.splitlines()
     assert [line.split() for line in table] == [
         ["#", "NAME", "IF", "THEN"],
