@@ -225,6 +225,18 @@ def _speaks_tls(route: Route) -> bool:
     return False
 
 
+def _find_cleartext_greeting(route: Route) -> bytes | None:
+    """Return how the server greets on a connection of its own: OpenSSL may have read it before it was looked for."""
+    deadline = Deadline(_SECOND_LOOK_SECONDS, within=route.deadline)
+    with suppress(MailError):
+        wire = _connect(replace(route, login=None, timeout_seconds=_SECOND_LOOK_SECONDS), Watch(), None, deadline)
+        try:
+            return wire.redacted(wire.read_line().rstrip(b"\r\n"))
+        finally:
+            wire.close()
+    return None
+
+
 def secure(wire: Wire, route: Route, watch: Watch, *, mode: str, reach: ReachTls) -> None:
     """Begin TLS on a connection (stages tls and certificate).
 
@@ -243,6 +255,8 @@ def secure(wire: Wire, route: Route, watch: Watch, *, mode: str, reach: ReachTls
         except TLSError as error:
             if not error.reason.startswith("certificate-"):
                 if mode == "implicit":
+                    if watch.thorough and error.reason == Reason.WRONG_VERSION:
+                        error.reply = error.reply or _find_cleartext_greeting(route)
                     _refuse_other_protocol(error, route, wire)
                 elif error.reason == Reason.WRONG_VERSION:
                     error.reason = Reason.BYTES_BEFORE_TLS

@@ -364,7 +364,7 @@ def test_a_server_that_agrees_to_tls_and_goes_on_in_the_clear_is_not_told_to_be_
 
 
 def test_another_protocol_in_the_clear_is_named_where_tls_begins(mailctl: Mailctl, add: Any) -> None:
-    with ScriptedServer((AwaitBytes(), b"* OK [CAPABILITY IMAP4rev1] ready\r\n")) as server:
+    with ScriptedServer(b"* OK [CAPABILITY IMAP4rev1] ready\r\n") as server:
         add("smtp", server.port, "tls")
         result = mailctl(*SEND, "--depth", "tls", "-o", "json")
     step = failure(result)
