@@ -47,6 +47,7 @@ def client(dovecot: Dovecot, person: Person) -> Iterator[IMAPClient]:
 
 @given(conversations())
 @example([linked("a@x", "plan", [], 0), linked("b@x", "plan", [], 1), linked("c@x", "Re: plan", [], 2)])
+@example([linked("b@x", "plan", [], 1), linked("c@x", "", ["a@x"], 1), linked("g@x", "Re: plan", ["a@x"], 0)])
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_they_are_the_same(client: IMAPClient, messages: list[Linked]) -> None:
     built = [[(placed.number + 1, placed.depth) for placed in thread] for thread in build_threads(messages)]

@@ -188,10 +188,10 @@ def _gather_subjects(root: _Node, messages: Sequence[Linked]) -> None:
         present = table.get(subject.text)
         if not subject.text:
             continue
-        if (
-            present is None
-            or (node.number is None and present.number is not None)
-            or (subjects[id(present)].is_reply and not subject.is_reply)
+        # A missing message that holds threads together gives way to none.
+        if present is None or (
+            present.number is not None
+            and (node.number is None or (subjects[id(present)].is_reply and not subject.is_reply))
         ):
             table[subject.text] = node
     gathered: list[_Node] = []
