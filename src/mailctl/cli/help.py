@@ -18,7 +18,7 @@ from typing import Any
 from mailctl.cli.terminal import Terminal
 from mailctl.render.style import Style
 
-_WIDEST = 100
+_NARROWEST, _WIDEST = 20, 100
 _INDENT = "  "
 _OPTIONS = "Options"
 _USAGE = "Usage: "
@@ -33,7 +33,7 @@ class HelpPage:
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the page into a formatter of Typer."""
         terminal = Terminal(no_color="--no-color" in sys.argv)
-        width = min(shutil.get_terminal_size().columns, _WIDEST)
+        width = max(_NARROWEST, min(shutil.get_terminal_size().columns, _WIDEST))
         formatter.write("\n".join(_page(self, ctx, width, terminal.out)) + "\n")
 
     def get_help_option(self, ctx: Any) -> Any:

@@ -12,6 +12,8 @@ import pytest
 
 from mailctl.cli.app import root
 
+from .conftest import Pipe
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Mailctl
 
@@ -104,3 +106,10 @@ def test_no_command_is_an_error_that_shows_the_page(arguments: list[str]) -> Non
     assert finished.returncode == 2
     assert finished.stdout == ""
     assert "Usage: mailctl" in finished.stderr
+
+
+@pytest.mark.parametrize("columns", ["1", "5", "20"])
+def test_a_screen_that_is_no_screen_gets_its_page(pipe: Pipe, columns: str) -> None:
+    done = pipe("server", "add", "--help", COLUMNS=columns)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"--smtp-host" in done.stdout
