@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-# A shell that starts this in the background, or nohup, has Ctrl-C and the end of the terminal ignored, and every program
-# inherits that; the tests send both.
+# A shell that starts this in the background, or nohup, has Ctrl-C and the end of the terminal ignored, and every
+# program inherits that; the tests send both.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if sys.platform != "win32":
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
