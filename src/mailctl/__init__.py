@@ -2,7 +2,7 @@
 
 Layers. Imports point one way, downwards; a test keeps it (`tests/test_layers.py`).
 
-    cli         Typer commands, a module a group; the error boundary; prompts. Nothing is decided here
+    cli         Typer commands, a module or a folder a group; the error boundary; prompts. Nothing is decided here
     sendmail    the sendmail-compatible program, a light second front end
     sandbox     the throw-away mail server of `mailctl sandbox`
     wiring      the composition root: options and settings → services
@@ -10,9 +10,9 @@ Layers. Imports point one way, downwards; a test keeps it (`tests/test_layers.py
     render      models → text for people
     store       the TOML file: fast to read, edited in place, replaced atomically
     credentials keyring, vault and references behind one object
-    transport   SMTP, POP3 and IMAP over one guarded wire, Graph over HTTP; where connections are made
+    transport   SMTP, POP3, IMAP and ManageSieve over one guarded wire, Graph over HTTP: a folder each
     oauth       the flows of OAuth 2.0: authorisation, tokens, refresh, revocation
-    protocol    mail knowledge without sockets: SASL, replies, capabilities, addresses, redaction, remedies
+    protocol    mail knowledge without sockets: SASL, replies, capabilities, messages, rules, redaction, remedies
     model       frozen models and enums, validated at the edge by one decoder; presets; the settings as a whole
     durable     atomic, durable file replacement; locks
     exits       error class → exit code, one table

@@ -24,17 +24,17 @@ from mailctl.model.server import (
     TlsOptions,
 )
 from mailctl.protocol.sasl import Login
-from mailctl.transport.dial import Address, Resolution, Resolve
-from mailctl.transport.imap import open_imap
-from mailctl.transport.pop3 import open_pop3
+from mailctl.transport.imap.session import open_imap
+from mailctl.transport.network.dial import Address, Resolution, Resolve
+from mailctl.transport.pop3.session import open_pop3
 from mailctl.transport.route import Route
-from mailctl.transport.smtp import open_smtp
+from mailctl.transport.smtp.session import open_smtp
 from mailctl.transport.watch import Watch
 
 if TYPE_CHECKING:
     from tests.servers.certificates import CertificateAuthority, KeyPair
 
-    from mailctl.transport.limits import Deadline
+    from mailctl.transport.network.limits import Deadline
 
 USER = "ann@example.org"
 PASSWORD = "Tr0ub4dor & 3"

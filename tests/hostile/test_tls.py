@@ -85,7 +85,7 @@ TLS_MAKERS = {
     "starttls",
     "stls",
 }
-OWN_CONTEXTS = {"transport/tls.py"}
+OWN_CONTEXTS = {"transport/network/tls.py"}
 
 
 def test_case_32_tls_begins_in_one_place_alone():

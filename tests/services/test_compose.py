@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mailctl.errors import InvalidValueError
 from mailctl.model.address import parse_address
-from mailctl.protocol.address_list import Mailbox, parse_mailboxes
+from mailctl.protocol.message.address_list import Mailbox, parse_mailboxes
 from mailctl.services.sending.compose import (
     Attachment,
     Draft,

@@ -15,10 +15,10 @@ from mailctl.errors import CapabilityError, MailError, NetworkError, ProtocolErr
 from mailctl.model.secret import Secret
 from mailctl.model.server import IncomingAuth, IncomingEndpoint, IncomingProtocol, Security
 from mailctl.protocol.sasl import Login
-from mailctl.transport.imap import open_imap
-from mailctl.transport.imap_arrivals import ImapArrivals
-from mailctl.transport.pop3 import open_pop3
-from mailctl.transport.pop3_arrivals import Pop3Arrivals
+from mailctl.transport.imap.arrivals import ImapArrivals
+from mailctl.transport.imap.session import open_imap
+from mailctl.transport.pop3.arrivals import Pop3Arrivals
+from mailctl.transport.pop3.session import open_pop3
 from mailctl.transport.route import Route
 from mailctl.transport.watch import Watch
 

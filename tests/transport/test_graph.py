@@ -42,9 +42,9 @@ from mailctl.exits import exit_for
 from mailctl.model.report import Stage
 from mailctl.model.secret import Secret
 from mailctl.protocol.remedies import find_remedy
-from mailctl.transport.dial import Address, Resolution
-from mailctl.transport.graph import GraphRoute, open_graph
-from mailctl.transport.limits import Deadline
+from mailctl.transport.graph.sending import GraphRoute, open_graph
+from mailctl.transport.network.dial import Address, Resolution
+from mailctl.transport.network.limits import Deadline
 from mailctl.transport.trace import Trace
 from mailctl.transport.watch import Watch
 

@@ -10,9 +10,9 @@ from tests.doubles.smtp import SmtpServer, ehlo_reply
 
 from mailctl.errors import AuthenticationError
 from mailctl.model.report import Stage
-from mailctl.transport.imap import open_imap
-from mailctl.transport.pop3 import open_pop3
-from mailctl.transport.smtp import open_smtp
+from mailctl.transport.imap.session import open_imap
+from mailctl.transport.pop3.session import open_pop3
+from mailctl.transport.smtp.session import open_smtp
 from mailctl.transport.watch import Watch
 
 LOGIN = ("ann@example.org", "token-canary")

@@ -13,8 +13,8 @@ from mailctl.model.secret import Secret
 from mailctl.model.server import IncomingAuth, Security, TlsOptions
 from mailctl.model.sieve import SieveEndpoint
 from mailctl.protocol.sasl import Login
-from mailctl.transport.managesieve import open_managesieve
-from mailctl.transport.managesieve_scripts import Script
+from mailctl.transport.managesieve.scripts import Script
+from mailctl.transport.managesieve.session import open_managesieve
 from mailctl.transport.route import Route
 from mailctl.transport.trace import Trace
 from mailctl.transport.watch import Watch

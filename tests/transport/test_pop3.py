@@ -17,7 +17,7 @@ from mailctl.errors import (
     TLSError,
 )
 from mailctl.model.report import Stage
-from mailctl.transport.pop3 import open_pop3
+from mailctl.transport.pop3.session import open_pop3
 from mailctl.transport.watch import Watch
 
 LOGIN = ("ann@example.org", "Tr0ub4dor & 3")

@@ -13,9 +13,9 @@ from tests.servers.proxy import DelayProxy
 from mailctl.errors import AuthenticationError, CapabilityError, NetworkError, RefusedError, TemporaryError, TLSError
 from mailctl.model.report import Stage
 from mailctl.model.server import TlsOptions
-from mailctl.transport.imap import open_imap
-from mailctl.transport.pop3 import open_pop3
-from mailctl.transport.smtp import open_smtp
+from mailctl.transport.imap.session import open_imap
+from mailctl.transport.pop3.session import open_pop3
+from mailctl.transport.smtp.session import open_smtp
 from mailctl.transport.trace import Trace
 from mailctl.transport.watch import Watch
 

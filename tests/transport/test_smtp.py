@@ -22,7 +22,7 @@ from mailctl.errors import (
     TLSError,
 )
 from mailctl.model.report import Stage
-from mailctl.transport.smtp import open_smtp
+from mailctl.transport.smtp.session import open_smtp
 from mailctl.transport.watch import Watch
 
 LOGIN = ("ann@example.org", "Tr0ub4dor & 3")

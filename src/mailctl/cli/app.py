@@ -11,33 +11,39 @@ from mailctl.cli.lazy import Entry, LazyGroup, command_of, group_of
 from mailctl.cli.session import Session
 
 _ENTRIES = {
-    "server": Entry("The catalogue of mail servers.", group_of("mailctl.cli.server", "server")),
+    "server": Entry("The catalogue of mail servers.", group_of("mailctl.cli.server.group", "server")),
     "sysmail": Entry(
-        "The account that the organisation's systems send from.", group_of("mailctl.cli.sysmail", "sysmail")
+        "The account that the organisation's systems send from.", group_of("mailctl.cli.senders.sysmail", "sysmail")
     ),
-    "send": Entry("Send a message through it.", command_of("mailctl.cli.send", "send", "send")),
+    "send": Entry("Send a message through it.", command_of("mailctl.cli.sending.send", "send", "send")),
     "sendmail": Entry(
         "Send like sendmail: a message on standard input.",
         command_of(
-            "mailctl.cli.sendmail",
+            "mailctl.cli.sending.sendmail",
             "sendmail",
             "sendmail",
             context_settings={"allow_extra_args": True},
         ),
         verbatim=True,
     ),
-    "oauth": Entry("Authorise mailboxes at Google, Microsoft or elsewhere.", group_of("mailctl.cli.oauth", "oauth")),
-    "test": Entry("Prove that sending and receiving work, step by step.", group_of("mailctl.cli.testing", "test")),
+    "oauth": Entry(
+        "Authorise mailboxes at Google, Microsoft or elsewhere.", group_of("mailctl.cli.oauth.group", "oauth")
+    ),
+    "test": Entry(
+        "Prove that sending and receiving work, step by step.", group_of("mailctl.cli.testing.group", "test")
+    ),
     "doctor": Entry(
         "Look at this machine: what mail needs of it.", command_of("mailctl.cli.doctor", "doctor", "doctor")
     ),
-    "tenant": Entry("Tenants, each with a name or a server of its own.", group_of("mailctl.cli.tenant", "tenant")),
+    "tenant": Entry(
+        "Tenants, each with a name or a server of its own.", group_of("mailctl.cli.senders.tenant", "tenant")
+    ),
     "support": Entry("Whom to ask for help, and the asking.", group_of("mailctl.cli.support", "support")),
-    "account": Entry("The mail accounts of people.", group_of("mailctl.cli.account", "account")),
+    "account": Entry("The mail accounts of people.", group_of("mailctl.cli.account.group", "account")),
     "signature": Entry("The organisation's signature.", group_of("mailctl.cli.signature", "signature")),
     "mail": Entry("Look at people's mail: folders and messages.", group_of("mailctl.cli.mail", "mail")),
     "secret": Entry("Where secrets live, and whether they are there.", group_of("mailctl.cli.secret", "secret")),
-    "config": Entry("The settings file.", group_of("mailctl.cli.config", "config")),
+    "config": Entry("The settings file.", group_of("mailctl.cli.config.group", "config")),
     "sandbox": Entry(
         "Run a throw-away mail server for rehearsals and CI.",
         command_of("mailctl.cli.sandbox", "sandbox", "sandbox"),

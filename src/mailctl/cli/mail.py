@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mailctl.model.settings import Settings
     from mailctl.services.accounts.mail_list import Listed
     from mailctl.services.accounts.mailboxes import Readings
-    from mailctl.transport.imap_mailbox import ImapSession
+    from mailctl.transport.imap.mailbox import ImapSession
 
 app = typer.Typer(help="Look at people's mail: folders and messages. Nothing is marked as read.")
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mailctl.cli.session import Session
     from mailctl.model.account import Account
     from mailctl.services.accounts.mailbox import MailboxAccess
-    from mailctl.transport.imap_mailbox import ImapSession
+    from mailctl.transport.imap.mailbox import ImapSession
 
 
 def mailbox_access(session: Session, account: Account) -> MailboxAccess:

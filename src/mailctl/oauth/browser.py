@@ -20,7 +20,7 @@ from mailctl.oauth.pages import RECEIVED_PAGE, STRANGER_PAGE, refused_page
 from mailctl.oauth.reasons import OAuthReason
 from mailctl.oauth.registration import Registration
 from mailctl.oauth.tokens import TokenReply
-from mailctl.transport.limits import Deadline
+from mailctl.transport.network.limits import Deadline
 
 SIGN_IN_SECONDS = 300.0
 """How long a person may take, unless it is said otherwise."""

@@ -16,7 +16,7 @@ from mailctl.oauth.refusals import Occasion
 from mailctl.oauth.registration import Registration
 from mailctl.oauth.tokens import TokenReply
 from mailctl.protocol.reasons import Reason
-from mailctl.transport.limits import Deadline
+from mailctl.transport.network.limits import Deadline
 
 DEFAULT_INTERVAL_SECONDS = 5.0
 """Between two polls, where the provider does not say; and what `slow_down` adds for good (RFC 8628, 3.2 and 3.5)."""

@@ -21,8 +21,8 @@ from mailctl.errors import AuthenticationError, MailError, NetworkError, Protoco
 from mailctl.oauth.endpoints import named_https, require_safe
 from mailctl.protocol.reasons import Reason
 from mailctl.protocol.redact import Redactor
-from mailctl.transport.http import HttpClient
-from mailctl.transport.limits import Deadline, Limits
+from mailctl.transport.http.exchange import HttpClient
+from mailctl.transport.network.limits import Deadline, Limits
 
 REPLY_BYTES_MAX = 256 * 1024
 """Far more than tokens take, which are of some thousand bytes."""

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from mailctl.oauth.pages import NOT_FOUND_PAGE
-from mailctl.transport.limits import Deadline
+from mailctl.transport.network.limits import Deadline
 
 HEAD_BYTES_MAX = 64 * 1024
 """A request's head: the code in the address, and the cookies that other programs left at `localhost`."""

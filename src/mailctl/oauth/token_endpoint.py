@@ -27,7 +27,7 @@ from mailctl.oauth.refusals import Occasion, refusal_error
 from mailctl.oauth.registration import Registration
 from mailctl.oauth.tokens import TokenReply
 from mailctl.protocol.reasons import Reason
-from mailctl.transport.limits import Deadline
+from mailctl.transport.network.limits import Deadline
 
 _LIFETIME_SECONDS_MAX = 10 * 365 * 86_400
 """Of an access token: whoever says more means for ever, and no calendar has that day."""

@@ -1,1 +1,1 @@
-"""Mail knowledge without sockets: SASL, replies, capabilities, envelopes, redaction, remedies."""
+"""Mail knowledge without sockets: SASL, replies, capabilities, messages, rules, redaction, remedies."""

@@ -16,10 +16,10 @@ from typing import Any
 from msgspec import Struct
 
 from mailctl.model.address import Address, parse_address
-from mailctl.protocol.address_list import Mailbox, parse_mailboxes
-from mailctl.protocol.encoded_words import decode_words
-from mailctl.protocol.header_field import fold
-from mailctl.protocol.mailboxes import read_mailboxes
+from mailctl.protocol.message.address_list import Mailbox, parse_mailboxes
+from mailctl.protocol.message.encoded_words import decode_words
+from mailctl.protocol.message.header_field import fold
+from mailctl.protocol.message.mailboxes import read_mailboxes
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*")

@@ -13,7 +13,7 @@ from email.message import Message as ParsedMessage
 from functools import cached_property
 from typing import BinaryIO
 
-from mailctl.protocol.mailboxes import read_mailboxes
+from mailctl.protocol.message.mailboxes import read_mailboxes
 
 DEFAULTS = {"content-type": "text/plain; charset=us-ascii", "content-transfer-encoding": "7bit"}
 """Of header fields that a part lacks (RFC 2045, 5.2 and 6.1)."""

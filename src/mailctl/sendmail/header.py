@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from mailctl.model.address import parse_address
 from mailctl.model.resolve import Sending
-from mailctl.protocol.header_field import encode_words, fold, write_phrase
-from mailctl.protocol.mailboxes import WrittenMailbox, read_mailboxes
+from mailctl.protocol.message.header_field import encode_words, fold, write_phrase
+from mailctl.protocol.message.mailboxes import WrittenMailbox, read_mailboxes
 
 DROPPED = frozenset({"bcc", "resent-bcc", "return-path", "content-length"})
 """Recipients that nobody is to see, and what belongs to a mailbox and not to a message under way."""

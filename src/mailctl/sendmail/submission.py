@@ -14,7 +14,7 @@ from mailctl.model.resolve import Sending, find_tenant_of, resolve_sending
 from mailctl.model.secret import Secret, parse_secret_ref
 from mailctl.model.target_name import edit_command
 from mailctl.protocol.envelope import check_command_text, parse_address
-from mailctl.protocol.mailboxes import WrittenMailbox, read_mailboxes
+from mailctl.protocol.message.mailboxes import WrittenMailbox, read_mailboxes
 from mailctl.protocol.replies import printable
 from mailctl.sendmail import PROGRAM
 from mailctl.sendmail.header import Header

@@ -18,9 +18,9 @@ from typing import ClassVar, Generic, TypeVar
 
 from msgspec import Struct
 
-from mailctl.protocol.header_block import HeaderBlock
-from mailctl.transport.imap_mailbox import ImapSession
-from mailctl.transport.pop3_mailbox import Pop3Session
+from mailctl.protocol.message.header_block import HeaderBlock
+from mailctl.transport.imap.mailbox import ImapSession
+from mailctl.transport.pop3.mailbox import Pop3Session
 from mailctl.transport.watch import Watch
 
 SessionT = TypeVar("SessionT", ImapSession, Pop3Session)

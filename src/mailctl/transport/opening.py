@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from mailctl.model.report import Stage
 from mailctl.model.server import Security
+from mailctl.transport.network.wire import Wire
 from mailctl.transport.route import Route, reaches, secure
 from mailctl.transport.watch import StageRecord, Watch
-from mailctl.transport.wire import Wire
 
 
 class Opening(ABC):

@@ -30,12 +30,12 @@ from mailctl.protocol.reasons import Reason
 from mailctl.protocol.redact import Redactor
 from mailctl.protocol.replies import find_greeter
 from mailctl.protocol.sasl import Login
-from mailctl.transport import dial, tls
-from mailctl.transport.connection import Destination, open_connection
-from mailctl.transport.limits import Deadline, Limits
+from mailctl.transport.network import dial, tls
+from mailctl.transport.network.connection import Destination, open_connection
+from mailctl.transport.network.limits import Deadline, Limits
+from mailctl.transport.network.wire import Wire
 from mailctl.transport.trace import Trace
 from mailctl.transport.watch import StageRecord, Watch
-from mailctl.transport.wire import Wire
 
 if TYPE_CHECKING:
     from mailctl.model.sieve import SieveEndpoint
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 ReachTls = Callable[[Wire], None]
 """Leads a fresh connection, in the clear, to where the TLS handshake begins: greeting, STARTTLS or STLS."""
 
-_CERTIFICATE_READER = "mailctl.transport.certificate"
+_CERTIFICATE_READER = "mailctl.transport.network.certificate"
 _RELAY_PORT = 25
 _SECOND_LOOK_SECONDS = 3.0
 """How long a silent server may take for the handshake with which it is found out whether it waits for TLS."""
@@ -269,7 +269,7 @@ def secure(wire: Wire, route: Route, watch: Watch, *, mode: str, reach: ReachTls
             record.evidence |= tls.session_evidence(secured)
     with watch.stage(Stage.CERTIFICATE, protocol=route.protocol) as record:
         if failure is not None:
-            from mailctl.transport.certificate import explain_failure
+            from mailctl.transport.network.certificate import explain_failure
 
             record.evidence |= explain_failure(failure, chain, route.host)
             raise failure
@@ -287,7 +287,7 @@ def _judge_certificate(
         return
     chain = tls.find_certificate_chain(secured)
     if thorough and chain:
-        from mailctl.transport.certificate import certificate_evidence, inspection_warnings
+        from mailctl.transport.network.certificate import certificate_evidence, inspection_warnings
 
         with suppress(ValueError):  # what OpenSSL takes may be unreadable for others
             record.evidence |= certificate_evidence(chain, route.host, verified=route.tls.verify)

@@ -8,7 +8,7 @@ What makes it safe against being killed at any moment:
    the end of that session (QUIT), or not at all.
 
 A run that finds a batch begun and not acknowledged looks into the folder, from that UIDNEXT on, for messages with the
-header fields of these (`protocol.message_mark`), each found one standing for one message of the batch. Those that are
+header fields of these (`protocol.message.mark`), each found one standing for one message of the batch. Those that are
 there are recorded as stored. A message that is missing is looked for again for some seconds, since the server may
 still be working on what it received from the process that was killed; then it is stored anew. Messages themselves are
 never altered. If somebody moves a message out of the folder between the kill and the next run, it comes twice.
@@ -29,8 +29,8 @@ from mailctl.errors import MailError, RefusedError, SecretMissingError
 from mailctl.model.collection import CollectionSource
 from mailctl.model.folders import INBOX
 from mailctl.model.secret import Secret
-from mailctl.protocol.header_text import read_text
-from mailctl.protocol.message_mark import find_received_at, mark_of, read_header
+from mailctl.protocol.message.header_text import read_text
+from mailctl.protocol.message.mark import find_received_at, mark_of, read_header
 from mailctl.protocol.replies import tell_with_reply
 from mailctl.protocol.sasl import Login
 from mailctl.services.accounts.collection_ledger import (
@@ -42,14 +42,14 @@ from mailctl.services.accounts.collection_recognition import recognise
 from mailctl.services.accounts.collection_sources import lacks_password
 from mailctl.services.accounts.collection_storing import Item, Storing
 from mailctl.services.accounts.folders import create_folders
-from mailctl.transport.imap_appending import Deposit, ImapAppending
-from mailctl.transport.imap_filing import ImapFiling
-from mailctl.transport.imap_folders import ImapFolders
-from mailctl.transport.imap_mailbox import ImapSession
-from mailctl.transport.limits import Deadline
-from mailctl.transport.pop3 import open_pop3
-from mailctl.transport.pop3_mailbox import Pop3Session
-from mailctl.transport.pop3_maildrop import Listed, Pop3Maildrop
+from mailctl.transport.imap.appending import Deposit, ImapAppending
+from mailctl.transport.imap.filing import ImapFiling
+from mailctl.transport.imap.folders import ImapFolders
+from mailctl.transport.imap.mailbox import ImapSession
+from mailctl.transport.network.limits import Deadline
+from mailctl.transport.pop3.mailbox import Pop3Session
+from mailctl.transport.pop3.maildrop import Listed, Pop3Maildrop
+from mailctl.transport.pop3.session import open_pop3
 from mailctl.transport.route import Route
 from mailctl.transport.watch import Watch
 

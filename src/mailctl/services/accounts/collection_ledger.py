@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from mailctl.model.collection import CollectionSource
 from mailctl.store.ledger import Ledger, read_ledger
-from mailctl.transport.imap_folders import FolderState
-from mailctl.transport.pop3_maildrop import Listed
+from mailctl.transport.imap.folders import FolderState
+from mailctl.transport.pop3.maildrop import Listed
 
 _SPARE_RECORDS = 2000
 

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from mailctl.errors import RefusedError
-from mailctl.protocol.message_mark import MARK_FIELDS, mark_of
+from mailctl.protocol.message.mark import MARK_FIELDS, mark_of
 from mailctl.services.accounts.collection_ledger import CollectionLedger, CollectionRecord, stored_record
-from mailctl.transport.imap_filing import ImapFiling
-from mailctl.transport.pop3_maildrop import Listed
+from mailctl.transport.imap.filing import ImapFiling
+from mailctl.transport.pop3.maildrop import Listed
 
 SETTLING_SECONDS = 5.0
 """How long a server may work on what it received from a process that was killed."""

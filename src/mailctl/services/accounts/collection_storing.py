@@ -14,9 +14,9 @@ from mailctl.services.accounts.collection_ledger import (
     begun_record,
     stored_record,
 )
-from mailctl.transport.imap_appending import Deposit, ImapAppending
-from mailctl.transport.imap_folders import FolderState
-from mailctl.transport.pop3_maildrop import Listed
+from mailctl.transport.imap.appending import Deposit, ImapAppending
+from mailctl.transport.imap.folders import FolderState
+from mailctl.transport.pop3.maildrop import Listed
 
 
 class Item(Struct, frozen=True):

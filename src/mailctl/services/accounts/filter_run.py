@@ -19,11 +19,11 @@ from mailctl.model.account import Account
 from mailctl.model.address import parse_address
 from mailctl.model.folders import INBOX, FolderRole
 from mailctl.model.rule_text import ActionKind
-from mailctl.protocol.filtering import Disposition, Filing, Mail, decide, find_needs
-from mailctl.protocol.header_text import read_text
-from mailctl.protocol.message_mark import MARK_FIELDS, mark_of
-from mailctl.protocol.resent import resend
-from mailctl.protocol.text_parts import read_text_parts
+from mailctl.protocol.message.header_text import read_text
+from mailctl.protocol.message.mark import MARK_FIELDS, mark_of
+from mailctl.protocol.message.resent import resend
+from mailctl.protocol.message.text_parts import read_text_parts
+from mailctl.protocol.rules.filtering import Disposition, Filing, Mail, decide, find_needs
 from mailctl.services.accounts.filter_ledger import FilterAct, FilterLedger, FilterRecord
 from mailctl.services.accounts.filters import list_filed_into, require_trash
 from mailctl.services.accounts.folder_walk import FolderWalk
@@ -31,8 +31,8 @@ from mailctl.services.accounts.folders import create_folders, find_role, require
 from mailctl.services.sending.compose import Message
 from mailctl.services.sending.deliveries import Deliveries
 from mailctl.store.ledger import Ledger
-from mailctl.transport.imap_filing import Found, ImapFiling
-from mailctl.transport.imap_folders import ImapFolders
+from mailctl.transport.imap.filing import Found, ImapFiling
+from mailctl.transport.imap.folders import ImapFolders
 
 _SHOWN_FIELDS = ("from", "subject", "date")
 _REDIRECT_FIELDS = ("resent-from",)

@@ -14,7 +14,7 @@ from mailctl.model.folders import INBOX, FolderRole, Folders
 from mailctl.model.settings import Edit
 from mailctl.protocol.folder_names import KNOWN_NAMES, find_by_name
 from mailctl.services.accounts.accounts import change_account
-from mailctl.transport.imap_folders import FolderTree, ImapFolders
+from mailctl.transport.imap.folders import FolderTree, ImapFolders
 
 _ROLES = {"inbox": "inbox", "drafts": "drafts", "sent": "sent", "junk": "spam", "trash": "trash", "archive": "archive"}
 """Our word for each role that a server can tell (RFC 6154)."""

@@ -7,9 +7,9 @@ from msgspec import Struct
 from mailctl.model.account import Account
 from mailctl.model.folders import FolderRole
 from mailctl.services.accounts.folders import describe_folders
-from mailctl.transport.imap_counts import list_with_counts
-from mailctl.transport.imap_folders import FolderTree, ImapFolders
-from mailctl.transport.imap_mailbox import ImapSession
+from mailctl.transport.imap.counts import list_with_counts
+from mailctl.transport.imap.folders import FolderTree, ImapFolders
+from mailctl.transport.imap.mailbox import ImapSession
 
 
 class CountedFolder(Struct, frozen=True, kw_only=True):

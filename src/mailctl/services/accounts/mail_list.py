@@ -13,15 +13,15 @@ from msgspec.structs import replace
 from mailctl.errors import MailError, NotFoundError
 from mailctl.model.account import Account
 from mailctl.model.folders import FolderRole, parse_folder_name
-from mailctl.protocol.header_block import HeaderBlock
-from mailctl.protocol.header_text import Correspondent, read_correspondent, read_text
+from mailctl.protocol.message.header_block import HeaderBlock
+from mailctl.protocol.message.header_text import Correspondent, read_correspondent, read_text
+from mailctl.protocol.message.received import find_date
+from mailctl.protocol.message.threads import Linked, Placed, Thread, build_threads, find_message_id, list_references
 from mailctl.protocol.reasons import Reason
-from mailctl.protocol.received import find_date
-from mailctl.protocol.threads import Linked, Placed, Thread, build_threads, find_message_id, list_references
 from mailctl.services.accounts.folders import describe_folders, require_folder
-from mailctl.transport.imap_folders import ImapFolders
-from mailctl.transport.imap_listing import FolderListing, ImapListing, Summary
-from mailctl.transport.imap_mailbox import ImapSession
+from mailctl.transport.imap.folders import ImapFolders
+from mailctl.transport.imap.listing import FolderListing, ImapListing, Summary
+from mailctl.transport.imap.mailbox import ImapSession
 
 _CLOCKS_APART = dt.timedelta(days=1)
 

@@ -14,14 +14,14 @@ from mailctl.model.server import IncomingAuth, IncomingEndpoint, IncomingProtoco
 from mailctl.model.target_name import edit_command
 from mailctl.protocol.sasl import Login
 from mailctl.services.sending.delivery import OpenTokens, ReadSecret, forgetting_refused, token_login
-from mailctl.transport.limits import Deadline
+from mailctl.transport.network.limits import Deadline
 from mailctl.transport.route import Route
 from mailctl.transport.trace import Trace
 from mailctl.transport.watch import Watch
 
 if TYPE_CHECKING:
     from mailctl.model.sieve import SieveEndpoint
-    from mailctl.transport.imap_mailbox import ImapSession
+    from mailctl.transport.imap.mailbox import ImapSession
 
 
 def incoming_login(name: str, receiving: Receiving, read_secret: ReadSecret, open_tokens: OpenTokens) -> Login:
@@ -79,7 +79,7 @@ class MailboxAccess:
         Raises UsageError for a POP3 mailbox and SecretError before anything is contacted, MailError of the stage that
         fails.
         """
-        from mailctl.transport.imap import open_imap
+        from mailctl.transport.imap.session import open_imap
 
         self.require_imap()
         route = self.route_to(self.receiving.endpoint, deadline)

@@ -9,8 +9,8 @@ from mailctl.errors import MailctlError, NetworkError
 from mailctl.protocol.reasons import Reason
 from mailctl.services.accounts.mailbox import MailboxAccess
 from mailctl.services.together import run_together
-from mailctl.transport.imap_mailbox import ImapSession
-from mailctl.transport.limits import Deadline
+from mailctl.transport.imap.mailbox import ImapSession
+from mailctl.transport.network.limits import Deadline
 
 T = TypeVar("T")
 

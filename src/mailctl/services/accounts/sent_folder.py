@@ -17,7 +17,7 @@ from mailctl.model.server import IncomingProtocol
 from mailctl.protocol.reasons import Reason
 from mailctl.services.accounts.folders import describe_folders, require_folder
 from mailctl.services.accounts.mailbox import MailboxAccess
-from mailctl.transport.imap_folders import ImapFolders
+from mailctl.transport.imap.folders import ImapFolders
 
 
 class FiledBy(StrEnum):

@@ -18,14 +18,14 @@ from mailctl.model.address import parse_address
 from mailctl.model.folders import FolderRole
 from mailctl.model.server import IncomingProtocol, Security
 from mailctl.model.sieve import SieveEndpoint
-from mailctl.protocol.sieve import compile_sieve
+from mailctl.protocol.rules.sieve import compile_sieve
 from mailctl.services.accounts.filters import list_deleting, list_filed_into, require_trash
 from mailctl.services.accounts.folders import create_folders, find_role
 from mailctl.services.accounts.mailbox import MailboxAccess
 from mailctl.services.sending.delivery import forgetting_refused
-from mailctl.transport.imap_folders import ImapFolders
-from mailctl.transport.managesieve import open_managesieve
-from mailctl.transport.managesieve_scripts import SieveSession
+from mailctl.transport.imap.folders import ImapFolders
+from mailctl.transport.managesieve.scripts import SieveSession
+from mailctl.transport.managesieve.session import open_managesieve
 from mailctl.transport.trace import Trace
 from mailctl.transport.watch import Watch
 

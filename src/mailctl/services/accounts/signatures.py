@@ -21,7 +21,7 @@ from mailctl.model.account import RESERVED_FIELDS, Account
 from mailctl.model.decode import decode_or_raise
 from mailctl.model.settings import Edit, Settings
 from mailctl.model.signature import WELL_KNOWN_FIELDS, Signature, SignatureTemplate, SignatureUse
-from mailctl.protocol.html import html_to_text, put_below, replace_pictures, text_to_html
+from mailctl.protocol.message.html_text import html_to_text, put_below, replace_pictures, text_to_html
 from mailctl.services.accounts.accounts import change_account
 from mailctl.services.fields import clear_fields, merge_fields, to_fields
 from mailctl.services.sending.compose import Draft, Picture

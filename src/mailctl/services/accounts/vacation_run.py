@@ -20,10 +20,10 @@ from mailctl.errors import CapabilityError, InvalidValueError, MailctlError
 from mailctl.model.account import Account, mailbox_key
 from mailctl.model.address import parse_address
 from mailctl.model.folders import INBOX
-from mailctl.protocol.address_list import Mailbox
-from mailctl.protocol.header_text import read_text
 from mailctl.protocol.imap_dates import format_day
-from mailctl.protocol.vacation import FIELDS, find_sender, why_unanswered
+from mailctl.protocol.message.address_list import Mailbox
+from mailctl.protocol.message.header_text import read_text
+from mailctl.protocol.rules.vacation import FIELDS, find_sender, why_unanswered
 from mailctl.services.accounts.folder_walk import FolderWalk
 from mailctl.services.accounts.vacation_ledger import AnswerAct, AnswerLedger, AnswerRecord
 from mailctl.services.accounts.vacations import get_vacation
@@ -31,7 +31,7 @@ from mailctl.services.sending.compose import Draft, Field, Message, compose
 from mailctl.services.sending.deliveries import Deliveries
 from mailctl.services.sending.outbox import Outbox
 from mailctl.store.ledger import Ledger
-from mailctl.transport.imap_filing import Found, ImapFiling
+from mailctl.transport.imap.filing import Found, ImapFiling
 
 _REFERENCES_MAX = 20
 _MESSAGE_ID = re.compile(r"<[!-;=?A-~]+@[!-;=?A-~]+>")

@@ -15,7 +15,7 @@ from mailctl.model.discovery import Question, Source, SourceAnswer
 from mailctl.services.discovery.files import ask_database, ask_web, list_places
 from mailctl.services.discovery.sources import ask_autodiscover, ask_exchangers, ask_presets, ask_services
 from mailctl.services.together import run_together
-from mailctl.transport.limits import Deadline
+from mailctl.transport.network.limits import Deadline
 
 SOURCE_SECONDS = 5.0
 """How long a source may take."""

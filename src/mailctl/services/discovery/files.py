@@ -14,8 +14,8 @@ from mailctl.errors import MailError
 from mailctl.model.discovery import Outcome, Question, Source, SourceAnswer
 from mailctl.protocol.autoconfig import DOCUMENT_BYTES_MAX, Autoconfig, AutoconfigError, parse_autoconfig
 from mailctl.protocol.reasons import Reason
-from mailctl.transport.documents import fetch_document
-from mailctl.transport.limits import Deadline
+from mailctl.transport.http.documents import fetch_document
+from mailctl.transport.network.limits import Deadline
 
 _NO_HOST = (Reason.NXDOMAIN, Reason.NO_ADDRESS)
 

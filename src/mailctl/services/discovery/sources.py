@@ -15,9 +15,9 @@ from mailctl.protocol.reasons import Reason
 from mailctl.protocol.service_records import SERVICES, parse_exchangers, parse_targets
 from mailctl.services.discovery.files import ask_database
 from mailctl.services.together import run_together
-from mailctl.transport.documents import fetch_document
-from mailctl.transport.limits import Deadline
-from mailctl.transport.resolver import NameServers
+from mailctl.transport.http.documents import fetch_document
+from mailctl.transport.network.limits import Deadline
+from mailctl.transport.network.resolver import NameServers
 
 _AUTODISCOVER_URL = "https://outlook.office365.com/autodiscover/autodiscover.json/v1.0/"
 _AUTODISCOVER_BYTES_MAX = 64 * 1024

@@ -23,7 +23,7 @@ from mailctl.services.doctor.network import check_network
 from mailctl.services.doctor.settings import check_grants, check_secrets, check_settings
 from mailctl.services.together import run_together
 from mailctl.store import SettingsFile
-from mailctl.transport.limits import Deadline
+from mailctl.transport.network.limits import Deadline
 
 NETWORK_SECONDS = 5.0
 _LOOK_SECONDS = 15.0

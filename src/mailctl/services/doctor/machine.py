@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import mailctl
 from mailctl.model.finding import Finding, note, ok, problem, warning
-from mailctl.transport.authorities import find_authorities, tls_library
+from mailctl.transport.network.authorities import find_authorities, tls_library
 
 _PYTHON_MIN, _PYTHON_FIXED = (3, 11), {(3, 11): 4, (3, 12): 0}
 """Before 3.11.4, a TLS connection could take what came before the handshake for its own (CVE-2023-40217)."""

@@ -17,10 +17,10 @@ from mailctl.protocol.reasons import Reason
 from mailctl.protocol.remedies import find_remedy
 from mailctl.services.testing.targets import Target, list_targets
 from mailctl.services.together import run_together
-from mailctl.transport import dial
-from mailctl.transport.connection import Destination, open_connection
-from mailctl.transport.limits import Deadline
-from mailctl.transport.resolver import NameServers
+from mailctl.transport.network import dial
+from mailctl.transport.network.connection import Destination, open_connection
+from mailctl.transport.network.limits import Deadline
+from mailctl.transport.network.resolver import NameServers
 from mailctl.transport.watch import Watch
 
 _PLACES_MAX = 30

@@ -21,10 +21,10 @@ from mailctl.errors import BugError, InvalidValueError, Problem
 from mailctl.model.address import Address
 from mailctl.model.resolve import Sending
 from mailctl.model.values import ascii_host, shown
-from mailctl.protocol.address_list import Mailbox, parse_mailboxes
 from mailctl.protocol.envelope import parse_address
-from mailctl.protocol.header_field import check_field_text, fold, write_text
-from mailctl.protocol.mime_part import Part, make_attachment, make_inline, make_multipart, make_text
+from mailctl.protocol.message.address_list import Mailbox, parse_mailboxes
+from mailctl.protocol.message.header_field import check_field_text, fold, write_text
+from mailctl.protocol.message.mime_part import Part, make_attachment, make_inline, make_multipart, make_text
 
 _OPTION = "has an option of its own"
 _SETTING = "is that of the settings: `mailctl sysmail set` changes it"

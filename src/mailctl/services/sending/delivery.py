@@ -22,16 +22,16 @@ from mailctl.model.target_name import edit_command
 from mailctl.protocol.reasons import Reason
 from mailctl.protocol.sasl import Login
 from mailctl.services.sending.outgoing import GraphEndpoint, outgoing_of
-from mailctl.transport.limits import Deadline
+from mailctl.transport.network.limits import Deadline
 from mailctl.transport.route import Route
-from mailctl.transport.smtp import open_smtp
+from mailctl.transport.smtp.session import open_smtp
 from mailctl.transport.trace import Trace
 from mailctl.transport.watch import Watch
 
 if TYPE_CHECKING:
     from mailctl.services.oauth.tokens import AccessToken, Tokens
-    from mailctl.transport.graph import GraphRoute, GraphSession
-    from mailctl.transport.submission import SmtpSession
+    from mailctl.transport.graph.sending import GraphRoute, GraphSession
+    from mailctl.transport.smtp.submission import SmtpSession
 
     Session = SmtpSession | GraphSession
 
@@ -150,7 +150,7 @@ def open_delivery(
     deadline = deadline or Deadline.never()
     outgoing = outgoing_of(sending)
     if isinstance(outgoing, GraphEndpoint):
-        from mailctl.transport.graph import open_graph
+        from mailctl.transport.graph.sending import open_graph
 
         graph_route = _graph_route(sending, outgoing, login, folder, deadline)
         with forgetting_refused(login), open_graph(graph_route, watch, until=until, trace=trace) as graph:
@@ -204,7 +204,7 @@ def _graph_route(
 ) -> GraphRoute:
     """Return the way to Graph: an application names the mailbox, a user's token is for the user's own."""
     from mailctl.protocol.graph import read_claims
-    from mailctl.transport.graph import GraphRoute
+    from mailctl.transport.graph.sending import GraphRoute
 
     token = (login and login.secret) or Secret("")
     app_only = login.token.app_only if isinstance(login, TokenLogin) else read_claims(token.reveal()).is_application
@@ -240,7 +240,7 @@ def _open_gate(
     deadline: Deadline,
 ) -> None:
     """Log in by POP3, which lets this machine's address send for a while (stage pop-before-smtp)."""
-    from mailctl.transport.pop3 import open_pop3
+    from mailctl.transport.pop3.session import open_pop3
 
     route = Route(
         endpoint=pop.endpoint,

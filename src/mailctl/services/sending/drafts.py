@@ -11,8 +11,8 @@ import msgspec
 
 from mailctl.durable import cause_of
 from mailctl.errors import InvalidValueError, MissingInputError, Problem
-from mailctl.protocol.address_list import Mailbox, parse_mailboxes
-from mailctl.protocol.header_field import check_field_text
+from mailctl.protocol.message.address_list import Mailbox, parse_mailboxes
+from mailctl.protocol.message.header_field import check_field_text
 from mailctl.services.sending.compose import Attachment, Draft, check_single, parse_field
 
 STDIN = "-"

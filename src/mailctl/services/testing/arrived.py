@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from mailctl.model.report import Stage
-from mailctl.protocol.authentication_results import (
+from mailctl.protocol.message.authentication_results import (
     METHODS,
     AuthenticationResults,
     MethodResult,
@@ -15,8 +15,8 @@ from mailctl.protocol.authentication_results import (
     find_own_results,
     list_authserv_ids,
 )
-from mailctl.protocol.header_block import parse_header_block
-from mailctl.protocol.received import Hop, trace_hops
+from mailctl.protocol.message.header_block import parse_header_block
+from mailctl.protocol.message.received import Hop, trace_hops
 from mailctl.services.testing.steps import StepRecorder
 from mailctl.services.testing.waiting import Expected
 from mailctl.transport.arrivals import Arrival

@@ -18,7 +18,7 @@ from mailctl.services.sending.delivery import OpenTokens, ReadSecret, TokenLogin
 from mailctl.services.sending.outgoing import GraphEndpoint
 from mailctl.services.testing.check import Check, GrantSource
 from mailctl.services.testing.steps import StepRecorder
-from mailctl.transport.limits import Deadline
+from mailctl.transport.network.limits import Deadline
 
 if TYPE_CHECKING:
     from mailctl.services.oauth.grant_state import GrantState

@@ -24,16 +24,16 @@ from mailctl.services.testing.login_step import SHOW_SECRETS, SecretUnavailableE
 from mailctl.services.testing.next_command import TestCommand
 from mailctl.services.testing.settings_step import add_settings_step
 from mailctl.services.testing.steps import OnStep, Planned, StepRecorder, Subject
-from mailctl.transport.limits import Deadline
-from mailctl.transport.name_lookup import find_mail_domain
+from mailctl.transport.network.limits import Deadline
+from mailctl.transport.network.name_lookup import find_mail_domain
 from mailctl.transport.route import Route
-from mailctl.transport.submission import SmtpSession
+from mailctl.transport.smtp.submission import SmtpSession
 from mailctl.transport.watch import Watch
 
 if TYPE_CHECKING:
     from mailctl.services.sending.delivery import Session
-    from mailctl.transport.imap_mailbox import ImapSession
-    from mailctl.transport.pop3_mailbox import Pop3Session
+    from mailctl.transport.imap.mailbox import ImapSession
+    from mailctl.transport.pop3.mailbox import Pop3Session
 
 
 def run_check(check: Check, on_step: OnStep | None = None) -> TargetReport:
@@ -134,7 +134,7 @@ def open_imap_side(
     side: ObservedSide, login: Login | None, watch: Watch, *, until: Stage = Stage.AUTH
 ) -> Iterator[ImapSession]:
     """Open a session of a side that receives over IMAP; `until` as for `open_imap`."""
-    from mailctl.transport.imap import open_imap
+    from mailctl.transport.imap.session import open_imap
 
     with (
         forgetting_refused(login),
@@ -148,7 +148,7 @@ def open_pop3_side(
     side: ObservedSide, login: Login | None, watch: Watch, *, until: Stage = Stage.AUTH
 ) -> Iterator[Pop3Session]:
     """Open a session of a side that receives over POP3; `until` as for `open_pop3`."""
-    from mailctl.transport.pop3 import open_pop3
+    from mailctl.transport.pop3.session import open_pop3
 
     with (
         forgetting_refused(login),

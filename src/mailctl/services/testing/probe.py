@@ -8,10 +8,10 @@ import secrets
 from collections.abc import Callable
 from typing import NamedTuple
 
-from mailctl.protocol.address_list import Mailbox
 from mailctl.protocol.envelope import parse_address
-from mailctl.protocol.header_block import HeaderBlock
-from mailctl.protocol.received import find_date
+from mailctl.protocol.message.address_list import Mailbox
+from mailctl.protocol.message.header_block import HeaderBlock
+from mailctl.protocol.message.received import find_date
 from mailctl.services.sending.compose import Draft, Field, Roles, compose
 
 PROBE_HEADER = "X-Mailctl-Probe"

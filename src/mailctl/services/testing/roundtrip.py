@@ -34,9 +34,9 @@ from mailctl.services.testing.roundtrip_plan import RoundTrip
 from mailctl.services.testing.steps import OnStep, Planned
 from mailctl.services.testing.waiting import FIELD_NAMES, Expected, read_reports, wait_for
 from mailctl.transport.arrivals import Arrival, Arrivals, CleanUp
-from mailctl.transport.imap_arrivals import ImapArrivals
-from mailctl.transport.limits import Deadline
-from mailctl.transport.pop3_arrivals import Pop3Arrivals
+from mailctl.transport.imap.arrivals import ImapArrivals
+from mailctl.transport.network.limits import Deadline
+from mailctl.transport.pop3.arrivals import Pop3Arrivals
 from mailctl.transport.watch import StageRecord, Watch
 
 _HEADER_OCTETS_MAX = 64 * 1024

@@ -15,7 +15,7 @@ from mailctl.protocol.reasons import Reason
 from mailctl.protocol.remedies import STAGE_REMEDIES, Remedy, find_remedy
 from mailctl.protocol.replies import printable
 from mailctl.services.testing.next_command import TestCommand
-from mailctl.transport.limits import Deadline
+from mailctl.transport.network.limits import Deadline
 from mailctl.transport.watch import StageRecord
 
 OnStep = Callable[[Step], None]

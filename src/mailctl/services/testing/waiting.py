@@ -9,11 +9,11 @@ from typing import Any
 from msgspec import Struct
 
 from mailctl.errors import MailError, NetworkError, NotArrivedError, RefusedError, TemporaryError
-from mailctl.protocol.delivery_status import OCTETS_MAX, DeliveryReport, find_delivery_report, may_be_report
+from mailctl.protocol.message.delivery_status import OCTETS_MAX, DeliveryReport, find_delivery_report, may_be_report
 from mailctl.protocol.reasons import Reason
 from mailctl.services.testing.probe import PROBE_HEADER
 from mailctl.transport.arrivals import Arrival, Arrivals
-from mailctl.transport.limits import Deadline
+from mailctl.transport.network.limits import Deadline
 
 FIELD_NAMES = ("Message-ID", PROBE_HEADER, "Return-Path", "From", "Content-Type", "X-Failed-Recipients")
 """The header fields by which the message is known, and what may be a report on it."""

@@ -1,0 +1,1 @@
+"""`mailctl account` and its groups."""

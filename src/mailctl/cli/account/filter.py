@@ -1,0 +1,353 @@
+"""`mailctl account filter`: rules that say what becomes of an account's new mail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mailctl.cli.account.options import Address
+from mailctl.cli.account.runs import exit_for_undone, telling_partly_done
+from mailctl.cli.account.sieve import Replace, install_rules_of
+from mailctl.cli.changes import AppliedChange, agree_to_delete, apply_change, plain
+from mailctl.cli.mailbox import open_mailbox
+from mailctl.cli.params import DryRun, Output, OutputFormat, Yes, account_of, is_offered, missing_input, words
+from mailctl.cli.session import Session, get_session
+from mailctl.errors import InvalidValueError, Problem
+
+if TYPE_CHECKING:
+    from mailctl.model.account import Account
+    from mailctl.model.settings import Edit
+    from mailctl.services.accounts.filter_run import Handled
+
+app = typer.Typer(
+    help="Rules that move, copy, mark or redirect an account's new mail, by itself at the server or here."
+)
+
+_MATCHES = ("all", "any", "none")
+
+
+def complete_filter(ctx: typer.Context, incomplete: str) -> Iterable[str]:
+    """Offer the names of an account's rules."""
+    account = account_of(ctx, str(ctx.params.get("address") or ""))
+    return [rule.name for rule in (account.filters if account else ()) if is_offered(rule.name, incomplete)]
+
+
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="The rule's name.", autocompletion=complete_filter, show_default=False)
+]
+If = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--if",
+        metavar="'FIELD contains|is|matches|over|under VALUE'",
+        help="A condition; repeatable. FIELD: sender, recipient, subject, body, size, or any header field.",
+        show_default=False,
+    ),
+]
+MatchOption = Annotated[
+    str | None,
+    typer.Option(
+        "--match",
+        metavar="|".join(_MATCHES),
+        help="How many of the conditions must hold. Default: all.",
+        autocompletion=words(*_MATCHES),
+        show_default=False,
+    ),
+]
+Then = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--then",
+        metavar="'ACTION'",
+        help="move FOLDER, copy FOLDER, mark read, flag [KEYWORD], delete (into the trash), redirect ADDRESS, keep; "
+        "repeatable.",
+        show_default=False,
+    ),
+]
+Stop = Annotated[
+    bool | None,
+    typer.Option("--stop/--no-stop", help="Let no later rule look at the message.", show_default=False),
+]
+_OPTIONS = {"conditions": "--if", "actions": "--then", "name": "NAME"}
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    address: Address,
+    name: Name,
+    conditions: If = None,
+    match: MatchOption = None,
+    actions: Then = None,
+    stop: Stop = None,
+    dry_run: DryRun = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Add a rule behind the others. It is kept here; `filter install` or `filter run` lets it act.
+
+    Examples:
+
+      mailctl account filter add taro@example.org Invoices --if 'subject contains invoice' --then 'move Invoices'
+
+      mailctl account filter add taro@example.org News --match any --if 'list-id matches *.lists.example.org'
+      --if 'sender contains @news.' --then 'move 購読' --then 'mark read' --stop
+    """
+    from mailctl.services.accounts.filters import add_filter
+
+    missing = ["--if"] * (not conditions) + ["--then"] * (not actions and not stop)
+    if missing:
+        raise missing_input(missing, hint="such as --if 'subject contains invoice' --then 'move Invoices'")
+    done = [*(actions or ()), *(["stop"] if stop else [])]
+    fields = {"name": name, **_given(conditions, match, done)}
+    _change(context, address, name, lambda found: add_filter(found, fields), "added", output, dry_run=dry_run)
+
+
+@app.command()
+def edit(
+    context: typer.Context,
+    address: Address,
+    name: Name,
+    conditions: If = None,
+    match: MatchOption = None,
+    actions: Then = None,
+    stop: Stop = None,
+    new_name: Annotated[
+        str | None, typer.Option("--name", metavar="NEW", help="Give it another name.", show_default=False)
+    ] = None,
+    dry_run: DryRun = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Change a rule. Conditions or actions that are given replace all that it had; a stop ends by --no-stop.
+
+    Examples:
+
+      mailctl account filter edit taro@example.org Invoices --then 'move Invoices/2026' --then 'mark read'
+    """
+    from mailctl.services.accounts.filters import edit_filter
+
+    fields = _given(conditions, match, actions) | ({} if new_name is None else {"name": new_name})
+    if not fields and stop is None:
+        raise missing_input(["--if, --match, --then, --stop or --name"], hint="name what is to change")
+
+    def edit_of(found: str) -> Edit:
+        return edit_filter(found, name, fields, stop=stop)
+
+    _change(context, address, name, edit_of, "changed", output, dry_run=dry_run)
+
+
+@app.command("list")
+def list_(context: typer.Context, address: Address, output: Output = OutputFormat.TABLE) -> None:
+    """List the rules in the order in which they look at a message."""
+    session = get_session(context)
+    account = session.settings_file.load().get_account(address)
+    if output is OutputFormat.JSON:
+        session.terminal.data(account=account.address, filters=account.filters)
+    elif account.filters:
+        from mailctl.render.filters import FILTER_HEADERS, filter_rows
+
+        session.terminal.table(FILTER_HEADERS, filter_rows(account.filters))
+    else:
+        session.terminal.say(f"{account.address} has no filters; `mailctl account filter add` adds one")
+
+
+@app.command()
+def reorder(
+    context: typer.Context,
+    address: Address,
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME…",
+            help="All rules, in their new order.",
+            autocompletion=complete_filter,
+            show_default=False,
+        ),
+    ],
+    dry_run: DryRun = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Put the rules into another order: the full new one."""
+    from mailctl.services.accounts.filters import order_filters
+
+    _change(context, address, None, lambda found: order_filters(found, names), "reordered", output, dry_run=dry_run)
+
+
+@app.command()
+def delete(
+    context: typer.Context,
+    address: Address,
+    name: Name,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Delete a rule here; at the server it goes with the next `filter install`."""
+    from mailctl.services.accounts.filters import delete_filter, get_filter
+
+    session = get_session(context)
+    account = session.settings_file.load().get_account(address)
+    rule = get_filter(account, name)
+    question = f"Delete the filter '{rule.name}' of {account.address}?"
+    agree_to_delete(session, question, yes=yes, dry_run=dry_run)
+    _change(context, address, name, lambda found: delete_filter(found, rule.name), "deleted", output, dry_run=dry_run)
+
+
+@app.command()
+def install(
+    context: typer.Context,
+    address: Address,
+    replace: Replace = False,
+    dry_run: DryRun = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Let the account's server run the rules by itself: as a Sieve script, over ManageSieve.
+
+    The server checks the script before anything is changed. A dry run prints the script.
+
+    Examples:
+
+      mailctl account filter install taro@example.org
+    """
+    install_rules_of(get_session(context), address, replace=replace, dry_run=dry_run, output=output)
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    address: Address,
+    folder: Annotated[str, typer.Option("--folder", metavar="FOLDER", help="The folder to look through.")] = "INBOX",
+    again: Annotated[
+        bool, typer.Option("--all", help="Also the messages that were looked at before, as after a change of rules.")
+    ] = False,
+    dry_run: DryRun = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Run the rules from here, over IMAP, where the server runs none itself (Gmail, Microsoft 365).
+
+    Each message is looked at once, however often and by whom this is run, so a timer may do it. A dry run shows what
+    would become of which message.
+
+    Examples:
+
+      mailctl account filter run taro@example.org --dry-run
+
+      mailctl account filter run taro@example.org
+    """
+    from mailctl.cli.progress import show_progress
+    from mailctl.cli.sending.sender_choice import account_outbox
+    from mailctl.services.accounts.filter_ledger import LEDGER_NAME, FilterRecord
+    from mailctl.services.accounts.filter_run import FilterRun
+    from mailctl.services.accounts.ledger_owner import ledger_owner
+    from mailctl.services.sending.deliveries import open_deliveries
+    from mailctl.store.ledger import open_ledger
+    from mailctl.transport.imap.filing import ImapFiling
+    from mailctl.transport.imap.folders import ImapFolders
+
+    session = get_session(context)
+    account = session.settings_file.load().get_account(address)
+    handled: list[Handled] = []
+    if not account.filters:
+        # Looked at without rules, messages would count as looked at when there are some.
+        _tell_run(session, account, 0, handled, output, dry_run=dry_run)
+        return
+    owner = ledger_owner(session.settings_file.load(), account)
+    with (
+        telling_partly_done(session, handled, lambda: _tell_handled(session, handled), output),
+        open_ledger(session.settings_file.path, owner, LEDGER_NAME, FilterRecord) as ledger,
+        open_deliveries(account_outbox(session, account)) as deliveries,
+        open_mailbox(session, account) as opened,
+        show_progress(session, "looking at messages") as advance,
+    ):
+        folders = ImapFolders(opened)
+        running = FilterRun(account, folders, ImapFiling(opened, folders), ledger, deliveries, folder=folder)
+        for one in running.run(again=again, dry_run=dry_run, on_progress=advance):
+            handled.append(one)  # noqa: PERF402 - `extend` need not keep what came before an error
+    _tell_run(session, account, running.looked_at, handled, output, dry_run=dry_run)
+    exit_for_undone([one for one in handled if one.problem])
+
+
+def _tell_run(
+    session: Session,
+    account: Account,
+    looked_at: int,
+    handled: list[Handled],
+    output: OutputFormat,
+    *,
+    dry_run: bool,
+) -> None:
+    address = account.address
+    if output is OutputFormat.JSON:
+        rehearsal = {"dry_run": True} if dry_run else {}
+        changed = bool(handled) and not dry_run
+        session.terminal.data(changed=changed, **rehearsal, account=address, looked_at=looked_at, messages=handled)
+        return
+    if not account.filters:
+        session.terminal.say(f"{address} has no filters; `mailctl account filter add` adds one")
+        return
+    _tell_handled(session, handled)
+    looked = "1 message" if looked_at == 1 else f"{looked_at} messages"
+    rules = "rules apply to none of them" if not handled else f"rules apply to {len(handled)}"
+    undone = "; dry run, nothing was done" if dry_run else ""
+    found = f"looked at {looked} of {address}: {rules}{undone}"
+    session.terminal.say(found if looked_at else f"no message of {address} is new to the rules")
+
+
+def _tell_handled(session: Session, handled: list[Handled]) -> None:
+    from mailctl.render.filters import HANDLED_HEADERS, handled_rows
+
+    if handled:
+        session.terminal.table(HANDLED_HEADERS, handled_rows(handled))
+    for one in handled:
+        if one.problem:
+            session.terminal.warn(f"'{one.subject}' from {one.sender} stays where it is: {one.problem}")
+
+
+def _given(conditions: list[str] | None, match: str | None, actions: list[str] | None) -> dict[str, Any]:
+    from mailctl.model.filters import Match
+
+    if match is not None and match not in set(Match):
+        raise InvalidValueError([Problem("--match", f"'{match}' is none of: {', '.join(Match)}")])
+    fields = {"conditions": conditions or None, "match": match, "actions": actions or None}
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+@contextmanager
+def _naming_options() -> Iterator[None]:
+    """Let errors name options in the place of a rule's fields."""
+    from msgspec.structs import replace
+
+    try:
+        yield
+    except InvalidValueError as error:
+        named = [replace(one, where=_OPTIONS.get(one.where.partition("[")[0], one.where)) for one in error.problems]
+        raise InvalidValueError(named, hint=error.hint) from None
+
+
+def _change(
+    context: typer.Context,
+    address: str,
+    name: str | None,
+    edit_of: Callable[[str], Edit],
+    done: str,
+    output: OutputFormat,
+    *,
+    dry_run: bool,
+) -> None:
+    session = get_session(context)
+    account = session.settings_file.load().get_account(address)
+    with _naming_options():
+        change: AppliedChange = apply_change(session, plain(edit_of(account.address)), dry_run=dry_run)
+    changed = change.after.get_account(account.address)
+    if output is OutputFormat.JSON:
+        session.terminal.data(**change.as_json(), account=changed.address, filters=changed.filters)
+        return
+    what = "the filters" if name is None else f"the filter '{name}'"
+    change.tell(session, f"{done} {what} of {changed.address}", "it is so already")
+    if change.changed and not dry_run:
+        session.terminal.say(
+            f"next: `mailctl account filter install {changed.address}` where the server speaks ManageSieve, "
+            f"else `mailctl account filter run {changed.address}`"
+        )

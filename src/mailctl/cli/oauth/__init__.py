@@ -1,0 +1,1 @@
+"""`mailctl oauth`."""

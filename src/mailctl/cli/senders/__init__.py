@@ -1,0 +1,1 @@
+"""Who sends for an organisation: `mailctl sysmail` and `mailctl tenant`."""

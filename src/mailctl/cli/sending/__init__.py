@@ -1,0 +1,1 @@
+"""Messages sent: `mailctl send` and `mailctl sendmail`."""

@@ -1,0 +1,1 @@
+"""HTTP by requests, over the connections that the mail protocols use too."""
