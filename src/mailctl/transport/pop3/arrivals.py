@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
-from mailctl.errors import CapabilityError, ProtocolError, RefusedError
+from mailctl.errors import CapabilityError, MailError, ProtocolError, RefusedError
 from mailctl.protocol.message.header_block import parse_header_block
 from mailctl.protocol.reasons import Reason
 from mailctl.transport.arrivals import Arrival, Arrivals, CleanUp, IsLeftover
@@ -120,7 +120,7 @@ class Pop3Arrivals(Arrivals[Pop3Session]):
         """Yield the numbers of leftovers among the newest messages."""
         newest = sorted((number for uid, number in self._numbers.items() if uid != but), reverse=True)[:_NEWEST]
         for number, octets in zip(newest, session.headers(newest), strict=True):
-            header = parse_header_block(octets or b"")
+            header = parse_header_block(b"" if isinstance(octets, MailError) else octets)
             if header.find(marked_by.lower()) is not None and is_leftover(header, None):
                 yield number
 

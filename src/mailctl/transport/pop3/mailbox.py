@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from mailctl.errors import ProtocolError
+from mailctl.errors import MailError, ProtocolError, RefusedError, TemporaryError
 from mailctl.model.report import Stage
 from mailctl.protocol.capabilities import PopCapabilities
 from mailctl.protocol.reasons import Reason
@@ -14,6 +14,9 @@ from mailctl.transport.watch import StageRecord, Watch
 
 _STAT = re.compile(rb"(\d{1,12}) (\d{1,18})(?: .*)?")
 _UID = re.compile(rb"(\d{1,12}) ([\x21-\x7e]{1,255})")
+_COMMANDS_AHEAD = 256
+"""So many short commands fit any buffer on the way: what is sent must not wait for what is to be read."""
+_HEADER_BYTES_KEPT = 64 * 1024
 
 
 class Pop3Session:
@@ -34,6 +37,26 @@ class Pop3Session:
         """The commands themselves, for what is sent many at a time."""
         return self._transport
 
+    def may_have(self, keyword: str) -> bool:
+        """Tell whether the server has a command by its CAPA; one that does not know CAPA may have any."""
+        return self.capabilities.offers(keyword) or not self.capabilities.keywords
+
+    def ask(self, commands: Sequence[str]) -> Iterator[Answer]:
+        """Yield the answers to commands, which are sent ahead where the server takes that (RFC 2449, 6.6).
+
+        What follows an answer has to be read before the next one is taken.
+        """
+        ahead = _COMMANDS_AHEAD if self.capabilities.offers("PIPELINING") else 1
+        wire = self._transport.wire
+        asked = 0
+        for answered in range(len(commands)):
+            if asked - answered <= ahead // 2 and asked < len(commands):
+                more = commands[asked : answered + ahead]
+                wire.send("".join(f"{command}\r\n" for command in more).encode())
+                asked += len(more)
+            wire.begin_reply()
+            yield self._transport.read_answer()
+
     def stat(self) -> tuple[int, int]:
         """Return the number of messages and their bytes."""
         return self._read_stat(self._transport.command("STAT"))
@@ -46,15 +69,14 @@ class Pop3Session:
         """Return a message's header, and so many lines of its body."""
         return self._read_top(self._transport.command(f"TOP {number} {lines}"))
 
-    def headers(self, numbers: Sequence[int]) -> list[bytes | None]:
-        """Return the headers of messages, asked for at once where the server takes that; None for a refused one."""
-        at_once = bool(numbers) and self.capabilities.offers("PIPELINING")
-        if at_once:
-            self._transport.wire.send("".join(f"TOP {number} 0\r\n" for number in numbers).encode())
-        found: list[bytes | None] = []
-        for number in numbers:
-            answer = self._transport.read_answer() if at_once else self._transport.command(f"TOP {number} 0")
-            found.append(None if answer.reply and not answer.ok else self._read_top(answer))
+    def headers(self, numbers: Sequence[int]) -> list[bytes | MailError]:
+        """Return the beginnings of messages' headers, or why the server does not give one out."""
+        found: list[bytes | MailError] = []
+        for answer in self.ask([f"TOP {number} 0" for number in numbers]):
+            try:
+                found.append(self._read_message(answer, bytes_kept=_HEADER_BYTES_KEPT))
+            except (RefusedError, TemporaryError) as error:
+                found.append(error)
         return found
 
     def retrieve(self, number: int) -> bytes:
@@ -77,28 +99,25 @@ class Pop3Session:
     def survey(self) -> int:
         """Look at the mailbox (stage mailbox): STAT, UIDL and TOP of one message; return the number of messages."""
         with self._watch.stage(Stage.MAILBOX, protocol="pop3") as record:
-            has_uidl = self.capabilities.offers("UIDL") or not self.capabilities.keywords
+            has_uidl = self.may_have("UIDL")
             if self.capabilities.offers("PIPELINING"):
                 return self._survey_at_once(record, has_uidl=has_uidl)
             count = self._note_stat(self._transport.command("STAT"), record)
             if has_uidl:
                 record.evidence["unique_ids"] = len(self.uidl())
-            if count and self._has_top:
+            if count and self.may_have("TOP"):
                 record.evidence["top_bytes"] = len(self.top(1))
             return count
 
-    @property
-    def _has_top(self) -> bool:
-        return self.capabilities.offers("TOP") or not self.capabilities.keywords
-
     def _survey_at_once(self, record: StageRecord, *, has_uidl: bool) -> int:
         """The same in one round trip. TOP of an empty mailbox is refused, which is no fault then."""
-        commands = ["STAT", *(["UIDL"] if has_uidl else []), *(["TOP 1 0"] if self._has_top else [])]
+        has_top = self.may_have("TOP")
+        commands = ["STAT", *(["UIDL"] if has_uidl else []), *(["TOP 1 0"] if has_top else [])]
         self._transport.wire.send("".join(f"{command}\r\n" for command in commands).encode())
         count = self._note_stat(self._transport.read_answer(), record)
         if has_uidl:
             record.evidence["unique_ids"] = len(self._read_uidl(self._transport.read_answer()))
-        if self._has_top:
+        if has_top:
             answer = self._transport.read_answer()
             if count or answer.ok:
                 record.evidence["top_bytes"] = len(self._read_top(answer))
@@ -131,14 +150,15 @@ class Pop3Session:
                 found[int(entry[1])] = entry[2].decode("ascii")
         return found
 
-    def _read_message(self, answer: Answer, bytes_max: int | None = None) -> bytes:
+    def _read_message(self, answer: Answer, bytes_max: int | None = None, *, bytes_kept: int | None = None) -> bytes:
         if not answer.ok:
             raise self._transport.refusal(answer, "does not give out the message", Reason.MESSAGE_REFUSED)
         message = bytearray()
         with self._transport.wire.bulk(bytes_max):
             for line in self._transport.read_text_lines(answer):
-                message += line + b"\r\n"
-        return bytes(message)
+                if bytes_kept is None or len(message) < bytes_kept:
+                    message += line + b"\r\n"
+        return bytes(message[:bytes_kept])
 
     def _read_top(self, answer: Answer) -> bytes:
         return self._read_message(answer, self._transport.wire.limits.reply_bytes)

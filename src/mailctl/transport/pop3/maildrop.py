@@ -16,17 +16,15 @@ from msgspec import Struct
 from mailctl.errors import CapabilityError, MailError, ProtocolError, RefusedError
 from mailctl.protocol.reasons import Reason
 from mailctl.transport.pop3.library import Answer
+from mailctl.transport.pop3.listing import LONE_DOT, read_sizes, read_uids
 from mailctl.transport.pop3.mailbox import Pop3Session
 
 _COMMANDS_AHEAD = 64
-_LONE_DOT = re.compile(rb"^\.\r?\n", re.MULTILINE)
 _LONE_DOT_FIRST = re.compile(rb"\.\r\n(?:(?<=\r\n\.\r\n)|(?<=\A\.\r\n))")
 _LONE_DOT_LATER = re.compile(rb"\.\r\n(?<=\r\n\.\r\n)")
 """Where LF alone ends no line (`Pop3Transport.read_text_lines`), in a block that begins with a line, and in others."""
 _STUFFED = re.compile(rb"^\.", re.MULTILINE)
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
-_SIZE = re.compile(rb"(\d{1,12}) (\d{1,18})(?: .*)?")
-_UID = re.compile(rb"(\d{1,12}) ([\x21-\x7e]{1,255})")
 _SIZE_SLACK_OCTETS = 1024 * 1024
 
 
@@ -52,24 +50,18 @@ class Pop3Maildrop:
 
         Raises CapabilityError where they bear no unique ids, ProtocolError where two different ones bear the same.
         """
-        keywords = self._session.capabilities.keywords
-        if keywords and not self._session.capabilities.offers("UIDL"):
+        if not self._session.may_have("UIDL"):
             raise _without_ids()
-        if self._ahead > 1:
-            self._wire.send(b"UIDL\r\nLIST\r\n")
-            uids = self._read_uids(self._transport.read_answer())
-            sizes = self._read_sizes(self._transport.read_answer())
-        else:
-            uids = self._read_uids(self._transport.command("UIDL"))
-            sizes = self._read_sizes(self._transport.command("LIST"))
+        answers = self._session.ask(["UIDL", "LIST"])
+        uids = self._read_uids(next(answers))
+        sizes = read_sizes(self._transport, next(answers))
         listed = [Listed(number, uid, sizes[number]) for number, uid in sorted(uids.items()) if number in sizes]
         _require_distinct(listed)
         return listed
 
     def read_header(self, message: Listed) -> bytes:
         """Return a message's header; the whole message where the server has no TOP. Raises RefusedError."""
-        keywords = self._session.capabilities.keywords
-        if keywords and not self._session.capabilities.offers("TOP"):
+        if not self._session.may_have("TOP"):
             return self._session.retrieve(message.number)
         return self._session.top(message.number)
 
@@ -123,7 +115,7 @@ class Pop3Maildrop:
             is_last, starts_line = False, True
             while not is_last:
                 strict = _LONE_DOT_FIRST if starts_line else _LONE_DOT_LATER
-                block, is_last = self._wire.read_block(_LONE_DOT if answer.ends_bare else strict)
+                block, is_last = self._wire.read_block(LONE_DOT if answer.ends_bare else strict)
                 lines = _with_line_ends(
                     _STUFFED.sub(b"", block) if answer.ends_bare else _unstuffed(block, starts_line=starts_line)
                 )
@@ -136,27 +128,7 @@ class Pop3Maildrop:
     def _read_uids(self, answer: Answer) -> dict[int, str]:
         if not answer.ok and not self._session.capabilities.keywords:
             raise _without_ids(self._transport.said(answer))
-        return {int(found[1]): found[2].decode("ascii") for found in self._read_listing(answer, "UIDL", _UID)}
-
-    def _read_sizes(self, answer: Answer) -> dict[int, int]:
-        return {int(found[1]): int(found[2]) for found in self._read_listing(answer, "LIST", _SIZE)}
-
-    def _read_listing(self, answer: Answer, command: str, entry: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:
-        if not answer.ok:
-            raise self._transport.refusal(answer, "does not list the messages", Reason.MAILBOX_REFUSED)
-        with self._wire.bulk():
-            is_last = False
-            while not is_last:
-                block, is_last = self._wire.read_block(_LONE_DOT)
-                for line in block.splitlines():
-                    found = entry.fullmatch(line.strip())
-                    if not found:
-                        raise ProtocolError(
-                            f"the server's answer to {command} is malformed",
-                            reason=Reason.MALFORMED_REPLY,
-                            reply=self._wire.redacted(line),
-                        )
-                    yield found
+        return read_uids(self._transport, answer)
 
 
 def _unstuffed(block: bytes, *, starts_line: bool) -> bytes:
