@@ -22,7 +22,9 @@ SYSTEMD = EXAMPLES / "systemd"
 def here(command: str, machine: Machine) -> list[str]:
     """Return a command of an example with this machine's paths for those of the example."""
     command = command.replace("/usr/local/bin/mailctl", str(machine.program))
-    command = command.replace("/var/lib/prometheus/node-exporter", str(machine.folder / "metrics"))
+    metrics = machine.folder / "metrics"
+    metrics.mkdir(exist_ok=True)  # as node_exporter's package does
+    command = command.replace("/var/lib/prometheus/node-exporter", str(metrics))
     return shlex.split(command.replace("/etc/mailctl/mailctl.toml", str(machine.config)))
 
 

@@ -179,7 +179,7 @@ def test_on_a_terminal_the_secret_is_asked_for_until_both_entries_agree_and_neve
     assert ("the two differ" in shown) is (len(answers) > 2)
     assert mailctl.must("secret", "status", "-o", "json").json["secrets"] == [
         {"name": "relay", "reference": "vault:relay", "kind": "vault", "stored": True, "present": True,
-         "problem": None}
+         "problem": None, "hint": None}
     ]  # fmt: skip
 
 

@@ -121,7 +121,7 @@ def test_the_result_for_people_names_everybody(mailctl: Mailctl, on_postfix: Set
 @pytest.mark.parametrize(
     ("deviation", "said"),
     [
-        ({"rcpt": b"450 4.2.0 later\r\n"}, "mailctl test send sysmail --depth envelope --to ADDRESS"),
+        ({"rcpt": b"450 4.2.0 later\r\n"}, "mailctl test send sysmail --to bob@example.test"),
         ({"mail": b"550 5.1.0 not from you\r\n"}, "mailctl test send sysmail --to bob@example.test --depth envelope"),
         ({"mail": b"530 Must issue a STARTTLS command first\r\n"}, "mailctl sysmail set --smtp-security starttls"),
         ({"data": (TAKE_MESSAGE, b"554 no\r\n")}, "mailctl test send sysmail --to bob@example.test --transcript"),

@@ -195,8 +195,8 @@ def test_a_registered_client_is_offered_and_brings_its_hosts(clients: Mailctl, w
     child = wizard("g")
     answer(
         child, (r"Name", ""), (r"OAuth client.*\(google, ms, own\), or none \[none\]: ", "gogle"),
-        (r"no OAuth client 'gogle'.*\[none\]: ", "google"), (r"\[imap\]: ", "pop3"), (NEXT.format("try"), "c"),
-        (r"\[pop3\]: ", "imap"), (NEXT.format("try"), "s"),
+        (r"No OAuth client 'gogle' is registered; did you mean google\?.*\[none\]: ", "google"),
+        (r"\[imap\]: ", "pop3"), (NEXT.format("try"), "c"), (r"\[pop3\]: ", "imap"), (NEXT.format("try"), "s"),
     )  # fmt: skip
     assert finish(child)[0] == 0
     server = shown(clients, "g")

@@ -93,7 +93,7 @@ def test_a_full_disk_behind_standard_output_is_told(mailctl: Mailctl, output: st
             env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, check=False,
         )  # fmt: skip
     assert done.returncode == 1
-    assert "No space left on device" in done.stderr
+    assert "standard output cannot be written: the disk is full" in done.stderr
     assert "Traceback" not in done.stderr
 
 
