@@ -8,7 +8,8 @@ import pytest
 
 from mailctl.errors import BugError, ExclusiveSettingsError, InvalidValueError, UsageError
 from mailctl.model.decode import decode_or_raise
-from mailctl.model.oauth import Flow, OAuthClient, require_flow, scopes_for
+from mailctl.model.oauth import Flow, OAuthClient, scopes_for
+from mailctl.model.oauth_flows import require_flow
 from mailctl.model.preset import PRESETS
 from mailctl.model.resolve import resolve_receiving, resolve_server, resolve_system_mail
 from mailctl.model.settings import Settings

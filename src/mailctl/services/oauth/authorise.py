@@ -10,7 +10,8 @@ from shlex import quote
 
 from mailctl.credentials import Secrets
 from mailctl.errors import AuthenticationError, MissingInputError, SecretError, SettingsError, UsageError
-from mailctl.model.oauth import Flow, OAuthClient, Provider, can_do, require_flow, scopes_for
+from mailctl.model.oauth import Flow, OAuthClient, Provider, scopes_for
+from mailctl.model.oauth_flows import can_do, require_flow
 from mailctl.model.secret import Secret, SecretRef
 from mailctl.model.target_name import SYSTEM_MAIL
 from mailctl.oauth.authorisation import (

@@ -11,7 +11,8 @@ import re
 
 from mailctl.credentials import Secrets
 from mailctl.errors import UsageError
-from mailctl.model.oauth import Flow, OAuthClient, Provider, can_do, scopes_for
+from mailctl.model.oauth import Flow, OAuthClient, Provider, scopes_for
+from mailctl.model.oauth_flows import can_do
 from mailctl.protocol.graph import DRAFT_PERMISSION, SEND_PERMISSION
 from mailctl.services.oauth.registrations import read_registration
 from mailctl.services.oauth.subjects import Subject
