@@ -7,7 +7,7 @@ password or, where an OAuth client is set, by token.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -75,9 +75,6 @@ class Account(Struct, frozen=True, kw_only=True):
     pop3: tuple[CollectionSource, ...] = ()
     detached_from: Code | None = None
 
-    filled_in: ClassVar = ("owner", "description")
-    """Required fields that follow from the others where they are absent."""
-
     @classmethod
     def complete(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         full = dict(given)
@@ -97,7 +94,7 @@ class Account(Struct, frozen=True, kw_only=True):
     def why_missing(cls, name: str, given: Mapping[str, Any]) -> str | None:
         if name == "address":
             return MISSING if given.get("username") else None
-        return None if name in cls.filled_in else MISSING
+        return None if name in ("owner", "description") else MISSING  # which follow from what is missing itself
 
     @property
     def login(self) -> str:
