@@ -7,7 +7,8 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from mailctl.cli.changes import apply_change
-from mailctl.cli.params import as_options, missing_input, option_name, read_stdin_secret, require_one_stdin
+from mailctl.cli.option_names import as_options, missing_input, option_name
+from mailctl.cli.secret_input import read_stdin_secret, require_one_stdin
 from mailctl.errors import ExclusiveSettingsError, InvalidValueError, UsageError
 
 if TYPE_CHECKING:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from mailctl.cli.completion import complete_account, complete_owner, words
 from mailctl.cli.mailbox import mailbox_access, warn_of_unverified
-from mailctl.cli.params import Output, OutputFormat, complete_account, complete_owner, missing_input, words
+from mailctl.cli.option_names import missing_input
+from mailctl.cli.params import Output, OutputFormat
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import InvalidValueError, Problem, UsageError
 from mailctl.exits import exit_for
@@ -21,8 +23,9 @@ if TYPE_CHECKING:
     from mailctl.model.account import Account
     from mailctl.model.settings import Settings
     from mailctl.services.accounts.mail_list import Listed
+    from mailctl.services.accounts.mailbox import MailboxAccess
     from mailctl.services.accounts.mailboxes import Readings
-    from mailctl.transport.imap.mailbox import ImapSession
+    from mailctl.transport.network.limits import Deadline
 
 app = typer.Typer(help="Look at people's mail: folders and messages. Nothing is marked as read.")
 
@@ -80,6 +83,9 @@ def list_(
     answered. In threads, the one with the newest message comes first. An account that fails is named, the others are
     shown, and the exit code is that of the failure.
 
+    POP3 shows the inbox alone, and marks nothing: there "flags" is null, "uid" the unique id (null where the server
+    gives none), and "date" null for a message that bears none.
+
     Examples:
 
       mailctl mail list taro@example.org --limit 20
@@ -101,7 +107,11 @@ def list_(
     merged = layout.merge if merge is None else merge
     by_server = in_threads and (len(accounts) == 1 or not merged)
     readings = _read_all(
-        session, accounts, lambda account, opened: read_folder(account, opened, folder, limit, threads=by_server)
+        session,
+        accounts,
+        lambda account, access, deadline: read_folder(
+            account, access, folder, limit, threads=by_server, deadline=deadline
+        ),
     )
     order = merge_all if merged else merge_each
     messages = order(readings.found.values(), limit, threads=in_threads)
@@ -119,6 +129,8 @@ def folders(
     context: typer.Context, address: OneAddress = None, owner: Owner = None, output: Output = OutputFormat.TABLE
 ) -> None:
     """List folders with what they are for and how many messages they hold; of one account, or all of a person's.
+
+    POP3 shows the inbox alone, and does not tell how many messages nobody has seen.
 
     Examples:
 
@@ -166,7 +178,9 @@ def _choose(settings: Settings, address: str | None, owner: str | None) -> list[
     return [account for account in settings.accounts if account.owner == name]
 
 
-def _read_all(session: Session, accounts: Sequence[Account], read: Callable[[Account, ImapSession], T]) -> Readings[T]:
+def _read_all(
+    session: Session, accounts: Sequence[Account], read: Callable[[Account, MailboxAccess, Deadline], T]
+) -> Readings[T]:
     """Read mailboxes at once; raises the error of a lone one."""
     from mailctl.model.report import Stage
     from mailctl.render.sending import complete_mail_error
@@ -176,7 +190,7 @@ def _read_all(session: Session, accounts: Sequence[Account], read: Callable[[Acc
     accesses = [mailbox_access(session, account) for account in accounts]
     for access in accesses:
         warn_of_unverified(session, access)
-    readings = read_mailboxes(accesses, lambda address, opened: read(by_address[address], opened))
+    readings = read_mailboxes(accesses, lambda access, deadline: read(by_address[access.address], access, deadline))
     for access in accesses:
         if error := readings.failed.get(access.address):
             complete_mail_error(error, host=access.host, stage=Stage.MAILBOX)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailctl.cli.params import DryRun, Output, OutputFormat, Yes, is_offered
+from mailctl.cli.completion import is_offered
+from mailctl.cli.params import DryRun, Output, OutputFormat, Yes
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import MissingInputError, SecretStoreError, UsageError
 from mailctl.exits import Exit
@@ -241,11 +242,11 @@ def _read(session: Session, name: str, *, stdin: bool, source: str | None) -> Se
     if stdin and source is not None:
         raise UsageError("--stdin and --from exclude each other")
     if stdin:
-        from mailctl.cli.params import read_stdin_secret
+        from mailctl.cli.secret_input import read_stdin_secret
 
         return read_stdin_secret("-")
     if source is not None:
-        from mailctl.cli.params import given_reference
+        from mailctl.cli.secret_input import given_reference
 
         return session.secrets.get(given_reference(source, "--from"))
     if not session.terminal.interactive:

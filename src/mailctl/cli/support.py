@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailctl.cli.changes import apply_change, plain
-from mailctl.cli.params import Clear, DryRun, Output, OutputFormat, Yes, as_options, complete_tenant, expand_options
+from mailctl.cli.completion import complete_tenant
+from mailctl.cli.option_names import as_options
+from mailctl.cli.params import Clear, DryRun, Output, OutputFormat, Yes, expand_options
 from mailctl.cli.sending.messages import MessageOptions, completed, message_option, open_outbox, read_draft, tell_sent
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import InvalidValueError, MissingInputError

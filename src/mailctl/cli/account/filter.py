@@ -12,8 +12,10 @@ from mailctl.cli.account.options import Address
 from mailctl.cli.account.runs import exit_for_undone, telling_partly_done
 from mailctl.cli.account.sieve import Replace, install_rules_of
 from mailctl.cli.changes import AppliedChange, agree_to_delete, apply_change, plain
+from mailctl.cli.completion import account_of, is_offered, words
 from mailctl.cli.mailbox import open_mailbox
-from mailctl.cli.params import DryRun, Output, OutputFormat, Yes, account_of, is_offered, missing_input, words
+from mailctl.cli.option_names import missing_input
+from mailctl.cli.params import DryRun, Output, OutputFormat, Yes
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import InvalidValueError, Problem
 

@@ -8,8 +8,9 @@ import typer
 
 from mailctl.cli.account.options import Address
 from mailctl.cli.changes import AppliedChange, apply_change, plain
+from mailctl.cli.completion import words
 from mailctl.cli.mailbox import open_mailbox
-from mailctl.cli.params import DryRun, Output, OutputFormat, words
+from mailctl.cli.params import DryRun, Output, OutputFormat
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import InvalidValueError, Problem
 from mailctl.model.folders import FolderRole, parse_folder_name

@@ -27,21 +27,11 @@ from mailctl.cli.account.pop3 import app as pop3_app
 from mailctl.cli.account.signature import app as signature_app
 from mailctl.cli.account.vacation import app as vacation_app
 from mailctl.cli.changes import AppliedChange, agree_to_delete, apply_change, plain
+from mailctl.cli.completion import complete_owner
 from mailctl.cli.logins import change_login, show_secrets, tell_login, tell_proof
-from mailctl.cli.params import (
-    Clear,
-    DryRun,
-    IncomingOptions,
-    Output,
-    OutputFormat,
-    TlsOptionGroup,
-    Yes,
-    as_options,
-    complete_owner,
-    expand_options,
-    missing_input,
-    nothing_named,
-)
+from mailctl.cli.option_names import as_options, missing_input, nothing_named
+from mailctl.cli.params import Clear, DryRun, Output, OutputFormat, Yes, expand_options
+from mailctl.cli.server_options import IncomingOptions, TlsOptionGroup
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import ExclusiveSettingsError, InvalidValueError, Problem
 

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from mailctl.cli.changes import apply_change, plain
-from mailctl.cli.params import DryRun, Output, OutputFormat, complete_owner
+from mailctl.cli.completion import complete_owner
+from mailctl.cli.params import DryRun, Output, OutputFormat
 from mailctl.cli.session import get_session
 
 

@@ -7,27 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mailctl.cli.completion import complete_account, complete_oauth_client, complete_owner, complete_server_code
 from mailctl.cli.logins import read_given_secrets
-from mailctl.cli.params import (
-    OUTGOING_PANEL,
-    SECURITIES,
-    SMTP_AUTHS,
-    SmtpOptions,
-    choice_option,
-    complete_account,
-    complete_oauth_client,
-    complete_owner,
-    complete_server_code,
-    given_fields,
-    given_reference,
-    password_from_option,
-    password_stdin_option,
-    text_option,
-)
+from mailctl.cli.params import choice_option, given_fields, text_option
+from mailctl.cli.secret_input import given_reference, password_from_option, password_stdin_option
+from mailctl.cli.server_options import OUTGOING_PANEL, SECURITIES, SMTP_AUTHS, SmtpOptions
 from mailctl.errors import InvalidValueError, Problem, UsageError
 
 if TYPE_CHECKING:
-    from mailctl.cli.params import TlsOptionGroup
+    from mailctl.cli.server_options import TlsOptionGroup
     from mailctl.model.secret import Secret
     from mailctl.services.accounts.account_fields import Choice
 

@@ -11,28 +11,13 @@ import typer
 
 from mailctl.cli.account.options import Address
 from mailctl.cli.changes import AppliedChange, agree_to_delete, apply_change, plain
+from mailctl.cli.completion import account_of, described, is_offered
 from mailctl.cli.logins import change_login, read_given_secrets
 from mailctl.cli.mailbox import mailbox_access, open_mailbox
-from mailctl.cli.params import (
-    SECURITIES,
-    Clear,
-    DryRun,
-    Output,
-    OutputFormat,
-    TlsOptionGroup,
-    Yes,
-    account_of,
-    choice_option,
-    described,
-    expand_options,
-    given_reference,
-    is_offered,
-    missing_input,
-    nothing_named,
-    password_from_option,
-    password_stdin_option,
-    text_option,
-)
+from mailctl.cli.option_names import missing_input, nothing_named
+from mailctl.cli.params import Clear, DryRun, Output, OutputFormat, Yes, choice_option, expand_options, text_option
+from mailctl.cli.secret_input import given_reference, password_from_option, password_stdin_option
+from mailctl.cli.server_options import SECURITIES, TlsOptionGroup
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import MailctlError, UsageError
 from mailctl.exits import Exit, exit_for

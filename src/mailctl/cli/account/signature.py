@@ -8,7 +8,8 @@ import typer
 
 from mailctl.cli.account.options import Address
 from mailctl.cli.changes import AppliedChange, apply_change, plain
-from mailctl.cli.params import DryRun, Output, OutputFormat, words
+from mailctl.cli.completion import words
+from mailctl.cli.params import DryRun, Output, OutputFormat
 from mailctl.cli.session import Session, get_session
 from mailctl.cli.signature import Clear, HtmlFile, TextFile, naming_files, read_files
 from mailctl.errors import InvalidValueError, Problem

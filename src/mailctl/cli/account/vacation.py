@@ -13,7 +13,8 @@ from mailctl.cli.account.runs import exit_for_undone, telling_partly_done
 from mailctl.cli.account.sieve import Replace, install_rules_of
 from mailctl.cli.changes import AppliedChange, apply_change, plain
 from mailctl.cli.mailbox import open_mailbox
-from mailctl.cli.params import DryRun, Output, OutputFormat, missing_input
+from mailctl.cli.option_names import missing_input
+from mailctl.cli.params import DryRun, Output, OutputFormat
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import ExclusiveSettingsError, InvalidValueError, Problem
 

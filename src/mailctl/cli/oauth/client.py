@@ -9,26 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailctl.cli.changes import AppliedChange, agree_to_delete, apply_change, plain
+from mailctl.cli.completion import complete_oauth_client, words
+from mailctl.cli.option_names import as_options, missing_input, nothing_named, option_name
 from mailctl.cli.params import (
     Clear,
     DryRun,
     Output,
     OutputFormat,
     Yes,
-    as_options,
     choice_option,
-    complete_oauth_client,
     existing_file,
     expand_options,
     given_fields,
-    given_reference,
-    missing_input,
-    nothing_named,
-    option_name,
-    read_stdin_secret,
     text_option,
-    words,
 )
+from mailctl.cli.secret_input import given_reference, read_stdin_secret
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import ExclusiveSettingsError, InvalidValueError, Problem, UsageError
 

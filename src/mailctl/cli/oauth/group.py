@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mailctl.cli.completion import complete_target, words
 from mailctl.cli.oauth.client import client_app
 from mailctl.cli.oauth.person import has_browser, person_at, read_redirect
-from mailctl.cli.params import DryRun, Output, OutputFormat, Yes, complete_target, words
+from mailctl.cli.params import DryRun, Output, OutputFormat, Yes
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import UsageError
 from mailctl.exits import Exit

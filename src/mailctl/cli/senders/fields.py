@@ -9,13 +9,13 @@ from mailctl.cli.logins import change_login, show_secrets
 
 if TYPE_CHECKING:
     from mailctl.cli.changes import AppliedChange
-    from mailctl.cli.params import SmtpOptions, TlsOptionGroup
     from mailctl.cli.senders.options import (
         PopBeforeSmtpOptions,
         SenderOptions,
         SendingLoginOptions,
         ServerChoiceOptions,
     )
+    from mailctl.cli.server_options import SmtpOptions, TlsOptionGroup
     from mailctl.cli.session import Session
     from mailctl.model.resolve import Sending
     from mailctl.model.secret import Secret

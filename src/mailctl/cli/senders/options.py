@@ -11,20 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mailctl.cli.completion import complete_oauth_client, complete_server_code
 from mailctl.cli.logins import read_given_secrets
-from mailctl.cli.params import (
-    SECURITIES,
-    TlsOptionGroup,
-    choice_option,
-    complete_oauth_client,
-    complete_server_code,
-    existing_file,
-    given_fields,
-    given_reference,
-    password_from_option,
-    password_stdin_option,
-    text_option,
-)
+from mailctl.cli.params import choice_option, existing_file, given_fields, text_option
+from mailctl.cli.secret_input import given_reference, password_from_option, password_stdin_option
+from mailctl.cli.server_options import SECURITIES, TlsOptionGroup
 from mailctl.errors import MissingInputError, UsageError
 
 if TYPE_CHECKING:

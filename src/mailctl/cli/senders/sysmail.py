@@ -8,7 +8,7 @@ import typer
 
 from mailctl.cli.changes import AppliedChange, apply_change, plain
 from mailctl.cli.logins import tell_login, tell_proof
-from mailctl.cli.params import Clear, DryRun, Output, OutputFormat, SmtpOptions, TlsOptionGroup, Yes, expand_options
+from mailctl.cli.params import Clear, DryRun, Output, OutputFormat, Yes, expand_options
 from mailctl.cli.senders.fields import change_sender, gather_fields, sender_as_json
 from mailctl.cli.senders.options import (
     PopBeforeSmtpOptions,
@@ -17,6 +17,7 @@ from mailctl.cli.senders.options import (
     ServerChoiceOptions,
     read_given_secret,
 )
+from mailctl.cli.server_options import SmtpOptions, TlsOptionGroup
 from mailctl.cli.session import Session, get_session
 from mailctl.model.target_name import SYSTEM_MAIL
 

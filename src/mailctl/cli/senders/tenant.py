@@ -10,19 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailctl.cli.changes import agree_to_delete, apply_change, plain
+from mailctl.cli.completion import complete_tenant
 from mailctl.cli.logins import tell_login, tell_proof
-from mailctl.cli.params import (
-    Clear,
-    DryRun,
-    Output,
-    OutputFormat,
-    SmtpOptions,
-    TlsOptionGroup,
-    Yes,
-    complete_tenant,
-    expand_options,
-    nothing_named,
-)
+from mailctl.cli.option_names import nothing_named
+from mailctl.cli.params import Clear, DryRun, Output, OutputFormat, Yes, expand_options
 from mailctl.cli.senders.fields import change_sender, gather_fields, sender_as_json
 from mailctl.cli.senders.options import (
     PopBeforeSmtpOptions,
@@ -31,6 +22,7 @@ from mailctl.cli.senders.options import (
     ServerChoiceOptions,
     read_given_secret,
 )
+from mailctl.cli.server_options import SmtpOptions, TlsOptionGroup
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import UsageError
 from mailctl.model.target_name import tenant_target

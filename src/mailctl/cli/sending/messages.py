@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mailctl.cli.params import OutputFormat, option_name, with_options
+from mailctl.cli.option_names import option_name, with_options
+from mailctl.cli.params import OutputFormat
 from mailctl.cli.session import Session
 from mailctl.errors import InvalidValueError, MailError, MissingInputError, Problem
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailctl.cli.params import complete_account, complete_owner, complete_tenant
+from mailctl.cli.completion import complete_account, complete_owner, complete_tenant
 from mailctl.cli.sending.messages import open_outbox
 from mailctl.errors import UsageError
 

@@ -8,22 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailctl.cli.changes import agree_to_delete, apply_change, plain
-from mailctl.cli.params import (
-    Clear,
-    DryRun,
-    IncomingOptions,
-    OutgoingOptions,
-    Output,
-    OutputFormat,
-    TlsOptionGroup,
-    Yes,
-    as_options,
-    complete_oauth_client,
-    complete_server_code,
-    expand_options,
-    nothing_named,
-)
+from mailctl.cli.completion import complete_oauth_client, complete_server_code
+from mailctl.cli.option_names import as_options, nothing_named
+from mailctl.cli.params import Clear, DryRun, Output, OutputFormat, Yes, expand_options
 from mailctl.cli.server.discover import discover
+from mailctl.cli.server_options import IncomingOptions, OutgoingOptions, TlsOptionGroup
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import ExclusiveSettingsError, InvalidValueError, UsageError
 from mailctl.model.decode import MISSING
@@ -427,7 +416,7 @@ def _passphrase(code: str, tls: TlsOptionGroup) -> dict[str, Secret]:
     """Return the client key's passphrase if standard input gives one, under the name by which it is stored."""
     if not tls.client_key_passphrase_stdin:
         return {}
-    from mailctl.cli.params import read_stdin_secret
+    from mailctl.cli.secret_input import read_stdin_secret
 
     if tls.client_key_passphrase_from is not None:
         raise UsageError("--client-key-passphrase-stdin and --client-key-passphrase-from exclude each other")

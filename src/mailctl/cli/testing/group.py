@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from mailctl.cli.params import Output, OutputFormat, expand_options, words
+from mailctl.cli.completion import words
+from mailctl.cli.params import Output, OutputFormat, expand_options
 from mailctl.cli.session import get_session
 from mailctl.cli.testing.all_targets import all_
 from mailctl.cli.testing.options import LoginOptions, TargetName, TestOptions, parse_depth

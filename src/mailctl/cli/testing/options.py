@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from mailctl.cli.params import complete_target, new_file, words
+from mailctl.cli.completion import complete_target, words
+from mailctl.cli.params import new_file
 from mailctl.errors import UsageError
 from mailctl.render.report_format import ReportFormat
 from mailctl.services.testing.check import CERTIFICATE_DAYS_MIN, Depth

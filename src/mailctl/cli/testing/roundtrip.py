@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
-from mailctl.cli.params import complete_target, expand_options, require_one_stdin
+from mailctl.cli.completion import complete_target
+from mailctl.cli.params import expand_options
+from mailctl.cli.secret_input import require_one_stdin
 from mailctl.cli.session import get_session
 from mailctl.cli.testing.options import LoginOptions, TargetName, TestOptions
 from mailctl.cli.testing.run import TestCall

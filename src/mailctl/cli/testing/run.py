@@ -270,7 +270,8 @@ def find_login(
     session: Session, target: Target, options: LoginOptions, *, stem: str = ""
 ) -> LoginSource | GrantSource | None:
     """Return the login that is given; without a password, that of an OAuth client's server is by its grant."""
-    from mailctl.cli.params import given_reference, missing_input, read_secret, secret_options
+    from mailctl.cli.option_names import missing_input, secret_options
+    from mailctl.cli.secret_input import given_reference, read_secret
     from mailctl.model.secret import SecretKind
     from mailctl.services.oauth.grants import grant_name
     from mailctl.services.testing.check import GrantSource, LoginSource

@@ -1,0 +1,74 @@
+"""Secrets as commands take them: from standard input, from where they stay, or from a person; never as an argument."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from mailctl.cli.params import text_option
+from mailctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from mailctl.cli.session import Session
+    from mailctl.model.secret import Secret, SecretRef
+
+
+def password_stdin_option(panel: str) -> Any:
+    return typer.Option("--password-stdin", help="Read the password from standard input.", rich_help_panel=panel)
+
+
+def password_from_option(panel: str) -> Any:
+    where = "Where the password stays: env:NAME, file:PATH, command:PROGRAM ARGS, keyring:SERVICE/USER, vault:NAME."
+    return text_option("--password-from", "REF", where, panel)
+
+
+def read_secret(
+    session: Session, *, stdin: bool, reference: str | None, prompt: str, option: str = "--password", ask: bool = True
+) -> Secret | None:
+    """Return the secret that a pair of options gives, or None where none is given and nobody is (to be) asked.
+
+    `option`: the pair's stem, `--password` for `--password-stdin` and `--password-from`.
+    """
+    if stdin and reference is not None:
+        raise UsageError(f"{option}-stdin and {option}-from exclude each other")
+    if stdin:
+        return read_stdin_secret(option)
+    if reference is not None:
+        return session.secrets.get(given_reference(reference, f"{option}-from"))
+    if ask and session.terminal.interactive:
+        return session.terminal.ask_secret(f"{prompt} (not shown)")
+    return None
+
+
+def given_reference(text: str, option: str) -> SecretRef:
+    """Parse a secret reference given on the command line, where a relative path starts at the current folder."""
+    from mailctl.model.secret import SecretKind, SecretRef, parse_secret_ref
+
+    reference = parse_secret_ref(text, option)
+    if reference.kind is SecretKind.FILE:
+        return SecretRef(reference.kind, str(Path(reference.value).expanduser().absolute()))
+    return reference
+
+
+def read_stdin_secret(option: str) -> Secret:
+    """Read a secret from standard input: UTF-8, exactly one trailing newline removed."""
+    import sys
+
+    from mailctl.credentials import forbid_core_dumps
+    from mailctl.credentials.borrowed import secret_text
+
+    forbid_core_dumps()
+    secret = secret_text(sys.stdin.buffer.read(), "standard input")
+    if not secret:
+        raise UsageError(f"{option}-stdin: standard input is empty")
+    return secret
+
+
+def require_one_stdin(wanted: Mapping[str, bool]) -> None:
+    """Raise UsageError where more than one option would read standard input."""
+    given = [option for option, present in wanted.items() if present]
+    if len(given) > 1:
+        raise UsageError(f"only one option can read standard input, and {' and '.join(given)} would")
