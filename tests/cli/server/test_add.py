@@ -253,4 +253,5 @@ def test_a_login_that_is_missing_where_servers_want_one_is_noted(
     smtp = ("--smtp-port", port, "--smtp-auth", auth)
     added = mailctl.must("server", "add", "hq", *PLAIN, *smtp)
     assert (f"note: SMTP authentication is none, and servers usually want a login on port {port}" in added.err) is noted
+    assert ("note:" in added.err) is noted
     assert "note: SMTP authentication" not in mailctl.must("server", "edit", "hq", "--name", "Main").err

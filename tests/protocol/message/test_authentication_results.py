@@ -143,6 +143,7 @@ def test_of_several_signatures_the_one_for_the_domain_of_from_counts() -> None:
 @pytest.mark.parametrize(
     ("name", "domain"),
     [("mx.google.com", "google.com"), ("a.b.example.co.uk", "example.co.uk"), ("example.com", "example.com"),
+     ("example.co.uk", "example.co.uk"),
      ("mail.xn--3bs854c.xn--6qq79v", "xn--3bs854c.xn--6qq79v"), ("localhost", "localhost"), ("co.uk", "co.uk"),
      ("mx.t-online.de", "t-online.de")],
 )  # fmt: skip

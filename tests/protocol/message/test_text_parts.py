@@ -35,7 +35,7 @@ def test_parts_in_parts_without_an_end_are_survived() -> None:
     bomb = b"".join(
         b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (number, number) for number in range(5000)
     )
-    assert all(isinstance(text, str) for text in read_text_parts(bomb))
+    assert read_text_parts(bomb) == []
 
 
 def test_very_many_parts_are_not_all_read() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import gc
 import select
@@ -179,6 +180,21 @@ def test_a_connection_that_is_reset_before_the_handshake_is_closed():
     assert caught.value.reason == "handshake-reset"
     del connected, caught
     gc.collect()  # a socket that was left open is an error of the test run
+
+
+def test_a_connection_to_a_server_that_speaks_in_the_clear_is_closed():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        connected = socket.create_connection(listener.getsockname())
+        accepted, _ = listener.accept()
+        with accepted:
+            accepted.sendall(b"220 ready\r\n")
+            with pytest.raises(TLSError) as caught:
+                shake_hands(connected, build_context(TlsOptions()), "localhost", Deadline(10), "here")
+            accepted.settimeout(10)
+            with contextlib.suppress(ConnectionResetError):  # as what the server said was never read
+                while accepted.recv(4096):
+                    pass
+    assert caught.value.reason == "wrong-version"
 
 
 def test_a_token_fetched_over_https_is_no_hindrance_to_mail_over_tls(route_to, ca, server_context):
