@@ -6,7 +6,6 @@ import random
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ import pytest
 from imapclient import IMAPClient
 from tests.servers.dovecot import Dovecot
 from tests.servers.people import Person
+from tests.servers.processes import wait_for
 from tests.servers.proxy import DelayProxy
 
 if TYPE_CHECKING:
@@ -193,8 +193,12 @@ def test_a_collection_that_is_killed_ten_times_is_complete_and_holds_nothing_twi
             pop3.reset()
             moment = chance.randrange(1000, 150_000)
             with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
-                while running.poll() is None and imap.traffic.bytes_to_server + pop3.traffic.bytes_to_client < moment:
-                    time.sleep(0.001)
+
+                def is_due(running: subprocess.Popen[bytes] = running, moment: int = moment) -> bool:
+                    carried = imap.traffic.bytes_to_server + pop3.traffic.bytes_to_client
+                    return carried >= moment or running.poll() is not None
+
+                wait_for(is_due, "the moment to kill it", timeout_seconds=60)
                 killed += running.poll() is None
                 running.kill()
             if running.returncode == 0:
@@ -261,14 +265,10 @@ def test_whatever_call_a_collection_dies_at_the_next_run_completes_it(
 
 def wait_until_sessions_end(dovecot: Dovecot, user: str) -> None:
     """Wait until nothing that was said in an IMAP session of the user's is still worked on."""
-    deadline = time.monotonic() + 20
-    while True:
+    end = re.compile(rf"imap\({re.escape(user)}\)<[^>]*><[^>]*>: (?:Disconnected|Logged out|Connection)")
+
+    def have_ended() -> bool:
         log = dovecot.log()
-        begun = log.count(f"imap-login: Login: user=<{user}>")
-        ended = len(
-            re.findall(rf"imap\({re.escape(user)}\)<[^>]*><[^>]*>: (?:Disconnected|Logged out|Connection)", log)
-        )
-        if begun == ended:
-            return
-        assert time.monotonic() < deadline, (begun, ended)
-        time.sleep(0.01)
+        return log.count(f"imap-login: Login: user=<{user}>") == len(end.findall(log))
+
+    wait_for(have_ended, "the end of all sessions", timeout_seconds=20)
