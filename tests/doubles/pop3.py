@@ -8,7 +8,8 @@ the server refused before, it goes on to serve every command: so a client that s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from tests.doubles.steps import HANDSHAKE, Answer, Close, Expect, Part, Serve, Step, as_steps
@@ -36,7 +37,7 @@ class Pop3Server:
     `capa_before_tls`: the answer to CAPA while TLS is still to come; `capa`: the one of all other times.
     `stls`: the answer and the handshake. `auth`: everything that follows the AUTH command (whose initial response is
     kept as `response`), None for a dialogue that suits the mechanism and ends in `verdict`; `password` and `apop`:
-    the verdicts of the other logins.
+    the verdicts of the other logins. `tops`: the answers to TOP of messages by their numbers, in the place of `top`.
     """
 
     security: Literal["none", "starttls", "tls"] = "starttls"
@@ -56,6 +57,7 @@ class Pop3Server:
     uidl: Part = b"+OK\r\n1 UID-ONE\r\n.\r\n"
     uidl_one: Part = b"+OK 1 UID-ONE\r\n"
     top: Part = b"+OK\r\n" + MESSAGE + b".\r\n"
+    tops: Mapping[int, Part] = field(default_factory=dict)
     retr: Part = b"+OK\r\n" + MESSAGE + b".\r\n"
     dele: Part = b"+OK gone\r\n"
     rset: Part = b"+OK\r\n"
@@ -86,6 +88,7 @@ class Pop3Server:
             Answer(rb"LIST \d", self.list_one),
             Answer(rb"UIDL\r\n", self.uidl),
             Answer(rb"UIDL \d", self.uidl_one),
+            *(Answer(rb"TOP %d " % number, part) for number, part in self.tops.items()),
             Answer(rb"TOP \d", self.top),
             Answer(rb"RETR \d", self.retr),
             Answer(rb"DELE \d", self.dele),

@@ -75,7 +75,7 @@ def render_messages(
     lines = [style.bold(_line(headers, sizes))]
     for message, row in zip(messages, rows, strict=True):
         line = _line(row, sizes)
-        lines.append(line if message.has_flag("\\Seen") else style.bold(line))
+        lines.append(style.bold(line) if message.has_flag("\\Seen") is False else line)
     return "\n".join(lines)
 
 
@@ -87,7 +87,9 @@ def _cells(message: Listed, now: dt.datetime, *, is_short: bool, with_account: b
     return marks, _date(message.date, now, is_short=is_short), sender, indent + (message.subject or "(none)"), *account
 
 
-def _date(date: dt.datetime, now: dt.datetime, *, is_short: bool) -> str:
+def _date(date: dt.datetime | None, now: dt.datetime, *, is_short: bool) -> str:
+    if date is None:
+        return ""
     local = date.astimezone(now.tzinfo)
     if not is_short:
         return f"{local:%Y-%m-%d %H:%M}"

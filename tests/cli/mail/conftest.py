@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.doubles.imap import ImapServer
+from tests.doubles.pop3 import Pop3Server
 from tests.doubles.scripted import ScriptedServer
 from tests.servers.certificates import CertificateAuthority
 from tests.servers.dovecot import Dovecot
@@ -49,6 +50,16 @@ def add_mailbox(dovecot: Dovecot, add_account: Callable[..., str]) -> AddMailbox
     return add
 
 
+@pytest.fixture
+def add_maildrop(dovecot: Dovecot, add_mailbox: AddMailbox) -> AddMailbox:
+    """Return a function like that of `add_mailbox`; the account is read over POP3."""
+
+    def add(*options: str, owner: str = "taro") -> str:
+        return add_mailbox("--incoming-protocol", "pop3", *options, owner=owner, port=dovecot.pop3_port)
+
+    return add
+
+
 @pytest.fixture(scope="session")
 def plain_dovecot(ca: CertificateAuthority) -> Iterator[Dovecot]:
     """A Dovecot that tells of hardly any capability: neither of LIST-STATUS nor of THREAD."""
@@ -64,6 +75,20 @@ def scripted(add_account: Callable[..., str]) -> Callable[..., Any]:
     def serve(**points: Any) -> Iterator[ScriptedServer]:
         with ScriptedServer(ImapServer(security="none", **points).script) as double:
             add_account("ann@example.org", double.port, "--incoming-auth", "plain", owner="ann")
+            yield double
+
+    return serve
+
+
+@pytest.fixture
+def scripted_pop3(add_account: Callable[..., str]) -> Callable[..., Any]:
+    """Return what opens a scripted POP3 server and registers ann@example.org on it; the double is yielded."""
+
+    @contextmanager
+    def serve(**points: Any) -> Iterator[ScriptedServer]:
+        with ScriptedServer(Pop3Server(security="none", **points).script) as double:
+            options = ("--incoming-protocol", "pop3", "--incoming-auth", "login-command")
+            add_account("ann@example.org", double.port, *options, owner="ann")
             yield double
 
     return serve

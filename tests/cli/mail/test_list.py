@@ -275,14 +275,6 @@ def test_the_exit_code_is_that_of_the_earliest_failure(
     assert mailctl("mail", "list", "--owner", "taro").code == 10
 
 
-def test_pop3_has_no_folders(mailctl: Mailctl, add_account: Callable[..., str], dovecot: Dovecot) -> None:
-    address = add_account("pop@example.test", dovecot.pop3_port, "--incoming-protocol", "pop3")
-    for command in ("list", "folders"):
-        result = mailctl("mail", command, address)
-        assert result.code == 2
-        assert "is read over POP3, which has no folders" in result.err
-
-
 @pytest.mark.parametrize("folder", ["Sent", "sent"])
 def test_a_folder_is_found_by_its_name_or_role(
     mailctl: Mailctl, add_mailbox: AddMailbox, opened: Callable[[str], IMAPClient], folder: str

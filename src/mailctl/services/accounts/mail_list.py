@@ -12,49 +12,64 @@ from msgspec.structs import replace
 
 from mailctl.errors import MailError, NotFoundError
 from mailctl.model.account import Account
-from mailctl.model.folders import FolderRole, parse_folder_name
+from mailctl.model.folders import INBOX, FolderRole, parse_folder_name
+from mailctl.model.server import IncomingProtocol
 from mailctl.protocol.message.header_block import HeaderBlock
 from mailctl.protocol.message.header_text import Correspondent, read_correspondent, read_text
+from mailctl.protocol.message.mark import find_received_at
 from mailctl.protocol.message.received import find_date
 from mailctl.protocol.message.threads import Linked, Placed, Thread, build_threads, find_message_id, list_references
 from mailctl.protocol.reasons import Reason
 from mailctl.services.accounts.folders import describe_folders, require_folder
+from mailctl.services.accounts.mailbox import MailboxAccess
 from mailctl.transport.imap.folders import ImapFolders
-from mailctl.transport.imap.listing import FolderListing, ImapListing, Summary
+from mailctl.transport.imap.listing import FolderListing, ImapListing
 from mailctl.transport.imap.mailbox import ImapSession
+from mailctl.transport.network.limits import Deadline
+from mailctl.transport.pop3.listing import list_newest
+from mailctl.transport.pop3.mailbox import Pop3Session
 
 _CLOCKS_APART = dt.timedelta(days=1)
+_BEFORE_ALL = dt.datetime.fromtimestamp(0, dt.UTC)
 
 
 class Listed(Struct, frozen=True, kw_only=True, rename={"sender": "from"}):
     """A message of a list.
 
-    `date`: when it was sent, by its own word where that can be; in UTC. `flags`: as the server has them. `size`:
+    `uid`: IMAP's, or the unique id (UIDL) of POP3, None where the server gives none. `place`: in the order in which the
+    messages of its folder arrived. `date`: when it was sent, by its own word where that can be; in UTC, None for a
+    message of POP3 that does not tell. `flags`: as the server has them; None over POP3, which knows of none. `size`:
     octets. `message_id`: with angle brackets. `thread`: which one of the list it belongs to, from 1 on, None outside
     threads; `depth`: 0 for the one that begins the thread. `references`: what it answers, see `list_references`.
     """
 
     account: str
     folder: str
-    uid: int
-    date: dt.datetime
+    uid: int | str | None
+    place: int
+    date: dt.datetime | None
     sender: Correspondent
     subject: str
-    flags: tuple[str, ...]
+    flags: tuple[str, ...] | None
     size: int
     message_id: str | None
     references: tuple[str, ...]
     thread: int | None = None
     depth: int = 0
 
-    def has_flag(self, flag: str) -> bool:
-        """Tell whether it has a flag such as `\\Seen`, in any mixture of capitals (RFC 9051, 2.3.2)."""
-        return flag.lower() in map(str.lower, self.flags)
+    @property
+    def sorted_at(self) -> dt.datetime:
+        """Its date; one before all others where it has none."""
+        return self.date or _BEFORE_ALL
+
+    def has_flag(self, flag: str) -> bool | None:
+        """Tell if it has a flag such as `\\Seen`, in any mixture of capitals (RFC 9051, 2.3.2); None: unknown."""
+        return None if self.flags is None else flag.lower() in map(str.lower, self.flags)
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as plain values, less what threads were made of."""
+        """Return it as plain values, less what lists and threads were made of."""
         fields: dict[str, Any] = msgspec.to_builtins(self)
-        del fields["references"]
+        del fields["references"], fields["place"]
         return fields
 
 
@@ -65,12 +80,51 @@ class FolderMail(Struct, frozen=True):
     threads: tuple[Thread, ...] | None = None
 
 
-def read_folder(account: Account, session: ImapSession, folder: str, count: int, *, threads: bool) -> FolderMail:
+def read_folder(
+    account: Account, access: MailboxAccess, folder: str, count: int, *, threads: bool, deadline: Deadline
+) -> FolderMail:
     """Return the newest mail of a folder, by its name or role; with the server's threads where wanted and offered.
 
-    Raises NotFoundError, which lists what there is, for a folder or the folder of a role that is not there; and
-    RefusedError, TemporaryError.
+    Raises NotFoundError, which lists what there is, for a folder or the folder of a role that is not there, as all but
+    the inbox are over POP3; and SecretError, MailError.
     """
+    if access.protocol is IncomingProtocol.POP3:
+        _require_inbox(account.address, folder)
+        with access.open_pop3(deadline=deadline) as maildrop:
+            return _read_maildrop(account.address, maildrop, count)
+    with access.open_imap(deadline=deadline) as session:
+        return _read_folder(account, session, folder, count, threads=threads)
+
+
+def _require_inbox(address: str, folder: str) -> None:
+    if folder.upper() != INBOX:  # which is the name of its role, too
+        raise NotFoundError(
+            f"{address} is read over POP3, which shows no folder but {INBOX}: it has no '{folder}'",
+            hint=f"if its server speaks IMAP: `mailctl account edit {address} --incoming-protocol imap`",
+            details={"account": address, "folder": folder, "folders": [INBOX]},
+        )
+
+
+def _read_maildrop(address: str, session: Pop3Session, count: int) -> FolderMail:
+    now = dt.datetime.now(dt.UTC)
+    return FolderMail(
+        tuple(
+            _listed(
+                address,
+                INBOX,
+                summary.header,
+                uid=summary.uid,
+                place=summary.number,
+                received=find_received_at(summary.header, now),
+                flags=None,
+                size=summary.size,
+            )
+            for summary in list_newest(session, count)
+        )
+    )
+
+
+def _read_folder(account: Account, session: ImapSession, folder: str, count: int, *, threads: bool) -> FolderMail:
     folders = ImapFolders(session)
     name = _find_name(account, folders, folder)
     try:
@@ -104,24 +158,45 @@ def _find_name(account: Account, folders: ImapFolders, folder: str) -> str:
 
 
 def _as_mail(address: str, folder: str, listing: FolderListing) -> FolderMail:
-    messages = (_listed(address, folder, summary) for summary in listing.messages)
+    messages = (
+        _listed(
+            address,
+            folder,
+            summary.header,
+            uid=summary.uid,
+            place=summary.uid,
+            received=summary.received.astimezone(dt.UTC),
+            flags=summary.flags,
+            size=summary.size,
+        )
+        for summary in listing.messages
+    )
     return FolderMail(tuple(messages), listing.threads)
 
 
-def _listed(address: str, folder: str, summary: Summary) -> Listed:
-    header = summary.header
-    received = summary.received.astimezone(dt.UTC)
+def _listed(
+    address: str,
+    folder: str,
+    header: HeaderBlock,
+    *,
+    uid: int | str | None,
+    place: int,
+    received: dt.datetime | None,
+    flags: tuple[str, ...] | None,
+    size: int,
+) -> Listed:
     sent = find_date(header.find("date") or "")
     return Listed(
         account=address,
         folder=folder,
-        uid=summary.uid,
+        uid=uid,
+        place=place,
         # Nothing is sent after it has come: such a date would stand on top of all lists until it is there.
-        date=sent if sent and sent <= received + _CLOCKS_APART else received,
+        date=sent if sent and received and sent <= received + _CLOCKS_APART else received,
         sender=read_correspondent(header.find("from") or ""),
         subject=read_text(header.find("subject") or ""),
-        flags=summary.flags,
-        size=summary.size,
+        flags=flags,
+        size=size,
         message_id=_find_message_id(header),
         references=list_references(header.find("references"), header.find("in-reply-to")),
     )
@@ -140,7 +215,7 @@ def merge(mails: Iterable[FolderMail], count: int, *, threads: bool) -> list[Lis
     mails = list(mails)
     found = [message for mail in mails for message in mail.messages]
     # Of one second, the later arrival is the newer one.
-    newest = sorted(found, key=lambda message: (message.date, message.uid), reverse=True)[:count]
+    newest = sorted(found, key=lambda message: (message.sorted_at, message.place), reverse=True)[:count]
     if not threads:
         return newest
     told = mails[0].threads if len(mails) == 1 else None
@@ -164,13 +239,13 @@ def _linked(message: Listed) -> Linked:
         message_id=find_message_id(message.message_id),
         references=message.references,
         subject=message.subject,
-        date=message.date,
+        date=message.sorted_at,
     )
 
 
 def _by_place(threads: Iterable[Thread], messages: Sequence[Listed]) -> list[Thread]:
     """Return a server's threads of UIDs as threads of places in a list; what the server left out stands by itself."""
-    places = {message.uid: place for place, message in enumerate(messages)}
+    places = {message.place: place for place, message in enumerate(messages)}
     found: list[Thread] = []
     for thread in threads:
         known = [replace(placed, number=places.pop(placed.number)) for placed in thread if placed.number in places]

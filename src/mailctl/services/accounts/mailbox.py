@@ -22,6 +22,7 @@ from mailctl.transport.watch import Watch
 if TYPE_CHECKING:
     from mailctl.model.sieve import SieveEndpoint
     from mailctl.transport.imap.mailbox import ImapSession
+    from mailctl.transport.pop3.mailbox import Pop3Session
 
 
 def incoming_login(name: str, receiving: Receiving, read_secret: ReadSecret, open_tokens: OpenTokens) -> Login:
@@ -58,9 +59,13 @@ class MailboxAccess:
     def host(self) -> str:
         return self.receiving.endpoint.host
 
+    @property
+    def protocol(self) -> IncomingProtocol:
+        return self.receiving.endpoint.protocol
+
     def require_imap(self) -> None:
         """Raise UsageError where the mailbox is behind POP3, which has no folders."""
-        if self.receiving.endpoint.protocol is not IncomingProtocol.IMAP:
+        if self.protocol is not IncomingProtocol.IMAP:
             raise UsageError(
                 f"{self.address} is read over POP3, which has no folders",
                 hint=f"if its server speaks IMAP: `mailctl account edit {self.address} --incoming-protocol imap`",
@@ -84,6 +89,15 @@ class MailboxAccess:
         self.require_imap()
         route = self.route_to(self.receiving.endpoint, deadline)
         with forgetting_refused(route.login), open_imap(route, watch or Watch(), trace=trace) as session:
+            yield session
+
+    @contextmanager
+    def open_pop3(self, *, deadline: Deadline | None = None) -> Iterator[Pop3Session]:
+        """Open a session of a POP3 mailbox that is logged in; raises as `open_imap`."""
+        from mailctl.transport.pop3.session import open_pop3
+
+        route = self.route_to(self.receiving.endpoint, deadline)
+        with forgetting_refused(route.login), open_pop3(route, Watch()) as session:
             yield session
 
     def route_to(self, endpoint: IncomingEndpoint | SieveEndpoint, deadline: Deadline | None = None) -> Route:

@@ -9,7 +9,6 @@ from mailctl.errors import MailctlError, NetworkError
 from mailctl.protocol.reasons import Reason
 from mailctl.services.accounts.mailbox import MailboxAccess
 from mailctl.services.together import run_together
-from mailctl.transport.imap.mailbox import ImapSession
 from mailctl.transport.network.limits import Deadline
 
 T = TypeVar("T")
@@ -26,15 +25,14 @@ class Readings(Generic[T]):
         self.failed: dict[str, MailctlError] = {}
 
 
-def read_mailboxes(accesses: Iterable[MailboxAccess], read: Callable[[str, ImapSession], T]) -> Readings[T]:
-    """Open mailboxes at once, each on a connection of its own, and let each be read by its account's address."""
+def read_mailboxes(accesses: Iterable[MailboxAccess], read: Callable[[MailboxAccess, Deadline], T]) -> Readings[T]:
+    """Let mailboxes be read at once, each on a connection of its own."""
     ways = {access.address: access for access in accesses}
 
     def job(access: MailboxAccess) -> Callable[[], T | MailctlError]:
         def run() -> T | MailctlError:
             try:
-                with access.open_imap(deadline=Deadline(SECONDS_MAX)) as session:
-                    return read(access.address, session)
+                return read(access, Deadline(SECONDS_MAX))
             except MailctlError as error:
                 return error
 
