@@ -509,6 +509,37 @@ def test_mail_that_is_collected(world: World, ca: CertificateAuthority, case: st
     world.assert_clean(*runs)
 
 
+MAILDROP: dict[str, dict[str, Part]] = {
+    "the login refused": {"verdict": b"-ERR not %s\r\n"},
+    "no count": {"stat": b"+OK %s\r\n"},
+    "no listing": {"list": b"-ERR not for %s\r\n"},
+    "a strange listing": {"list": b"+OK\r\n1 %s\r\n.\r\n"},
+    "no header": {"top": b"-ERR not for %s\r\n"},
+    "listed": {},
+}
+"""Where a POP3 server whose mail is listed tells what it was sent."""
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+@pytest.mark.parametrize("case", MAILDROP)
+def test_mail_that_is_read_over_pop3(world: World, ca: CertificateAuthority, case: str, output: str) -> None:
+    points = {name: telling(part, world.secret) for name, part in MAILDROP[case].items()}
+    with ScriptedServer(Pop3Server(security="tls", **points).script, tls=context_of(ca.good)) as double:
+        runs = [
+            world.mailctl(
+                "account", "add", "--username", USER, "--incoming-protocol", "pop3", "--incoming-host", "localhost",
+                "--incoming-port", str(double.port), "--incoming-security", "tls", "--incoming-auth", "plain",
+                "--smtp-host", "localhost", "--password-from", "env:CANARY", "--ca-file", str(ca.ca_file),
+            ),
+            world.mailctl("mail", "list", USER, "-o", output),
+            world.mailctl("mail", "folders", USER, "-o", output),
+        ]  # fmt: skip
+    codes = {"the login refused": (12, 12), "no count": (0, 18), "no listing": (13, 0), "a strange listing": (18, 0)}
+    codes["no header"] = (13, 0)
+    assert [done.code for done in runs] == [0, *codes.get(case, (0, 0))], runs
+    world.assert_clean(*runs)
+
+
 @pytest.mark.parametrize("source", ["command", "vault"])
 @pytest.mark.parametrize("case", ["sent", "refused", "refused later", "told when it is taken"])
 def test_tenants_and_requests_for_support(world: World, ca: CertificateAuthority, case: str, source: str) -> None:

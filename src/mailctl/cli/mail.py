@@ -83,8 +83,8 @@ def list_(
     answered. In threads, the one with the newest message comes first. An account that fails is named, the others are
     shown, and the exit code is that of the failure.
 
-    POP3 shows the inbox alone, and marks nothing: there "flags" is null, "uid" the unique id (null where the server
-    gives none), and "date" null for a message that bears none.
+    POP3 shows the inbox alone, and tells no flags, so that nothing has a mark. In its JSON, "flags" is null, "uid" the
+    unique id (null where the server gives none), and "date" null for a message that bears none.
 
     Examples:
 
