@@ -9,6 +9,7 @@ import select
 import socket
 import ssl
 import struct
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from cryptography import x509
@@ -20,6 +21,7 @@ from tests.doubles.imap import ImapServer
 from tests.doubles.pop3 import Pop3Server
 from tests.doubles.scripted import ScriptedServer
 from tests.doubles.smtp import SmtpServer
+from tests.servers.proxy import DelayProxy
 
 from mailctl.errors import TLSError
 from mailctl.model.report import Stage
@@ -182,18 +184,28 @@ def test_a_connection_that_is_reset_before_the_handshake_is_closed():
     gc.collect()  # a socket that was left open is an error of the test run
 
 
-def test_a_connection_to_a_server_that_speaks_in_the_clear_is_closed():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        connected = socket.create_connection(listener.getsockname())
+@pytest.mark.parametrize("delay_seconds", [0, 0.02], ids=["near", "far"])
+def test_a_connection_to_a_server_that_speaks_in_the_clear_is_closed(delay_seconds):
+    def serve_until_closed(listener):
         accepted, _ = listener.accept()
         with accepted:
-            accepted.sendall(b"220 ready\r\n")
-            with pytest.raises(TLSError) as caught:
-                shake_hands(connected, build_context(TlsOptions()), "localhost", Deadline(10), "here")
             accepted.settimeout(10)
+            accepted.recv(4096)
+            accepted.sendall(b"220 ready\r\n")
             with contextlib.suppress(ConnectionResetError):  # as what the server said was never read
                 while accepted.recv(4096):
                     pass
+
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        DelayProxy(listener.getsockname()[1], delay_seconds=delay_seconds) as proxy,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        served = thread.submit(serve_until_closed, listener)
+        connected = socket.create_connection((proxy.host, proxy.port))
+        with pytest.raises(TLSError) as caught:
+            shake_hands(connected, build_context(TlsOptions()), "localhost", Deadline(10), "here")
+        served.result()
     assert caught.value.reason == "wrong-version"
 
 
