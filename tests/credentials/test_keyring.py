@@ -69,7 +69,10 @@ def test_parts_leave_nothing_behind_when_a_secret_is_replaced_or_deleted(monkeyp
     assert store.find("token") == Secret("🔑" * 5_000)
     store.set("token", Secret("short"))
     assert Small.entries == {("mailctl", "token"): "short"}
+    store.set("token", Secret("y" * 1280))
+    assert Small.entries == {("mailctl", "token"): "y" * 1280}
     store.set("token", Secret("y" * 1281))
+    assert len(Small.entries) == 3
     store.delete("token")
     assert Small.entries == {}
 

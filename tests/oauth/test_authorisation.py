@@ -69,6 +69,19 @@ def test_google_is_asked_for_lasting_access():
     assert (asked["access_type"], asked["prompt"]) == ("offline", "consent")
 
 
+@pytest.mark.parametrize(
+    ("client", "scopes", "prompt"),
+    [
+        (CUSTOM, ("mail", "offline_access"), "consent"),
+        (CUSTOM, ("mail",), None),
+        (MICROSOFT, ("mail", "offline_access"), None),
+    ],
+)
+def test_consent_is_asked_for_anew_where_openid_connect_wants_it_for_lasting_access(client, scopes, prompt):
+    asked = parameters(begin_authorisation(client, scopes, URI))
+    assert (asked.get("prompt"), asked.get("access_type")) == (prompt, None)
+
+
 def test_query_of_the_endpoint_is_kept():
     assert parameters(begin(CUSTOM))["realm"] == "mail"
 
