@@ -26,6 +26,13 @@ def words(*choices: str) -> Callable[[str], list[str]]:
     return complete
 
 
+def complete_preset(incomplete: str) -> list[tuple[str, str]]:
+    """Offer the names of the providers' presets."""
+    from mailctl.model.preset import PRESETS
+
+    return [(preset.name, preset.title) for preset in PRESETS if preset.name.startswith(incomplete)]
+
+
 def complete_server_code(ctx: typer.Context, incomplete: str) -> Iterable[tuple[str, str]]:
     """Offer the codes of the catalogue; a settings file that cannot be read offers none."""
     settings = _settings_of(ctx)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mailctl.cli.changes import apply_change
 from mailctl.cli.option_names import as_options, missing_input, option_name
-from mailctl.cli.secret_input import read_stdin_secret, require_one_stdin
-from mailctl.errors import ExclusiveSettingsError, InvalidValueError, UsageError
+from mailctl.errors import ExclusiveSettingsError, InvalidValueError
 
 if TYPE_CHECKING:
     from mailctl.cli.changes import AppliedChange
@@ -29,19 +28,6 @@ SECRET_FIELDS = {
 
 Questions = Mapping[str, str]
 """The fields of a login that are missing, each with the question that asks for it."""
-
-
-def read_given_secrets(wanted: Mapping[str, tuple[bool, str | None]]) -> dict[str, Secret]:
-    """Return the secret that standard input gives, if any, under the end of its slot's name.
-
-    `wanted`: by these ends, whether the `-stdin` option is given, and the value of the `-from` option. Raises
-    UsageError for two that come from standard input, and for one that is to come from two places.
-    """
-    require_one_stdin({f"--{name}-stdin": stdin for name, (stdin, _) in wanted.items()})
-    for name, (stdin, reference) in wanted.items():
-        if stdin and reference is not None:
-            raise UsageError(f"--{name}-stdin and --{name}-from exclude each other")
-    return {name: read_stdin_secret(f"--{name}") for name, (stdin, _) in wanted.items() if stdin}
 
 
 def change_login(

@@ -72,3 +72,16 @@ def require_one_stdin(wanted: Mapping[str, bool]) -> None:
     given = [option for option, present in wanted.items() if present]
     if len(given) > 1:
         raise UsageError(f"only one option can read standard input, and {' and '.join(given)} would")
+
+
+def read_given_secrets(wanted: Mapping[str, tuple[bool, str | None]]) -> dict[str, Secret]:
+    """Return the secret that standard input gives, if any, under the end of its slot's name.
+
+    `wanted`: by these ends, whether the `-stdin` option is given, and the value of the `-from` option. Raises
+    UsageError for two that come from standard input, and for one that is to come from two places.
+    """
+    require_one_stdin({f"--{name}-stdin": stdin for name, (stdin, _) in wanted.items()})
+    for name, (stdin, reference) in wanted.items():
+        if stdin and reference is not None:
+            raise UsageError(f"--{name}-stdin and --{name}-from exclude each other")
+    return {name: read_stdin_secret(f"--{name}") for name, (stdin, _) in wanted.items() if stdin}

@@ -147,3 +147,7 @@ class TlsOptionGroup:
             reference = given_reference(self.client_key_passphrase_from, "--client-key-passphrase-from")
             tls["client_key_passphrase"] = str(reference)
         return {"tls": tls}
+
+    def secrets(self) -> dict[str, tuple[bool, str | None]]:
+        """Return how the options give the key's passphrase, as `read_given_secrets` takes it."""
+        return {"client-key-passphrase": (self.client_key_passphrase_stdin, self.client_key_passphrase_from)}

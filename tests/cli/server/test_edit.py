@@ -130,3 +130,9 @@ def test_a_field_that_cannot_be_cleared_names_those_that_may_be_meant(mailctl: M
     refused = mailctl("server", "edit", "hq", "--clear", name)
     assert refused.code == 2
     assert refused.err.startswith(f"error: --clear: '{name}' is not a field that can be cleared\nhint: {hint}")
+
+
+def test_a_preset_without_the_servers_protocol_is_refused_by_the_options_name(mailctl: Mailctl) -> None:
+    mailctl.add_server("hq", "--incoming-protocol", "pop3")
+    refused = mailctl("server", "edit", "hq", "--preset", "icloud")
+    assert (refused.code, "--incoming-protocol: iCloud Mail offers no POP3" in refused.err) == (2, True)

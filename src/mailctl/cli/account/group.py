@@ -31,6 +31,7 @@ from mailctl.cli.completion import complete_owner
 from mailctl.cli.logins import change_login, show_secrets, tell_login, tell_proof
 from mailctl.cli.option_names import as_options, missing_input, nothing_named
 from mailctl.cli.params import Clear, DryRun, Output, OutputFormat, Yes, expand_options
+from mailctl.cli.presets import tell_preset
 from mailctl.cli.server_options import IncomingOptions, TlsOptionGroup
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import ExclusiveSettingsError, InvalidValueError, Problem
@@ -339,23 +340,12 @@ def _ask_servers(session: Session, fields: dict[str, Any], choice: Choice) -> Ch
 
 def _tell_presets(session: Session, choice: Choice, fields: Mapping[str, Any]) -> None:
     """Say what should be said of presets that are used; raises NotFoundError where there is none of that name."""
-    from mailctl.model.preset import get_preset, preset_remarks, replaced_hosts
-    from mailctl.services.catalogue.servers import protocol_of
-
     sides: dict[str, list[str]] = {}
     for side, name in (("incoming", choice.preset), ("smtp", choice.smtp_preset or choice.preset)):
         if name:
             sides.setdefault(name, []).append(side)
     for name, served in sides.items():
-        preset = get_preset(name)
-        if preset is None:
-            continue
-        with _naming_options():
-            remarks = preset_remarks(preset, protocol_of(fields))
-        for remark in remarks:
-            session.terminal.say(f"note: {remark}")
-        for replaced in replaced_hosts(preset, fields, served):
-            session.terminal.warn(replaced)
+        tell_preset(session, name, fields, served)
 
 
 def _change(

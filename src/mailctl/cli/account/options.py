@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mailctl.cli.completion import complete_account, complete_oauth_client, complete_owner, complete_server_code
-from mailctl.cli.logins import read_given_secrets
+from mailctl.cli.completion import (
+    complete_account,
+    complete_oauth_client,
+    complete_owner,
+    complete_preset,
+    complete_server_code,
+)
 from mailctl.cli.params import choice_option, given_fields, text_option
-from mailctl.cli.secret_input import given_reference, password_from_option, password_stdin_option
+from mailctl.cli.secret_input import given_reference, password_from_option, password_stdin_option, read_given_secrets
 from mailctl.cli.server_options import OUTGOING_PANEL, SECURITIES, SMTP_AUTHS, SmtpOptions
 from mailctl.errors import InvalidValueError, Problem, UsageError
 
@@ -20,12 +25,6 @@ if TYPE_CHECKING:
     from mailctl.services.accounts.account_fields import Choice
 
 _PERSON, _SERVER, _LOGIN, _SIEVE = "Person", "Server", "Login", "Rules (ManageSieve)"
-
-
-def complete_preset(incomplete: str) -> list[tuple[str, str]]:
-    from mailctl.model.preset import PRESETS
-
-    return [(preset.name, preset.title) for preset in PRESETS if preset.name.startswith(incomplete)]
 
 
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", autocompletion=complete_account, show_default=False)]
@@ -212,6 +211,6 @@ def read_account_secrets(login: AccountLoginOptions, tls: TlsOptionGroup) -> dic
     wanted = {
         "password": (login.password_stdin, login.password_from),
         "smtp-password": (login.smtp_password_stdin, login.smtp_password_from),
-        "client-key-passphrase": (tls.client_key_passphrase_stdin, tls.client_key_passphrase_from),
+        **tls.secrets(),
     }
     return read_given_secrets(wanted)

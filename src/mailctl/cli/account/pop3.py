@@ -12,11 +12,11 @@ import typer
 from mailctl.cli.account.options import Address
 from mailctl.cli.changes import AppliedChange, agree_to_delete, apply_change, plain
 from mailctl.cli.completion import account_of, described, is_offered
-from mailctl.cli.logins import change_login, read_given_secrets
+from mailctl.cli.logins import change_login
 from mailctl.cli.mailbox import mailbox_access, open_mailbox
 from mailctl.cli.option_names import missing_input, nothing_named
 from mailctl.cli.params import Clear, DryRun, Output, OutputFormat, Yes, choice_option, expand_options, text_option
-from mailctl.cli.secret_input import given_reference, password_from_option, password_stdin_option
+from mailctl.cli.secret_input import given_reference, password_from_option, password_stdin_option, read_given_secrets
 from mailctl.cli.server_options import SECURITIES, TlsOptionGroup
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import MailctlError, UsageError
@@ -373,7 +373,7 @@ def _change(
     given = {**source.given(), **{section: fields for section, fields in tls.given().items() if fields}}
     wanted = {
         "password": (source.password_stdin, source.password_from),
-        "client-key-passphrase": (tls.client_key_passphrase_stdin, tls.client_key_passphrase_from),
+        **tls.secrets(),
     }
     return change_login(
         session,

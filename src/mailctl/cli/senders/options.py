@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailctl.cli.completion import complete_oauth_client, complete_server_code
-from mailctl.cli.logins import read_given_secrets
 from mailctl.cli.params import choice_option, existing_file, given_fields, text_option
-from mailctl.cli.secret_input import given_reference, password_from_option, password_stdin_option
+from mailctl.cli.secret_input import given_reference, password_from_option, password_stdin_option, read_given_secrets
 from mailctl.cli.server_options import SECURITIES, TlsOptionGroup
 from mailctl.errors import MissingInputError, UsageError
 
@@ -185,6 +184,6 @@ def read_given_secret(login: SendingLoginOptions, pop: PopBeforeSmtpOptions, tls
     wanted = {
         "password": (login.password_stdin, login.password_from),
         "pop-password": (pop.pop_password_stdin, pop.pop_password_from),
-        "client-key-passphrase": (tls.client_key_passphrase_stdin, tls.client_key_passphrase_from),
+        **tls.secrets(),
     }
     return read_given_secrets(wanted)
