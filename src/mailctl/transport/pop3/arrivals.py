@@ -127,8 +127,7 @@ class Pop3Arrivals(Arrivals[Pop3Session]):
 
 def _require(session: Pop3Session) -> None:
     """Raise CapabilityError where new messages cannot be told from old ones, or not be looked at by their headers."""
-    listed = session.capabilities.keywords
-    missing = [keyword for keyword in ("UIDL", "TOP") if listed and not session.capabilities.offers(keyword)]
+    missing = [keyword for keyword in ("UIDL", "TOP") if not session.may_have(keyword)]
     if missing:
         raise CapabilityError(
             f"the POP3 server does not offer {' and '.join(missing)}, by which a message is found",

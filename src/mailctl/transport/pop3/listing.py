@@ -1,4 +1,4 @@
-"""What a POP3 mailbox lists, and the newest of its messages as lists show them. RFC 1939, 2449.
+"""The newest messages of a POP3 mailbox as lists show them. RFC 1939, 2449 (PIPELINING).
 
 The newest take two round trips where the server offers PIPELINING, however large the mailbox is; else two, and one for
 each of them. Newest are those of the highest numbers: servers number messages as they came.
@@ -8,20 +8,13 @@ Nothing but TOP reads a message. RETR would have to fetch all of it, and marks i
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-
 from msgspec import Struct
 
-from mailctl.errors import CapabilityError, MailError, ProtocolError
+from mailctl.errors import CapabilityError, MailError
 from mailctl.protocol.message.header_block import HeaderBlock, parse_header_block
 from mailctl.protocol.reasons import Reason
-from mailctl.transport.pop3.library import Answer, Pop3Transport
 from mailctl.transport.pop3.mailbox import Pop3Session
-
-LONE_DOT = re.compile(rb"^\.\r?\n", re.MULTILINE)
-_SIZE = re.compile(rb"(\d{1,12}) (\d{1,18})(?: .*)?")
-_UID = re.compile(rb"(\d{1,12}) ([\x21-\x7e]{1,255})")
+from mailctl.transport.pop3.replies import read_sizes, read_uids
 
 
 class Summary(Struct, frozen=True, kw_only=True):
@@ -34,16 +27,6 @@ class Summary(Struct, frozen=True, kw_only=True):
     uid: str | None
     size: int
     header: HeaderBlock
-
-
-def read_uids(transport: Pop3Transport, answer: Answer) -> dict[int, str]:
-    """Return the unique ids that follow the answer to UIDL, by the messages' numbers; raises MailError."""
-    return {int(found[1]): found[2].decode("ascii") for found in _read_listing(transport, answer, "UIDL", _UID)}
-
-
-def read_sizes(transport: Pop3Transport, answer: Answer) -> dict[int, int]:
-    """Return the octets that follow the answer to LIST, by the messages' numbers; raises MailError."""
-    return {int(found[1]): int(found[2]) for found in _read_listing(transport, answer, "LIST", _SIZE)}
 
 
 def list_newest(session: Pop3Session, count: int) -> list[Summary]:
@@ -76,27 +59,6 @@ def list_newest(session: Pop3Session, count: int) -> list[Summary]:
         )
         for number, header in zip(newest, headers, strict=True)
     ]
-
-
-def _read_listing(
-    transport: Pop3Transport, answer: Answer, command: str, entry: re.Pattern[bytes]
-) -> Iterator[re.Match[bytes]]:
-    if not answer.ok:
-        raise transport.refusal(answer, "does not list the messages", Reason.MAILBOX_REFUSED)
-    wire = transport.wire
-    with wire.bulk():
-        is_last = False
-        while not is_last:
-            block, is_last = wire.read_block(LONE_DOT)
-            for line in block.splitlines():
-                found = entry.fullmatch(line.strip())
-                if not found:
-                    raise ProtocolError(
-                        f"the server's answer to {command} is malformed",
-                        reason=Reason.MALFORMED_REPLY,
-                        reply=wire.redacted(line),
-                    )
-                yield found
 
 
 def _without_top(reply: bytes | None = None) -> MailError:

@@ -10,10 +10,10 @@ from mailctl.model.report import Stage
 from mailctl.protocol.capabilities import PopCapabilities
 from mailctl.protocol.reasons import Reason
 from mailctl.transport.pop3.library import Answer, Pop3Transport
+from mailctl.transport.pop3.replies import read_uids
 from mailctl.transport.watch import StageRecord, Watch
 
 _STAT = re.compile(rb"(\d{1,12}) (\d{1,18})(?: .*)?")
-_UID = re.compile(rb"(\d{1,12}) ([\x21-\x7e]{1,255})")
 _COMMANDS_AHEAD = 256
 """So many short commands fit any buffer on the way: what is sent must not wait for what is to be read."""
 _HEADER_BYTES_KEPT = 64 * 1024
@@ -135,20 +135,15 @@ class Pop3Session:
         assert answer.reply
         found = _STAT.fullmatch(answer.reply.text)
         if not found:
-            raise self._malformed(answer.raw, "STAT")
+            raise ProtocolError(
+                "the server's answer to STAT is malformed",
+                reason=Reason.MALFORMED_REPLY,
+                reply=self._transport.said(answer),
+            )
         return int(found[1]), int(found[2])
 
     def _read_uidl(self, answer: Answer) -> dict[int, str]:
-        if not answer.ok:
-            raise self._transport.refusal(answer, "does not list the messages", Reason.MAILBOX_REFUSED)
-        found: dict[int, str] = {}
-        with self._transport.wire.bulk(self._transport.wire.limits.reply_bytes):
-            for line in self._transport.read_lines():
-                entry = _UID.fullmatch(line.strip())
-                if not entry:
-                    raise self._malformed(line, "UIDL")
-                found[int(entry[1])] = entry[2].decode("ascii")
-        return found
+        return read_uids(self._transport, answer, self._transport.wire.limits.reply_bytes)
 
     def _read_message(self, answer: Answer, bytes_max: int | None = None, *, bytes_kept: int | None = None) -> bytes:
         if not answer.ok:
@@ -162,10 +157,3 @@ class Pop3Session:
 
     def _read_top(self, answer: Answer) -> bytes:
         return self._read_message(answer, self._transport.wire.limits.reply_bytes)
-
-    def _malformed(self, line: bytes, command: str) -> ProtocolError:
-        return ProtocolError(
-            f"the server's answer to {command} is malformed",
-            reason=Reason.MALFORMED_REPLY,
-            reply=self._transport.wire.redacted(line),
-        )

@@ -16,8 +16,8 @@ from msgspec import Struct
 from mailctl.errors import CapabilityError, MailError, ProtocolError, RefusedError
 from mailctl.protocol.reasons import Reason
 from mailctl.transport.pop3.library import Answer
-from mailctl.transport.pop3.listing import LONE_DOT, read_sizes, read_uids
 from mailctl.transport.pop3.mailbox import Pop3Session
+from mailctl.transport.pop3.replies import LONE_DOT, read_sizes, read_uids
 
 _COMMANDS_AHEAD = 64
 _LONE_DOT_FIRST = re.compile(rb"\.\r\n(?:(?<=\r\n\.\r\n)|(?<=\A\.\r\n))")
