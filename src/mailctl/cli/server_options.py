@@ -18,8 +18,20 @@ SECURITIES = ("none", "starttls", "tls")
 _SASL = ("plain", "login", "cram-md5", "digest-md5", "scram-sha-1", "scram-sha-256")
 _TOKENS = ("xoauth2", "oauthbearer", "external")
 SMTP_AUTHS = ("none", "auto", *_SASL, *_TOKENS)
+_INCOMING_AUTHS = ("auto", "login-command", *_SASL, *_TOKENS)
+TOKENLESS_AUTHS = ("auto", "login-command", *_SASL, "external")
 OUTGOING_PANEL = _SMTP = "Outgoing (SMTP)"
 _INCOMING, _TLS = "Incoming (POP3, IMAP)", "TLS"
+
+
+def security_option(option: str, panel: str) -> Any:
+    return choice_option(option, *SECURITIES, help="Default: as the port tells; tls without a port.", panel=panel)
+
+
+def apop_option(panel: str) -> Any:
+    return typer.Option(
+        "--apop/--no-apop", help="POP3's challenge-response login.", rich_help_panel=panel, show_default=False
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,15 +42,9 @@ class SmtpOptions:
     smtp_port: Annotated[
         str | None, text_option("--smtp-port", "1..65535", "Default: 465, 587 or 25, by the security.", _SMTP)
     ] = None
-    smtp_security: Annotated[
-        str | None,
-        choice_option(
-            "--smtp-security", *SECURITIES, help="Default: as the port tells; tls without a port.", panel=_SMTP
-        ),
-    ] = None
+    smtp_security: Annotated[str | None, security_option("--smtp-security", _SMTP)] = None
     smtp_auth: Annotated[
-        str | None,
-        choice_option("--smtp-auth", *SMTP_AUTHS, help="Default: none; auto with a preset", panel=_SMTP),
+        str | None, choice_option("--smtp-auth", *SMTP_AUTHS, help="Default: none; auto with a preset", panel=_SMTP)
     ] = None
     smtp_timeout: Annotated[str | None, text_option("--smtp-timeout", "10..120", "Seconds. Default: 10.", _SMTP)] = None
 
@@ -70,24 +76,11 @@ class IncomingOptions:
     incoming_port: Annotated[
         str | None, text_option("--incoming-port", "1..65535", "Default: by protocol and security.", _INCOMING)
     ] = None
-    incoming_security: Annotated[
-        str | None,
-        choice_option(
-            "--incoming-security", *SECURITIES, help="Default: as the port tells; tls without a port.", panel=_INCOMING
-        ),
-    ] = None
+    incoming_security: Annotated[str | None, security_option("--incoming-security", _INCOMING)] = None
     incoming_auth: Annotated[
-        str | None,
-        choice_option(
-            "--incoming-auth", "auto", "login-command", *_SASL, *_TOKENS, help="Default: auto", panel=_INCOMING
-        ),
+        str | None, choice_option("--incoming-auth", *_INCOMING_AUTHS, help="Default: auto", panel=_INCOMING)
     ] = None
-    apop: Annotated[
-        bool | None,
-        typer.Option(
-            "--apop/--no-apop", help="POP3's challenge-response login.", rich_help_panel=_INCOMING, show_default=False
-        ),
-    ] = None
+    apop: Annotated[bool | None, apop_option(_INCOMING)] = None
     incoming_timeout: Annotated[
         str | None, text_option("--incoming-timeout", "10..120", "Seconds. Default: 10.", _INCOMING)
     ] = None

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailctl.cli.completion import complete_oauth_client, complete_server_code
-from mailctl.cli.params import choice_option, existing_file, given_fields, text_option
+from mailctl.cli.params import existing_file, given_fields, text_option
 from mailctl.cli.secret_input import given_reference, password_from_option, password_stdin_option, read_given_secrets
-from mailctl.cli.server_options import SECURITIES, TlsOptionGroup
+from mailctl.cli.server_options import TlsOptionGroup, apop_option, security_option
 from mailctl.errors import MissingInputError, UsageError
 
 if TYPE_CHECKING:
@@ -123,12 +123,7 @@ class PopBeforeSmtpOptions:
     ] = None
     pop_host: Annotated[str | None, text_option("--pop-host", "HOST", "Host name or IP address.", _POP)] = None
     pop_port: Annotated[str | None, text_option("--pop-port", "1..65535", "Default: 995, or 110.", _POP)] = None
-    pop_security: Annotated[
-        str | None,
-        choice_option(
-            "--pop-security", *SECURITIES, help="Default: as the port tells; tls without a port.", panel=_POP
-        ),
-    ] = None
+    pop_security: Annotated[str | None, security_option("--pop-security", _POP)] = None
     pop_ca_file: Annotated[
         Path | None, text_option("--pop-ca-file", "FILE", "PEM of the only authorities to trust there.", _POP)
     ] = None
@@ -136,12 +131,7 @@ class PopBeforeSmtpOptions:
         str | None, text_option("--pop-wait", "0..10", "Seconds from the login to sending. Default: 0.", _POP)
     ] = None
     pop_timeout: Annotated[str | None, text_option("--pop-timeout", "10..120", "Seconds. Default: 10.", _POP)] = None
-    apop: Annotated[
-        bool | None,
-        typer.Option(
-            "--apop/--no-apop", help="POP3's challenge-response login.", rich_help_panel=_POP, show_default=False
-        ),
-    ] = None
+    apop: Annotated[bool | None, apop_option(_POP)] = None
     pop_username: Annotated[str | None, text_option("--pop-username", "USER", "The user name there.", _POP)] = None
     pop_password_stdin: Annotated[
         bool,
