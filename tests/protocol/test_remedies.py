@@ -753,6 +753,15 @@ def test_the_next_command_names_options_that_are_there_for_pop_before_smtp() -> 
     assert not any("--pop-auth" in command or " --ca-file" in command for command in commands)
 
 
+def test_no_next_command_names_a_side_or_a_domain_that_there_is_not() -> None:
+    for remedy in every_remedy():
+        next_ = remedy.next or ""
+        for side, domain in ((None, "example.org"), ("smtp", None), (None, None)):
+            command = remedy.command(test="mailctl test send", edit="mailctl sysmail set", side=side, domain=domain)
+            lacks = (side is None and "{side}" in next_) or (domain is None and "{domain}" in next_)
+            assert (command is None) is (lacks or remedy.next is None)
+
+
 def test_remedies_are_sentences_in_one_style() -> None:
     for remedy in every_remedy():
         for text in (remedy.cause or "", remedy.remedy):

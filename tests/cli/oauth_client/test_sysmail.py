@@ -124,6 +124,15 @@ def test_what_excludes_each_other_is_a_conflict_that_names_both(
     assert catalogue.settings() == before
 
 
+def test_who_gives_a_client_to_an_account_on_a_server_of_the_catalogue_is_told_how(catalogue: Mailctl) -> None:
+    catalogue.must("sysmail", "set", *ADDRESS, "--server", "open")
+    way_out = "`--clear server` leaves the catalogue; or let the server itself use the client"
+    assert set_(catalogue, "--oauth-client", "google", "-o", "json").error["hint"] == way_out
+    both = set_(catalogue, "--oauth-client", "google", "--server", "hq", "-o", "json")
+    assert both.code == 4
+    assert both.error.get("hint") != way_out
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [
