@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.doubles.pop3 import capa_reply
-from tests.doubles.steps import Close
+from tests.doubles.steps import Close, Endless
 from tests.servers.dovecot import Dovecot
 
 if TYPE_CHECKING:
@@ -126,6 +126,12 @@ def test_malformed_answers_are_told_as_such(
     with scripted_pop3(**points):
         result = mailctl("mail", "list", ADDRESS, "-o", "json")
         assert (result.code, result.error["code"]) == (18, "protocol")
+
+
+def test_a_listing_without_an_end_is_not_followed(mailctl: Mailctl, scripted_pop3: Callable[..., Any]) -> None:
+    with scripted_pop3(list=(b"+OK\r\n", Endless(b"1 1 " + b"x" * 4096 + b"\r\n"))):
+        result = mailctl("mail", "list", ADDRESS, "-o", "json")
+        assert (result.code, result.error["reason"]) == (18, "reply-too-long")
 
 
 def test_a_mailbox_in_use_says_so(mailctl: Mailctl, scripted_pop3: Callable[..., Any]) -> None:

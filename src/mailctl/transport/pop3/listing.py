@@ -16,11 +16,17 @@ from mailctl.protocol.reasons import Reason
 from mailctl.transport.pop3.mailbox import Pop3Session
 from mailctl.transport.pop3.replies import read_sizes, read_uids
 
+_FIELDS = {"received", "date", "from", "subject", "message-id", "in-reply-to", "references"}
+_NO_FIELDS = HeaderBlock(())
+_LISTING_BYTES_MAX = 16 * 1024 * 1024
+"""So much is said of a mailbox of some hundred thousands of messages."""
+
 
 class Summary(Struct, frozen=True, kw_only=True):
     """A message as lists show it. `number`: in this session. `uid`: None where the server gives none.
 
-    `size`: octets, as the server says. `header`: its beginning; without fields where the server does not give it out.
+    `size`: octets, as the server says. `header`: the fields that lists show, of the beginning of its header; none where
+    the server does not give it out.
     """
 
     number: int
@@ -40,25 +46,27 @@ def list_newest(session: Pop3Session, count: int) -> list[Summary]:
     transport = session.transport
     has_uids = session.may_have("UIDL")
     answers = session.ask(["LIST", *(["UIDL"] if has_uids else [])])
-    sizes = read_sizes(transport, next(answers))
+    sizes = read_sizes(transport, next(answers), _LISTING_BYTES_MAX)
     uids: dict[int, str] = {}
     for answer in answers:
         if answer.ok or answer.reply is None:  # a server that refuses UIDL is listed without
-            uids = read_uids(transport, answer)
+            uids = read_uids(transport, answer, _LISTING_BYTES_MAX)
     newest = sorted(sizes)[-count:]
-    headers = session.headers(newest)
-    refused = [header for header in headers if isinstance(header, MailError)]
-    if refused and len(refused) == len(headers):
+    found: list[Summary] = []
+    refused: list[MailError] = []
+    for number, header in zip(newest, session.headers(newest), strict=True):
+        if isinstance(header, MailError):
+            refused.append(header)
+        fields = _NO_FIELDS if isinstance(header, MailError) else _read_fields(header)
+        found.append(Summary(number=number, uid=uids.get(number), size=sizes[number], header=fields))
+    if refused and len(refused) == len(found):
         raise refused[0] if session.capabilities.keywords else _without_top(refused[0].reply)
-    return [
-        Summary(
-            number=number,
-            uid=uids.get(number),
-            size=sizes[number],
-            header=parse_header_block(b"" if isinstance(header, MailError) else header),
-        )
-        for number, header in zip(newest, headers, strict=True)
-    ]
+    return found
+
+
+def _read_fields(header: bytes) -> HeaderBlock:
+    """Return what lists are made of; of thousands of messages the rest would be much."""
+    return HeaderBlock(tuple(field for field in parse_header_block(header).fields if field.name in _FIELDS))
 
 
 def _without_top(reply: bytes | None = None) -> MailError:

@@ -69,15 +69,15 @@ class Pop3Session:
         """Return a message's header, and so many lines of its body."""
         return self._read_top(self._transport.command(f"TOP {number} {lines}"))
 
-    def headers(self, numbers: Sequence[int]) -> list[bytes | MailError]:
-        """Return the beginnings of messages' headers, or why the server does not give one out."""
-        found: list[bytes | MailError] = []
+    def headers(self, numbers: Sequence[int]) -> Iterator[bytes | MailError]:
+        """Yield the beginnings of messages' headers, or why the server does not give one out; to be read to the end."""
         for answer in self.ask([f"TOP {number} 0" for number in numbers]):
             try:
-                found.append(self._read_message(answer, bytes_kept=_HEADER_BYTES_KEPT))
+                header = self._read_message(answer, bytes_kept=_HEADER_BYTES_KEPT)
             except (RefusedError, TemporaryError) as error:
-                found.append(error)
-        return found
+                yield error
+            else:
+                yield header
 
     def retrieve(self, number: int) -> bytes:
         """Return a message."""

@@ -16,9 +16,9 @@ _SIZE = re.compile(rb"(\d{1,12}) (\d{1,18})(?: .*)?")
 _UID = re.compile(rb"(\d{1,12}) ([\x21-\x7e]{1,255})")
 
 
-def read_sizes(transport: Pop3Transport, answer: Answer) -> dict[int, int]:
+def read_sizes(transport: Pop3Transport, answer: Answer, bytes_max: int | None = None) -> dict[int, int]:
     """Return the octets of messages that follow the answer to LIST; raises MailError."""
-    return {int(found[1]): int(found[2]) for found in _read_listing(transport, answer, "LIST", _SIZE)}
+    return {int(found[1]): int(found[2]) for found in _read_listing(transport, answer, "LIST", _SIZE, bytes_max)}
 
 
 def read_uids(transport: Pop3Transport, answer: Answer, bytes_max: int | None = None) -> dict[int, str]:
