@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mailctl.cli.session import Session
     from mailctl.model.secret import Secret
     from mailctl.model.settings import Settings
-    from mailctl.services.secrets.transactions import SecretsEdit
+    from mailctl.services.secrets.transactions import SecretsChange, SecretsEdit
     from mailctl.store import Change
 
 
@@ -39,7 +39,8 @@ class AppliedChange:
         if not self.changed:
             session.terminal.say(f"nothing to change: {unchanged}" if unchanged else "nothing to change")
         elif self._dry_run:
-            session.terminal.result(self._diff)
+            if self._diff:
+                session.terminal.result(self._diff)
             session.terminal.say(f"dry run, nothing was written; without --dry-run: {done}")
         else:
             session.terminal.say(done)
@@ -75,4 +76,9 @@ def apply_change(
         session.terminal.warn(f"{file.path} is saved, but the disk did not confirm it: check the disk")
     for orphan in change.orphans:
         session.terminal.warn(f"the secret {orphan} could not be deleted; `mailctl secret status` shows what is left")
+    return as_applied(change, dry_run=dry_run)
+
+
+def as_applied(change: SecretsChange, *, dry_run: bool) -> AppliedChange:
+    """Return a change of settings and secrets as it is told."""
     return AppliedChange(change.settings, dry_run=dry_run, changed=change.changed)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mailctl.cli.changes import AppliedChange, as_applied
 from mailctl.cli.completion import is_offered
 from mailctl.cli.params import DryRun, Output, OutputFormat, Yes
 from mailctl.cli.session import Session, get_session
@@ -104,10 +105,12 @@ def set_(
     reference = str(change.references[name])
     if output is OutputFormat.JSON:
         session.terminal.data(
-            changed=change.changed, **_rehearsal(change, dry_run), secret={"name": name, "reference": reference}
+            **as_applied(change, dry_run=dry_run).as_json(), secret={"name": name, "reference": reference}
         )
     else:
-        _tell(session, change, f"stored '{name}' at {reference}", f"'{name}' holds that secret already", dry_run)
+        as_applied(change, dry_run=dry_run).tell(
+            session, f"stored '{name}' at {reference}", f"'{name}' holds that secret already"
+        )
     _require_tidy(change)
 
 
@@ -129,9 +132,9 @@ def delete(
             raise typer.Exit(Exit.FAILURE)
         rehearsed = delete_secret(session.settings_file, session.secrets, name)
     if output is OutputFormat.JSON:
-        session.terminal.data(changed=rehearsed.changed, **_rehearsal(rehearsed, dry_run), secret={"name": name})
+        session.terminal.data(**as_applied(rehearsed, dry_run=dry_run).as_json(), secret={"name": name})
     else:
-        _tell(session, rehearsed, f"deleted '{name}'", f"there is no '{name}'", dry_run)
+        as_applied(rehearsed, dry_run=dry_run).tell(session, f"deleted '{name}'", f"there is no '{name}'")
     _require_tidy(rehearsed)
 
 
@@ -161,11 +164,11 @@ def migrate(
     change = migrate_secrets(session.settings_file, session.secrets, to, dry_run=dry_run)
     if output is OutputFormat.JSON:
         moved = [{"name": name, "reference": str(reference)} for name, reference in change.references.items()]
-        session.terminal.data(changed=change.changed, **_rehearsal(change, dry_run), backend=to, moved=moved)
+        session.terminal.data(**as_applied(change, dry_run=dry_run).as_json(), backend=to, moved=moved)
     else:
         count = len(change.references)
         done = f"moved {count} secret{'s' * (count != 1)}; the {to} takes new ones"
-        _tell(session, change, done, f"all secrets are in the {to}", dry_run)
+        as_applied(change, dry_run=dry_run).tell(session, done, f"all secrets are in the {to}")
     _require_tidy(change)
 
 
@@ -221,10 +224,9 @@ def backend(
         dry_run=dry_run,
     )
     if output is OutputFormat.JSON:
-        rehearsal = {"dry_run": True, "diff": change.diff} if dry_run else {}
         options = change.after.secrets
         chosen = {"backend": backend_, "key_file": options.key_file, "passphrase_from": options.passphrase_from}
-        session.terminal.data(changed=change.changed, **rehearsal, backend=chosen)
+        session.terminal.data(**AppliedChange(change, dry_run=dry_run).as_json(), backend=chosen)
     elif not change.changed:
         session.terminal.say(f"nothing to change: new secrets are stored in the {backend_} already")
     elif dry_run:
@@ -258,21 +260,6 @@ def _read(session: Session, name: str, *, stdin: bool, source: str | None) -> Se
     while (secret := session.terminal.ask_secret(question)) != session.terminal.ask_secret("Once more"):
         session.terminal.say("the two differ; type it twice again, or leave with Ctrl-C")
     return secret
-
-
-def _rehearsal(change: SecretsChange, dry_run: bool) -> dict[str, object]:
-    return {"dry_run": True, "diff": change.settings.diff} if dry_run else {}
-
-
-def _tell(session: Session, change: SecretsChange, done: str, unchanged: str, dry_run: bool) -> None:
-    if not change.changed:
-        session.terminal.say(f"nothing to change: {unchanged}")
-    elif dry_run:
-        if change.settings.diff:
-            session.terminal.result(change.settings.diff)
-        session.terminal.say(f"dry run, nothing was written; without --dry-run: {done}")
-    else:
-        session.terminal.say(done)
 
 
 def _require_tidy(change: SecretsChange) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mailctl.cli.changes import as_applied
 from mailctl.cli.completion import complete_target, words
 from mailctl.cli.oauth.client import client_app
 from mailctl.cli.oauth.person import has_browser, person_at, read_redirect
@@ -195,7 +196,7 @@ def revoke(
         raise typer.Exit(Exit.FAILURE)
     change, ended = Authoriser(session.settings_file, session.secrets).revoke(name, dry_run=dry_run)
     if output is OutputFormat.JSON:
-        session.terminal.data(changed=change.changed, **_rehearsal(change, dry_run), target=name, at_provider=ended)
+        session.terminal.data(**as_applied(change, dry_run=dry_run).as_json(), target=name, at_provider=ended)
         return
     if not change.changed:
         session.terminal.say(f"nothing to change: {name} is not authorised")
@@ -344,7 +345,3 @@ def _as_json(state: GrantState) -> dict[str, Any]:
     from mailctl.render.oauth import grant_as_json
 
     return grant_as_json(state)
-
-
-def _rehearsal(change: SecretsChange, dry_run: bool) -> dict[str, Any]:
-    return {"dry_run": True, "diff": change.settings.diff} if dry_run else {}
