@@ -8,21 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mailctl.cli.account.filter_run import run
 from mailctl.cli.account.options import Address
-from mailctl.cli.account.runs import exit_for_undone, telling_partly_done
 from mailctl.cli.account.sieve import Replace, install_rules_of
 from mailctl.cli.changes import AppliedChange, agree_to_delete, apply_change, plain
 from mailctl.cli.completion import account_of, is_offered, words
-from mailctl.cli.mailbox import open_mailbox
 from mailctl.cli.option_names import missing_input
 from mailctl.cli.params import DryRun, Output, OutputFormat, Yes
-from mailctl.cli.session import Session, get_session
+from mailctl.cli.session import get_session
 from mailctl.errors import InvalidValueError, Problem
 
 if TYPE_CHECKING:
-    from mailctl.model.account import Account
     from mailctl.model.settings import Edit
-    from mailctl.services.accounts.filter_run import Handled
 
 app = typer.Typer(
     help="Rules that move, copy, mark or redirect an account's new mail, by itself at the server or here."
@@ -216,95 +213,7 @@ def install(
     install_rules_of(get_session(context), address, replace=replace, dry_run=dry_run, output=output)
 
 
-@app.command()
-def run(
-    context: typer.Context,
-    address: Address,
-    folder: Annotated[str, typer.Option("--folder", metavar="FOLDER", help="The folder to look through.")] = "INBOX",
-    again: Annotated[
-        bool, typer.Option("--all", help="Also the messages that were looked at before, as after a change of rules.")
-    ] = False,
-    dry_run: DryRun = False,
-    output: Output = OutputFormat.TABLE,
-) -> None:
-    """Run the rules from here, over IMAP, where the server runs none itself (Gmail, Microsoft 365).
-
-    Each message is looked at once, however often and by whom this is run, so a timer may do it. A dry run shows what
-    would become of which message.
-
-    Examples:
-
-      mailctl account filter run taro@example.org --dry-run
-
-      mailctl account filter run taro@example.org
-    """
-    from mailctl.cli.progress import show_progress
-    from mailctl.cli.sending.sender_choice import account_outbox
-    from mailctl.services.accounts.filter_ledger import LEDGER_NAME, FilterRecord
-    from mailctl.services.accounts.filter_run import FilterRun
-    from mailctl.services.accounts.ledger_owner import ledger_owner
-    from mailctl.services.sending.deliveries import open_deliveries
-    from mailctl.store.ledger import open_ledger
-    from mailctl.transport.imap.filing import ImapFiling
-    from mailctl.transport.imap.folders import ImapFolders
-
-    session = get_session(context)
-    account = session.settings_file.load().get_account(address)
-    handled: list[Handled] = []
-    if not account.filters:
-        # Looked at without rules, messages would count as looked at when there are some.
-        _tell_run(session, account, 0, handled, output, dry_run=dry_run)
-        return
-    owner = ledger_owner(session.settings_file.load(), account)
-    with (
-        telling_partly_done(session, handled, lambda: _tell_handled(session, handled), output),
-        open_ledger(session.settings_file.path, owner, LEDGER_NAME, FilterRecord) as ledger,
-        open_deliveries(account_outbox(session, account)) as deliveries,
-        open_mailbox(session, account) as opened,
-        show_progress(session, "looking at messages") as advance,
-    ):
-        folders = ImapFolders(opened)
-        running = FilterRun(account, folders, ImapFiling(opened, folders), ledger, deliveries, folder=folder)
-        for one in running.run(again=again, dry_run=dry_run, on_progress=advance):
-            handled.append(one)  # noqa: PERF402 - `extend` need not keep what came before an error
-    _tell_run(session, account, running.looked_at, handled, output, dry_run=dry_run)
-    exit_for_undone([one for one in handled if one.problem])
-
-
-def _tell_run(
-    session: Session,
-    account: Account,
-    looked_at: int,
-    handled: list[Handled],
-    output: OutputFormat,
-    *,
-    dry_run: bool,
-) -> None:
-    address = account.address
-    if output is OutputFormat.JSON:
-        rehearsal = {"dry_run": True} if dry_run else {}
-        changed = bool(handled) and not dry_run
-        session.terminal.data(changed=changed, **rehearsal, account=address, looked_at=looked_at, messages=handled)
-        return
-    if not account.filters:
-        session.terminal.say(f"{address} has no filters; `mailctl account filter add` adds one")
-        return
-    _tell_handled(session, handled)
-    looked = "1 message" if looked_at == 1 else f"{looked_at} messages"
-    rules = "rules apply to none of them" if not handled else f"rules apply to {len(handled)}"
-    undone = "; dry run, nothing was done" if dry_run else ""
-    found = f"looked at {looked} of {address}: {rules}{undone}"
-    session.terminal.say(found if looked_at else f"no message of {address} is new to the rules")
-
-
-def _tell_handled(session: Session, handled: list[Handled]) -> None:
-    from mailctl.render.filters import HANDLED_HEADERS, handled_rows
-
-    if handled:
-        session.terminal.table(HANDLED_HEADERS, handled_rows(handled))
-    for one in handled:
-        if one.problem:
-            session.terminal.warn(f"'{one.subject}' from {one.sender} stays where it is: {one.problem}")
+app.command()(run)
 
 
 def _given(conditions: list[str] | None, match: str | None, actions: list[str] | None) -> dict[str, Any]:
