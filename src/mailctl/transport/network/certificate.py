@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
 from datetime import UTC, datetime
 
@@ -14,6 +13,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID, N
 from mailctl.errors import TLSError
 from mailctl.protocol.reasons import Reason
 from mailctl.protocol.replies import printable
+from mailctl.transport.network.tls import is_ip_address
 
 _NAMES_SHOWN = 5
 _CERTIFICATES_SHOWN = 10
@@ -127,7 +127,7 @@ def find_matching_name(names: list[str], host: str) -> str | None:
         if wanted == host:
             return name
         label, _, rest = host.partition(".")
-        if wanted.startswith("*.") and label and wanted[2:] == rest and not _is_ip(host):
+        if wanted.startswith("*.") and label and wanted[2:] == rest and not is_ip_address(host):
             return name
     return None
 
@@ -170,11 +170,3 @@ def _names_its_issuers_place(certificate: x509.Certificate) -> bool:
         return False
     assert isinstance(access, x509.AuthorityInformationAccess)
     return any(place.access_method == AuthorityInformationAccessOID.CA_ISSUERS for place in access)
-
-
-def _is_ip(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
