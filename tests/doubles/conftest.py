@@ -1,17 +1,10 @@
-"""TLS contexts for the tests of the doubles themselves."""
+"""The TLS of a client, for the tests of the doubles themselves."""
 
 from __future__ import annotations
 
 import ssl
 
 import pytest
-
-
-@pytest.fixture(scope="session")
-def server_context(ca):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(ca.good.certificate, ca.good.key)
-    return context
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import os
 import secrets
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -40,6 +41,7 @@ PARTS: dict[str, Callable[[], object]] = {
 FIXTURES = {
     "dovecot": "dovecot",
     "hashed_dovecot": "dovecot",
+    "bare_dovecot": "dovecot",
     "person": "dovecot",
     "postfix": "postfix",
     "oauth_dovecot": "dovecot",
@@ -96,6 +98,14 @@ def ca(tmp_path_factory: pytest.TempPathFactory) -> CertificateAuthority:
 
 
 @pytest.fixture(scope="session")
+def server_context(ca: CertificateAuthority) -> ssl.SSLContext:
+    """The TLS of a server with a good certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(ca.good.certificate, ca.good.key)
+    return context
+
+
+@pytest.fixture(scope="session")
 def dovecot(ca: CertificateAuthority) -> Iterator[Dovecot]:
     """A real Dovecot with PEOPLE's mailboxes, every password mechanism, Sieve and ManageSieve."""
     with Dovecot(ca=ca, sieve=True) as server:
@@ -110,6 +120,13 @@ def hashed_dovecot(ca: CertificateAuthority) -> Iterator[Dovecot]:
     with Dovecot(ca=ca, hashed=True) as server:
         for person in PEOPLE:
             server.add_user(person.address, person.password)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def bare_dovecot(ca: CertificateAuthority) -> Iterator[Dovecot]:
+    """A real Dovecot that tells of hardly any capability (no MOVE, UIDPLUS, LIST-STATUS, THREAD); without people."""
+    with Dovecot(ca=ca, extra="imap_capability = IMAP4rev1 SASL-IR NAMESPACE") as server:
         yield server
 
 

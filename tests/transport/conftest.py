@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
-
 import pytest
 
 from mailctl.model.secret import Secret
@@ -18,14 +16,6 @@ from mailctl.model.server import (
 )
 from mailctl.protocol.sasl import Login
 from mailctl.transport.route import Route
-
-
-@pytest.fixture(scope="session")
-def server_context(ca):
-    """The TLS of a server with a good certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(ca.good.certificate, ca.good.key)
-    return context
 
 
 @pytest.fixture

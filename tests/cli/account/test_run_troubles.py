@@ -15,7 +15,6 @@ from imapclient import IMAPClient
 from tests.doubles.scripted import ScriptedServer
 from tests.doubles.smtp import TAKE_MESSAGE, SmtpServer
 from tests.doubles.steps import Announce, Close, Part, Stall
-from tests.servers.certificates import CertificateAuthority
 from tests.servers.dovecot import Dovecot
 from tests.servers.people import Person
 
@@ -262,28 +261,20 @@ def test_an_address_that_is_changed_by_hand_has_nothing_done_again(
     assert dovecot.subjects(account, "C") == ["x"]
 
 
-@pytest.fixture(scope="module")
-def plain_dovecot(ca: CertificateAuthority) -> Iterator[Dovecot]:
-    """A server that has neither MOVE nor UIDPLUS."""
-    capabilities = "IMAP4rev1 SASL-IR LITERAL+ NAMESPACE STARTTLS AUTH=PLAIN"
-    with Dovecot(ca=ca, extra=f"imap_capability = {capabilities}\n") as server:
-        yield server
-
-
 @pytest.mark.parametrize("action", ["move A", "redirect z@example.net"])
 def test_what_cannot_be_taken_out_of_a_folder_is_known_before_anything_is_done(
-    mailctl: Mailctl, add_person: AddPerson, plain_dovecot: Dovecot, action: str
+    mailctl: Mailctl, add_person: AddPerson, bare_dovecot: Dovecot, action: str
 ) -> None:
     person = Person(f"{action.partition(' ')[0]}@example.test", "secret")
-    plain_dovecot.add_user(person.address, person.password)
-    add_person(person, imap=plain_dovecot)
+    bare_dovecot.add_user(person.address, person.password)
+    add_person(person, imap=bare_dovecot)
     mailctl.must("account", "folders", "set", person.address, "trash", "Trash")
     add(mailctl, person.address, "subject is x", action)
-    plain_dovecot.deliver(person.address, message("x"))
+    bare_dovecot.deliver(person.address, message("x"))
     result = mailctl("account", "filter", "run", person.address)
     assert result.code == 18
     assert "neither MOVE nor UIDPLUS" in result.err
-    assert plain_dovecot.subjects(person.address) == ["x"]
+    assert bare_dovecot.subjects(person.address) == ["x"]
 
 
 @contextmanager

@@ -11,7 +11,6 @@ import pytest
 from tests.doubles.imap import ImapServer
 from tests.doubles.pop3 import Pop3Server
 from tests.doubles.scripted import ScriptedServer
-from tests.servers.certificates import CertificateAuthority
 from tests.servers.dovecot import Dovecot
 
 if TYPE_CHECKING:
@@ -58,13 +57,6 @@ def add_maildrop(dovecot: Dovecot, add_mailbox: AddMailbox) -> AddMailbox:
         return add_mailbox("--incoming-protocol", "pop3", *options, owner=owner, port=dovecot.pop3_port)
 
     return add
-
-
-@pytest.fixture(scope="session")
-def plain_dovecot(ca: CertificateAuthority) -> Iterator[Dovecot]:
-    """A Dovecot that tells of hardly any capability: neither of LIST-STATUS nor of THREAD."""
-    with Dovecot(ca=ca, extra="imap_capability = IMAP4rev1 SASL-IR NAMESPACE") as server:
-        yield server
 
 
 @pytest.fixture

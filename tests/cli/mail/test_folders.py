@@ -34,7 +34,7 @@ def fill(server: Dovecot, address: str) -> None:
             client.append(name, b"Subject: y\r\n\r\n", flags=[rb"\Seen"])
 
 
-@pytest.mark.parametrize("kind", ["dovecot", "plain_dovecot"])
+@pytest.mark.parametrize("kind", ["dovecot", "bare_dovecot"])
 def test_folders_have_their_roles_and_counts(
     mailctl: Mailctl, add_mailbox: AddMailbox, request: pytest.FixtureRequest, kind: str
 ) -> None:

@@ -40,11 +40,11 @@ def listed(mailctl: Mailctl, *options: str) -> list[tuple[int, int]]:
 
 
 def test_without_thread_the_threads_are_found_from_here(
-    mailctl: Mailctl, add_mailbox: AddMailbox, plain_dovecot: Dovecot
+    mailctl: Mailctl, add_mailbox: AddMailbox, bare_dovecot: Dovecot
 ) -> None:
-    address = add_mailbox(server=plain_dovecot)
-    plain_dovecot.deliver(address, b"Message-ID: <a@x>\r\nSubject: a\r\n\r\n")
-    plain_dovecot.deliver(address, b"Message-ID: <b@x>\r\nSubject: b\r\nIn-Reply-To: <a@x>\r\n\r\n")
+    address = add_mailbox(server=bare_dovecot)
+    bare_dovecot.deliver(address, b"Message-ID: <a@x>\r\nSubject: a\r\n\r\n")
+    bare_dovecot.deliver(address, b"Message-ID: <b@x>\r\nSubject: b\r\nIn-Reply-To: <a@x>\r\n\r\n")
     messages = mailctl.must("mail", "list", address, "--threads", "-o", "json").json["messages"]
     assert [(message["uid"], message["depth"], message["thread"]) for message in messages] == [(1, 0, 1), (2, 1, 1)]
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from imapclient import IMAPClient
-from tests.servers.certificates import CertificateAuthority
 from tests.servers.dovecot import Dovecot
 from tests.servers.people import Person
 
@@ -19,13 +18,6 @@ from mailctl.transport.imap.session import open_imap
 from mailctl.transport.watch import Watch
 
 MANY = 3000
-
-
-@pytest.fixture(scope="module")
-def plain_dovecot(ca: CertificateAuthority) -> Iterator[Dovecot]:
-    """A Dovecot that tells of hardly any capability: neither of LIST-STATUS nor of THREAD."""
-    with Dovecot(ca=ca, extra="imap_capability = IMAP4rev1 SASL-IR NAMESPACE") as server:
-        yield server
 
 
 def count_turns(
@@ -59,10 +51,10 @@ def test_the_newest_messages_take_two_round_trips(
 
 
 def test_counting_folders_takes_one_round_trip_with_list_status_and_two_without(
-    dovecot: Dovecot, plain_dovecot: Dovecot, person: Person, route_to: Callable[..., Any]
+    dovecot: Dovecot, bare_dovecot: Dovecot, person: Person, route_to: Callable[..., Any]
 ) -> None:
-    plain_dovecot.add_user(person.address, person.password)
-    for server, turns in ((dovecot, 1), (plain_dovecot, 2)):
+    bare_dovecot.add_user(person.address, person.password)
+    for server, turns in ((dovecot, 1), (bare_dovecot, 2)):
         assert count_turns(server, person, route_to, list_with_counts) == turns
         with IMAPClient("127.0.0.1", server.imap_port, ssl=False) as client:
             client.login(person.address, person.password)
