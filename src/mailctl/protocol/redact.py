@@ -25,6 +25,9 @@ MARK = b"[redacted]"
 _WHOLE_WORDS_BELOW_BYTES = 4
 _BEGINNINGS_FROM_BYTES = 3
 
+SHOWN_BYTES = 32 * 1024
+"""As much of a text is shown; the rest is cut off."""
+
 _BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_")
 _WORD = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") | frozenset(range(0x80, 0x100))
 
@@ -269,6 +272,13 @@ class Redactor:
                 out += whole[at:start] + MARK
             at = end
         return bytes(out + whole[at:])
+
+    def redact_and_shorten(self, data: bytes, *, before: bytes = b"", is_cut_off: bool = False) -> bytes:
+        """Return the bytes redacted, see `redact`; a text of more than SHOWN_BYTES is cut off."""
+        if len(data) <= SHOWN_BYTES:
+            return self.redact(data, before=before, is_cut_off=is_cut_off)
+        # Half a secret is not recognised, so what is near the cut goes, too.
+        return self.redact(data[:SHOWN_BYTES])[: -SHOWN_BYTES // 2] + b"[...]"
 
     def _last_spans(self, whole: bytes) -> Iterator[tuple[int, int]]:
         for end in _readable_ends(whole):

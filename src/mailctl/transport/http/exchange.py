@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     import requests
 
 _READ_BYTES = 64 * 1024
-_SHOWN_BYTES = 32 * 1024
 _ABOVE_ALL_LEVELS = logging.CRITICAL + 1
 
 
@@ -155,7 +154,7 @@ class HttpClient:
         line = f"HTTP {response.status_code} {response.reason or ''}".rstrip()
         self._say(Speaker.SERVER, line)
         shown = line.encode() + b"\r\n" * bool(body) + bytes(body)
-        return HttpReply(response.status_code, headers, bytes(body), self._redacted(shown))
+        return HttpReply(response.status_code, headers, bytes(body), self.redactor.redact_and_shorten(shown))
 
     @property
     def _session(self) -> requests.Session:
@@ -196,7 +195,7 @@ class HttpClient:
                 return NetworkError(
                     f"the proxy does not connect ({doing})",
                     reason=Reason.FORBIDDEN,
-                    reply=self._redacted(str(cause).encode()),
+                    reply=self.redactor.redact_and_shorten(str(cause).encode()),
                 )
             if type(cause).__module__.partition(".")[0] not in ("requests", "urllib3"):
                 found = find_mail_error(cause, doing)
@@ -204,20 +203,14 @@ class HttpClient:
                     return found
         return ProtocolError(f"what answers does not speak HTTP as it should ({doing})", reason=Reason.PROTOCOL)
 
-    def _redacted(self, text: bytes) -> bytes:
-        if len(text) <= _SHOWN_BYTES:
-            return self.redactor.redact(text)
-        # Half a secret is not recognised, so what is near the cut goes, too.
-        return self.redactor.redact(text[:_SHOWN_BYTES])[: -_SHOWN_BYTES // 2] + b"[...]"
-
     def _say(self, speaker: Speaker, text: str) -> None:
         if self._trace:
-            self._trace.add(speaker, self._protocol, self._redacted(text.encode()))
+            self._trace.add(speaker, self._protocol, self.redactor.redact_and_shorten(text.encode()))
 
     def note(self, text: str) -> None:
         """Add to the transcript what is not said on the wire."""
         if self._trace:
-            self._trace.note(self._protocol, self._redacted(text.encode()).decode("utf-8", "replace"))
+            self._trace.note(self._protocol, self.redactor.redact_and_shorten(text.encode()).decode("utf-8", "replace"))
 
 
 def _open_session(

@@ -20,12 +20,12 @@ from mailctl.protocol.redact import Redactor
 from mailctl.transport.faults import translated
 from mailctl.transport.network import tls
 from mailctl.transport.network.limits import Deadline, Limits
-from mailctl.transport.trace import Speaker, Trace
+from mailctl.transport.network.transcription import Transcription
+from mailctl.transport.trace import Trace
 
 _RECEIVE_BYTES = 65_536
 _SMALL_BYTES = 4096
 """Up to this length a literal is part of the reply, with its deadline and cap; beyond, it is bulk data."""
-_SHOWN_BYTES = 32 * 1024
 
 
 class Wire:
@@ -69,9 +69,7 @@ class Wire:
         self._bulk_bytes_max = 0
         self._quantum_bytes = 0.0
         self._in_bulk = False
-        self._trace = trace
-        self._heard = bytearray()
-        self._answer = bytearray()
+        self._transcription = Transcription(protocol, redactor, trace)
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     @property
@@ -88,13 +86,7 @@ class Wire:
 
         `is_cut_off`: it ends where more was to come.
         """
-        if len(said) <= _SHOWN_BYTES:
-            # A secret may have begun in an earlier response to the same command.
-            at = self._answer.rfind(said)
-            before = bytes(self._answer[: max(at, 0)])
-            return self.redactor.redact(said, before=before, is_cut_off=is_cut_off)
-        # Half a secret is not recognised, so what is near the cut goes, too.
-        return self.redactor.redact(said[:_SHOWN_BYTES])[: -_SHOWN_BYTES // 2] + b"[...]"
+        return self._transcription.redacted(said, is_cut_off=is_cut_off)
 
     # Commands and replies
 
@@ -106,11 +98,9 @@ class Wire:
 
     def send(self, command: bytes) -> None:
         """Send one or more whole commands, and begin the deadline of the reply."""
-        self._flush_heard()
-        if self._trace:
-            self._trace.add(Speaker.CLIENT, self.protocol, self.redacted(command))
+        self._tell_heard()
+        self._transcription.say(command)
         self.begin_reply()
-        self._answer.clear()
         self._has_spoken = True
         with self._watched("sending to"):
             self._send_all(command)
@@ -131,7 +121,7 @@ class Wire:
         return line
 
     def _count_reply(self, part: bytes) -> None:
-        self._hear(part)
+        self._transcription.hear(part)
         self._reply_bytes += len(part)
         self._reply_lines += 1
         if self._reply_bytes > self.limits.reply_bytes or self._reply_lines > self.limits.reply_lines:
@@ -196,7 +186,7 @@ class Wire:
 
     def send_bulk(self, chunks: Iterable[bytes | bytearray]) -> None:
         """Send bulk data; the deadline of the reply begins with its end."""
-        self._flush_heard()
+        self._tell_heard()
         self._has_spoken = True
         with self.bulk():
             for chunk in chunks:
@@ -239,7 +229,7 @@ class Wire:
         broken then.
         """
         self.refuse_early_data()
-        self._flush_heard()
+        self._tell_heard()
         self.is_broken = True
         try:
             secured = tls.shake_hands(self._socket, context, host, self._command, self.peer)
@@ -269,9 +259,8 @@ class Wire:
     def bid_farewell(self, command: bytes) -> None:
         """Send a last command without waiting for anything, and close."""
         if not self.is_broken:
-            self._flush_heard()
-            if self._trace:
-                self._trace.add(Speaker.CLIENT, self.protocol, command)
+            self._tell_heard()
+            self._transcription.say(command)
             with suppress(OSError):
                 self._socket.settimeout(0)
                 self._socket.sendall(command)
@@ -281,7 +270,7 @@ class Wire:
         self.close()
 
     def close(self) -> None:
-        self._flush_heard()
+        self._tell_heard()
         self.is_broken = True
         self._socket.close()
 
@@ -349,24 +338,14 @@ class Wire:
         """Return what has come of a reply that does not come to its end, without the secrets; None for nothing."""
         if self._in_bulk:
             return None
-        heard = self._answer[len(self._answer) - min(self._reply_bytes, len(self._answer)) :]
-        said = bytes(heard + self._buffer)
+        said = self._transcription.last_heard(self._reply_bytes) + self._buffer
         return self.redacted(said, is_cut_off=True) or None
 
-    # The transcript: lines heard are kept until the reply ends, for a secret may be split over its lines
+    # The transcript
 
-    def _hear(self, line: bytes) -> None:
-        self._answer += line[: max(_SHOWN_BYTES - len(self._answer), 0)]
-        if self._trace:
-            self._heard += line
-
-    def _flush_heard(self) -> None:
-        if self._trace and self._heard:
-            heard = self.redacted(bytes(self._heard), is_cut_off=self.is_broken)
-            self._trace.add(Speaker.SERVER, self.protocol, heard)
-            self._heard.clear()
+    def _tell_heard(self) -> None:
+        self._transcription.tell_heard(is_cut_off=self.is_broken)
 
     def _note(self, text: str) -> None:
-        if self._trace:
-            self._flush_heard()
-            self._trace.note(self.protocol, text)
+        self._tell_heard()
+        self._transcription.note(text)
