@@ -318,6 +318,8 @@ def test_a_login_that_is_refused_may_be_tried_again_or_the_server_saved_anyway(
         described.waitnoecho()
         described.sendline("canary-4711")
         described.expect("failed: sending through hq at auth")
+        described.expect("passed: receiving from hq")
+        assert "the login was refused already" in str(described.before)
         said += str(described.before)
     answer(described, (NEXT.format("try"), "s"))
     code, rest = finish(described)

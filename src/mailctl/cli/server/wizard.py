@@ -26,6 +26,7 @@ from mailctl.services.fields import merge_fields, to_fields
 
 if TYPE_CHECKING:
     from mailctl.model.oauth import OAuthClient
+    from mailctl.model.report import TargetReport
     from mailctl.services.testing.check import Check, CheckOptions, LoginSource
 
 T = TypeVar("T")
@@ -217,6 +218,7 @@ class _Wizard:
     def _try(self, server: Server) -> _Step:
         """Try both sides and show the steps, with a login where the person gives one; return what to do next."""
         from mailctl.cli.testing.run import show_test
+        from mailctl.services.testing.check import spare_refused_login
         from mailctl.services.testing.observation import run_check
 
         if self._client is not None:
@@ -226,9 +228,9 @@ class _Wizard:
         # Standard output is for the command's result: all of this is talk.
         with redirect_stdout(sys.stderr):
             try:
-                reports = []
+                reports: list[TargetReport] = []
                 for check in self._checks(server, self._username):
-                    perform = partial(run_check, check)
+                    perform = partial(run_check, spare_refused_login(check, reports))
                     reports.append(show_test(self._session, perform, title=check.target.title, what=check.what))
                     if reports[-1].exit_code == Exit.INTERRUPTED:
                         raise KeyboardInterrupt

@@ -5,11 +5,13 @@ A check never sends or receives in a way of its own: `observation` runs the prod
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from mailctl.errors import ExclusiveSettingsError, MissingInputError, Problem, UsageError
+from mailctl.exits import Exit
+from mailctl.model.report import Stage, Status, TargetReport
 from mailctl.model.secret import Secret
 from mailctl.model.server import IncomingEndpoint, SmtpAuth, SmtpEndpoint, TlsOptions
 from mailctl.protocol.envelope import parse_address
@@ -190,6 +192,26 @@ def plan_receive(target: Target, options: CheckOptions, *, depth: Depth) -> Chec
     if missing := _missing_login(check):
         raise _missing_input(missing, depth)
     return check
+
+
+def spare_refused_login(check: Check, sides: Iterable[TargetReport]) -> Check:
+    """Return the check, without its login if that was refused on the target's other side already."""
+    if any(map(_was_refused, sides)) and _has_one_login(check.target):
+        return replace(check, no_login="the login was refused already, and a second refusal could lock the account")
+    return check
+
+
+def _was_refused(side: TargetReport) -> bool:
+    refused = any(step.name is Stage.AUTH and step.status is Status.FAIL for step in side.steps)
+    return refused and side.exit_code == Exit.AUTHENTICATION
+
+
+def _has_one_login(target: Target) -> bool:
+    """Tell whether a target receives with the login that it sends with."""
+    sending, receiving = target.sending, target.receiving
+    if receiving is None:
+        return False
+    return (sending.username, sending.password) == (receiving.username, receiving.password)
 
 
 def _missing_login(check: Check) -> list[str]:

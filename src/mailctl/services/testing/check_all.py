@@ -17,12 +17,12 @@ from threading import Event, Thread
 from typing import Protocol
 
 from mailctl.errors import MailctlError
-from mailctl.exits import Exit, exit_for
+from mailctl.exits import exit_for
 from mailctl.model.report import Stage, Status, Step, TargetReport
 from mailctl.model.settings import Settings
 from mailctl.services.oauth.grants import find_server_grants
 from mailctl.services.sending.outgoing import outgoing_of
-from mailctl.services.testing.check import JOBS, Check, CheckOptions, Depth, GrantSource
+from mailctl.services.testing.check import JOBS, Check, CheckOptions, Depth, GrantSource, spare_refused_login
 from mailctl.services.testing.observation import run_check
 from mailctl.services.testing.targets import Target
 from mailctl.services.testing.verdict import join_sides
@@ -135,15 +135,8 @@ class _Progress:
     report: TargetReport | None = None
 
     def next_check(self) -> Check:
-        """Return the next check, with the time that those before it have left of the target's.
-
-        A login that was refused is not tried again over the other protocol.
-        """
-        check = self.checks[0]
-        if any(map(_was_refused, self.sides)) and _has_one_login(check.target):
-            check = replace(
-                check, no_login="the login was refused already, and a second refusal could lock the account"
-            )
+        """Return the next check, with the time that those before it have left of the target's."""
+        check = spare_refused_login(self.checks[0], self.sides)
         limit = check.options.timeout_seconds
         if limit is None:
             return check
@@ -230,19 +223,6 @@ class _Run:
             return
         target.report = join_sides(target.sides)
         self._watcher.ended(target.report)
-
-
-def _was_refused(side: TargetReport) -> bool:
-    refused = any(step.name is Stage.AUTH and step.status is Status.FAIL for step in side.steps)
-    return refused and side.exit_code == Exit.AUTHENTICATION
-
-
-def _has_one_login(target: Target) -> bool:
-    """Tell whether a target receives with the login that it sends with."""
-    sending, receiving = target.sending, target.receiving
-    if receiving is None:
-        return False
-    return (sending.username, sending.password) == (receiving.username, receiving.password)
 
 
 def hosts_of(check: Check) -> frozenset[str]:
