@@ -55,6 +55,7 @@ class Wire(asyncio.Protocol):
         self._connections = connections
         self._transport: asyncio.Transport
         self._upgrade: asyncio.Task[None] | None = None
+        self._early = bytearray()
         self._producer: Any = None  # an IPullProducer
         self._writable = True
 
@@ -67,6 +68,10 @@ class Wire(asyncio.Protocol):
         self._server.makeConnection(self)
 
     def data_received(self, data: bytes) -> None:
+        if self._upgrade is not None:
+            # It came in one segment with the end of the handshake, of which `_start_tls` learns a moment later.
+            self._early += data
+            return
         try:
             self._server.dataReceived(data)
         except Exception:
@@ -145,6 +150,9 @@ class Wire(asyncio.Protocol):
         assert transport is not None
         self._transport = transport
         self.disconnecting = False
+        self._upgrade = None
+        if self._early:
+            self.data_received(bytes(self._early))
 
 
 @cache
