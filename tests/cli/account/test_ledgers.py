@@ -77,13 +77,15 @@ def test_answers_of_long_ago_are_forgotten_and_those_that_count_are_not(
     dovecot.deliver(sender, message("one", to=sender), sender=ALICE.address)
     assert "answered: 1" in mailctl.must("account", "vacation", "run", sender).err
     ledger = ledger_of("vacation")
+    inbox = read(ledger)[0]["uid_validity"]
     long_ago = {"act": "answered", "uid_validity": 1, "answer": "former", "day": "2001-01-01"}
     add(ledger, ({**long_ago, "uid": uid, "sender": f"{uid}@x.example"} for uid in range(MANY)))
     for subject in ("two", "three"):
         dovecot.deliver(sender, message(subject, to=sender), sender=ALICE.address)
         [told] = mailctl.must("account", "vacation", "run", sender, "-o", "json").json["messages"]
         assert f"{ALICE.address} has been answered on" in told["why_not"]
-        assert len(read(ledger)) < FEW
+        assert len(kept := read(ledger)) < FEW
+        assert {record["uid_validity"] for record in kept} == {inbox}
 
 
 def test_messages_that_were_deleted_on_their_server_are_forgotten_once_it_lists_them_no_more(
