@@ -68,6 +68,8 @@ def _sides(state: AccountState, style: Style) -> Iterator[Fact]:
     yield "servers", f"{kind}{detached}"
     yield "incoming", f"{incoming.protocol} {address(incoming)}"
     yield "outgoing", f"smtp {address(smtp)}"
+    if account.sieve:
+        yield "rules", f"{account.sieve.protocol} {address(account.sieve)}"
     if not account.server and Security.NONE not in (smtp.security, incoming.security):
         yield from (("tls", fact) for fact in tls_facts(state.sending.tls, style))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mailctl.model.server import IncomingEndpoint, Security, Server, SmtpEndpoint, TlsOptions
+from mailctl.model.sieve import SieveEndpoint
 from mailctl.render.facts import InFull
 from mailctl.render.style import Style
 
@@ -23,7 +24,7 @@ def server_row(server: Server) -> Sequence[str]:
     )
 
 
-def address(endpoint: SmtpEndpoint | IncomingEndpoint) -> str:
+def address(endpoint: SmtpEndpoint | IncomingEndpoint | SieveEndpoint) -> str:
     """Return where an endpoint is and how it is secured: `mail.example.org:465 tls`."""
     host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
     return f"{host}:{endpoint.port} {endpoint.security}"

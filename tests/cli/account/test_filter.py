@@ -141,6 +141,13 @@ def test_an_installed_rule_moves_a_delivered_message_by_itself(
     assert {b"\\Seen", b"$Work"} <= set(flags)
 
 
+def test_the_server_that_runs_the_rules_is_shown(mailctl: Mailctl, ruled: str, dovecot: Dovecot) -> None:
+    shown = mailctl.must("account", "show", ruled).out
+    assert f"\n  rules     managesieve localhost:{dovecot.sieve_port} starttls\n" in shown
+    mailctl.must("account", "edit", ruled, "--clear", "sieve")
+    assert "managesieve" not in mailctl.must("account", "show", ruled).out
+
+
 def test_installing_again_changes_nothing_until_the_rules_do(mailctl: Mailctl, ruled: str, dovecot: Dovecot) -> None:
     add(mailctl, ruled, "x", "subject is Hello", "move Other")
     install = ("account", "filter", "install", ruled, "-o", "json")
