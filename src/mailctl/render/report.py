@@ -209,7 +209,7 @@ def _mailbox(evidence: Mapping[str, Any]) -> str:
     unseen = f" ({evidence['unseen']} unseen)" if evidence.get("unseen") else ""
     said = [f"{messages} message{'' if messages == 1 else 's'}{unseen} in {evidence.get('folder', 'INBOX')}"]
     if folders:
-        roles = [folder["role"] for folder in folders if folder["role"] not in (None, "inbox")]
+        roles = [folder.get("used_as") or folder["role"] for folder in folders if folder["role"] not in (None, "inbox")]
         said.append(f"{len(folders)} folders" + (f" ({', '.join(roles)})" if roles else ""))
     said += [
         f"{quota['used'] / quota['limit']:.0%} of the quota ({quota['resource'].lower()})"

@@ -40,6 +40,17 @@ def test_the_server_tells_which_folder_is_for_what(mailctl: Mailctl, account: st
     assert set(show(account)["folders"].values()) == {None}
 
 
+def test_a_folder_and_its_role_are_joined_by_one_word(mailctl: Mailctl, account: str) -> None:
+    mailctl.must("account", "folders", "set", account, "archive", "Trash")
+    for command in ("show", "detect"):
+        found = mailctl.must("account", "folders", command, account, "-o", "json").json
+        used_as = {folder["name"]: folder["used_as"] for folder in found["folders"]}
+        assert (used_as["Junk"], used_as["INBOX"]) == ("spam", "inbox")
+        assert {role["role"] for role in found["roles"]} >= set(filter(None, used_as.values()))
+    [told] = [folder for folder in found["folders"] if folder["name"] == "Junk"]
+    assert told["role"] == "junk", "what the server says stays what it was"
+
+
 def test_what_is_detected_is_saved_once(mailctl: Mailctl, account: str, show: Show) -> None:
     assert mailctl.must("account", "folders", "detect", account, "--save", "-o", "json").json["changed"] is True
     assert show(account)["folders"] == {"inbox": None, **DETECTED}

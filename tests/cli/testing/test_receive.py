@@ -87,6 +87,8 @@ def test_the_mailbox_step_shows_folders_with_roles_and_changes_nothing(
     evidence = steps(result)["mailbox"]["evidence"]
     roles = {folder["role"] for folder in evidence["folders"] if folder.get("role")}  # type: ignore[index]
     assert {"sent", "drafts", "trash"} <= {str(role).lower() for role in roles}
+    used_as = {folder["used_as"] for folder in evidence["folders"] if folder["role"] == "junk"}  # type: ignore[index]
+    assert used_as == {"spam"}
     again = steps(receive(mailctl, "in", person))["mailbox"]["evidence"]
     assert again["unseen"] == 1  # type: ignore[index]
 

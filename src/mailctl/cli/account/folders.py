@@ -189,8 +189,14 @@ def _print(
     **fields: object,
 ) -> None:
     if output is OutputFormat.JSON:
+        from msgspec import to_builtins
+
+        from mailctl.services.accounts.folders import map_roles
+
+        roles = map_roles(choices)
+        folders = [{**to_builtins(folder), "used_as": roles.get(folder.name)} for folder in tree.folders]
         session.terminal.data(
-            **fields, account=address, roles=choices, folders=tree.folders, prefix=tree.prefix, separator=tree.separator
+            **fields, account=address, roles=choices, folders=folders, prefix=tree.prefix, separator=tree.separator
         )
         return
     from mailctl.render.folders import ROLE_HEADERS, role_row

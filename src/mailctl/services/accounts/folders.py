@@ -16,8 +16,6 @@ from mailctl.protocol.folder_names import KNOWN_NAMES, find_by_name
 from mailctl.services.accounts.accounts import change_account
 from mailctl.transport.imap.folders import FolderTree, ImapFolders
 
-_ROLES = {"inbox": "inbox", "drafts": "drafts", "sent": "sent", "junk": "spam", "trash": "trash", "archive": "archive"}
-"""Our word for each role that a server can tell (RFC 6154)."""
 CREATED_ROLES = (FolderRole.DRAFTS, FolderRole.SENT, FolderRole.SPAM, FolderRole.TRASH)
 """The roles whose folders are made where they are missing and nobody names roles."""
 
@@ -44,10 +42,10 @@ class FolderChoice(Struct, frozen=True):
 
 def detect_folders(tree: FolderTree) -> list[FolderChoice]:
     """Return the folder of each role, as the server tells it (RFC 6154), else by what it is called."""
-    told: dict[str, str] = {}
+    told: dict[FolderRole, str] = {}
     for folder in tree.folders:
-        if folder.selectable and folder.role in _ROLES:
-            told.setdefault(_ROLES[folder.role], folder.name)
+        if folder.selectable and folder.used_as:
+            told.setdefault(folder.used_as, folder.name)
     choices = []
     free = [name for name in tree.names if name not in told.values()]
     for role in FolderRole:
@@ -70,6 +68,15 @@ def describe_folders(account: Account, tree: FolderTree) -> list[FolderChoice]:
         else:
             choices.append(FolderChoice(found.role, name, Source.SETTINGS, name in tree.names))
     return choices
+
+
+def map_roles(choices: Iterable[FolderChoice]) -> dict[str, FolderRole]:
+    """Return the role of each folder that is there and has one, by its name; the first of several."""
+    roles: dict[str, FolderRole] = {}
+    for choice in choices:
+        if choice.folder and choice.present:
+            roles.setdefault(choice.folder, choice.role)
+    return roles
 
 
 def find_role(account: Account, tree: FolderTree, role: FolderRole) -> str | None:

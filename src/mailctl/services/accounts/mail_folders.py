@@ -7,10 +7,10 @@ from msgspec import Struct
 from mailctl.model.account import Account
 from mailctl.model.folders import INBOX, FolderRole
 from mailctl.model.server import IncomingProtocol
-from mailctl.services.accounts.folders import describe_folders
+from mailctl.services.accounts.folders import describe_folders, map_roles
 from mailctl.services.accounts.mailbox import MailboxAccess
 from mailctl.transport.imap.counts import list_with_counts
-from mailctl.transport.imap.folders import FolderTree, ImapFolders
+from mailctl.transport.imap.folders import ImapFolders
 from mailctl.transport.imap.mailbox import ImapSession
 from mailctl.transport.network.limits import Deadline
 
@@ -41,7 +41,7 @@ def count_folders(account: Account, access: MailboxAccess, deadline: Deadline) -
 
 def _count_folders(account: Account, session: ImapSession) -> list[CountedFolder]:
     tree, counts = list_with_counts(session, ImapFolders(session))
-    roles = find_roles(account, tree)
+    roles = map_roles(describe_folders(account, tree))
     order = list(FolderRole)
     names = sorted(counts, key=lambda name: (order.index(roles[name]) if name in roles else len(order), name))
     return [
@@ -54,12 +54,3 @@ def _count_folders(account: Account, session: ImapSession) -> list[CountedFolder
         )
         for name in names
     ]
-
-
-def find_roles(account: Account, tree: FolderTree) -> dict[str, FolderRole]:
-    """Return the role of each folder that is there and has one; the first of several."""
-    roles: dict[str, FolderRole] = {}
-    for choice in describe_folders(account, tree):
-        if choice.folder and choice.present:
-            roles.setdefault(choice.folder, choice.role)
-    return roles

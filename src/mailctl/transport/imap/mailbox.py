@@ -13,6 +13,7 @@ from imapclient.response_parser import parse_response  # type: ignore[import-unt
 from msgspec import Struct
 
 from mailctl.errors import ProtocolError
+from mailctl.model.folders import FolderRole
 from mailctl.model.report import Stage
 from mailctl.protocol.capabilities import ImapCapabilities
 from mailctl.protocol.reasons import Reason
@@ -39,6 +40,12 @@ class Folder(Struct, frozen=True):
     role: str | None
     separator: str | None
     selectable: bool = True
+
+    @property
+    def used_as(self) -> FolderRole | None:
+        """Our word for what the server says that it is for; None where it says nothing, or what is no role of ours."""
+        role = FolderRole.aliases().get(self.role or "", self.role)
+        return FolderRole(role) if role in set(FolderRole) else None
 
 
 class Quota(Struct, frozen=True):
@@ -141,7 +148,12 @@ class ImapSession:
                 "messages": mailbox.messages,
                 "unseen": mailbox.unseen,
                 "folders": [
-                    {"name": folder.name, "role": folder.role, "separator": folder.separator}
+                    {
+                        "name": folder.name,
+                        "role": folder.role,
+                        "used_as": folder.used_as,
+                        "separator": folder.separator,
+                    }
                     for folder in mailbox.folders
                 ],
                 "namespace": [list(entry) for entry in mailbox.namespaces],
