@@ -1,0 +1,1 @@
+"""Models as text: for people, and for the programs that read reports."""
