@@ -1,4 +1,4 @@
-"""Secrets as commands take them: from standard input, from where they stay, or from a person; never as an argument."""
+"""Secrets as commands take them: from standard input or from where they stay, never as an argument."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from mailctl.cli.params import text_option
 from mailctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from mailctl.cli.session import Session
     from mailctl.model.secret import Secret, SecretRef
 
 
@@ -23,24 +22,6 @@ def password_stdin_option(panel: str) -> Any:
 def password_from_option(panel: str) -> Any:
     where = "Where the password stays: env:NAME, file:PATH, command:PROGRAM ARGS, keyring:SERVICE/USER, vault:NAME."
     return text_option("--password-from", "REF", where, panel)
-
-
-def read_secret(
-    session: Session, *, stdin: bool, reference: str | None, prompt: str, option: str = "--password", ask: bool = True
-) -> Secret | None:
-    """Return the secret that a pair of options gives, or None where none is given and nobody is (to be) asked.
-
-    `option`: the pair's stem, `--password` for `--password-stdin` and `--password-from`.
-    """
-    if stdin and reference is not None:
-        raise UsageError(f"{option}-stdin and {option}-from exclude each other")
-    if stdin:
-        return read_stdin_secret(option)
-    if reference is not None:
-        return session.secrets.get(given_reference(reference, f"{option}-from"))
-    if ask and session.terminal.interactive:
-        return session.terminal.ask_secret(f"{prompt} (not shown)")
-    return None
 
 
 def given_reference(text: str, option: str) -> SecretRef:

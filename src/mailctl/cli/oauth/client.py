@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mailctl.cli.changes import AppliedChange, agree_to_delete, apply_change, plain
-from mailctl.cli.completion import complete_oauth_client, words
+from mailctl.cli.completion import complete_oauth_client
+from mailctl.cli.oauth.client_options import ClientOptions
 from mailctl.cli.option_names import as_options, missing_input, nothing_named, option_name
 from mailctl.cli.params import (
     Clear,
@@ -17,15 +16,10 @@ from mailctl.cli.params import (
     Output,
     OutputFormat,
     Yes,
-    choice_option,
-    existing_file,
     expand_options,
-    given_fields,
-    text_option,
 )
-from mailctl.cli.secret_input import given_reference, read_stdin_secret
 from mailctl.cli.session import Session, get_session
-from mailctl.errors import ExclusiveSettingsError, InvalidValueError, Problem, UsageError
+from mailctl.errors import ExclusiveSettingsError, InvalidValueError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,110 +31,8 @@ if TYPE_CHECKING:
 
 client_app = typer.Typer(help="OAuth clients: app registrations at Google, Microsoft or another provider.")
 
-_CLIENT, _PROOF, _ENDPOINTS = "Client", "How the client proves itself", "National clouds, own servers"
-
 NewName = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
 Name = Annotated[str, typer.Argument(metavar="NAME", autocompletion=complete_oauth_client, show_default=False)]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClientOptions:
-    """The fields of an OAuth client."""
-
-    provider: Annotated[
-        str | None,
-        choice_option("--provider", "google", "microsoft", "custom", help="Who authorises.", panel=_CLIENT),
-    ] = None
-    client_id: Annotated[
-        str | None, text_option("--client-id", "ID", "The id that the registration has there.", _CLIENT)
-    ] = None
-    directory_id: Annotated[
-        str | None,
-        typer.Option(
-            "--directory-id",
-            metavar="ID",
-            help="Microsoft's tenant id, or common, organizations, consumers. Default: common.",
-            autocompletion=words("common", "organizations", "consumers"),
-            rich_help_panel=_CLIENT,
-            show_default=False,
-        ),
-    ] = None
-    client_secret_stdin: Annotated[
-        bool,
-        typer.Option(
-            "--client-secret-stdin", help="Read the client's secret from standard input.", rich_help_panel=_PROOF
-        ),
-    ] = False
-    client_secret_from: Annotated[
-        str | None, text_option("--client-secret-from", "REF", "Where the client's secret stays: env:, file: …", _PROOF)
-    ] = None
-    client_secret_expires: Annotated[
-        str | None,
-        text_option("--client-secret-expires", "YYYY-MM-DD", "The secret's last day, to be warned before it.", _PROOF),
-    ] = None
-    certificate: Annotated[
-        Path | None, text_option("--certificate", "FILE", "PEM of a certificate, in the place of a secret.", _PROOF)
-    ] = None
-    key_from: Annotated[str | None, text_option("--key-from", "REF", "Where its key (PEM) stays.", _PROOF)] = None
-    service_account_from: Annotated[
-        str | None,
-        text_option("--service-account-from", "REF", "Where Google's service account (JSON) stays.", _PROOF),
-    ] = None
-    authorize_url: Annotated[
-        str | None, text_option("--authorize-url", "URL", "The authorisation endpoint.", _ENDPOINTS)
-    ] = None
-    token_url: Annotated[str | None, text_option("--token-url", "URL", "The token endpoint.", _ENDPOINTS)] = None
-    device_url: Annotated[str | None, text_option("--device-url", "URL", "The device endpoint.", _ENDPOINTS)] = None
-    revoke_url: Annotated[str | None, text_option("--revoke-url", "URL", "The revocation endpoint.", _ENDPOINTS)] = None
-    issuer: Annotated[
-        str | None,
-        text_option("--issuer", "URL", "What the server calls itself, where its answers say so (iss).", _ENDPOINTS),
-    ] = None
-    scope: Annotated[
-        list[str] | None,
-        text_option("--scope", "SCOPE", "What to ask for, in the place of the usual; repeatable.", _ENDPOINTS),
-    ] = None
-    graph_url: Annotated[
-        str | None, text_option("--graph-url", "URL", "Microsoft Graph of a national cloud.", _ENDPOINTS)
-    ] = None
-
-    def given(self) -> dict[str, Any]:
-        """Return the given fields, references for secrets; paths are made absolute."""
-        plain_fields = (
-            "provider",
-            "client_id",
-            "client_secret_expires",
-            "directory_id",
-            "authorize_url",
-            "token_url",
-            "device_url",
-            "revoke_url",
-            "issuer",
-            "graph_url",
-        )
-        every = given_fields(self, "")
-        fields = {name: every[name] for name in plain_fields if name in every}
-        references = {
-            "client_secret": (self.client_secret_from, "--client-secret-from"),
-            "key": (self.key_from, "--key-from"),
-            "service_account": (self.service_account_from, "--service-account-from"),
-        }
-        fields |= {
-            name: str(given_reference(text, option)) for name, (text, option) in references.items() if text is not None
-        }
-        if self.certificate is not None:
-            fields["certificate"] = str(existing_file(self.certificate, "--certificate"))
-        if self.scope:
-            fields["scopes"] = self.scope
-        return fields
-
-    def read_secret(self) -> Secret | None:
-        """Return the client's secret if standard input gives it."""
-        if not self.client_secret_stdin:
-            return None
-        if self.client_secret_from is not None:
-            raise UsageError("--client-secret-stdin and --client-secret-from exclude each other")
-        return read_stdin_secret("--client-secret")
 
 
 @client_app.command()

@@ -271,7 +271,7 @@ def find_login(
 ) -> LoginSource | GrantSource | None:
     """Return the login that is given; without a password, that of an OAuth client's server is by its grant."""
     from mailctl.cli.option_names import missing_input, secret_options
-    from mailctl.cli.secret_input import given_reference, read_secret
+    from mailctl.cli.secret_input import given_reference, read_given_secrets
     from mailctl.model.secret import SecretKind
     from mailctl.services.oauth.grants import grant_name
     from mailctl.services.testing.check import GrantSource, LoginSource
@@ -282,24 +282,21 @@ def find_login(
         return None
     if target.sending.oauth_client and not options.password_stdin and options.password_from is None:
         return GrantSource(username=options.username, grant=grant_name(target.name, options.username))
-    if options.password_from is not None and not options.password_stdin:
-        reference = given_reference(options.password_from, f"--{stem}password-from")
+    name = f"{stem}password"
+    given = read_given_secrets({name: (options.password_stdin, options.password_from)})
+    if options.password_from is not None:
+        reference = given_reference(options.password_from, f"--{name}-from")
         # A command's words may say more than a report should.
         source = "command" if reference.kind is SecretKind.COMMAND else str(reference)
-        option = (f"--{stem}password-from", "REF" if reference.kind is SecretKind.COMMAND else source)
+        option = (f"--{name}-from", "REF" if reference.kind is SecretKind.COMMAND else source)
         return LoginSource(
             username=options.username, source=source, read=lambda: session.secrets.get(reference), option=option
         )
-    secret = read_secret(
-        session,
-        stdin=options.password_stdin,
-        reference=options.password_from,
-        prompt=f"Password of {options.username}",
-        option=f"--{stem}password",
-    )
-    if secret is None:
-        raise missing_input([secret_options(f"--{stem}password")])
-    if options.password_stdin:
-        given = (f"--{stem}password-stdin",)
-        return LoginSource(username=options.username, source="standard input", read=lambda: secret, option=given)
-    return LoginSource(username=options.username, source="prompt", read=lambda: secret)
+    if given:
+        return LoginSource(
+            username=options.username, source="standard input", read=lambda: given[name], option=(f"--{name}-stdin",)
+        )
+    if not session.terminal.interactive:
+        raise missing_input([secret_options(f"--{name}")])
+    asked = session.terminal.ask_secret(f"Password of {options.username} (not shown)")
+    return LoginSource(username=options.username, source="prompt", read=lambda: asked)
