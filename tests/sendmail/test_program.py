@@ -16,7 +16,9 @@ from tests.servers.dovecot import Dovecot
 from tests.servers.people import Person
 from tests.servers.processes import wait_for
 
+import mailctl
 from mailctl.cli.boundary import run
+from mailctl.sendmail.submission import run as main
 
 HEAVY = {
     "typer", "click", "rich", "pydantic", "tomlkit", "keyring", "cryptography", "pyrage", "dns", "requests", "idna",
@@ -36,6 +38,22 @@ def run_script(sendmail: Sendmail, afterwards: str, *arguments: str, stdin: Bina
     """Send in a process of its own, and return what it prints `afterwards`."""
     command = [sys.executable, "-c", SCRIPT + afterwards, "-C", str(sendmail.config), *arguments]
     return subprocess.run(command, stdin=stdin, stdout=subprocess.PIPE, check=True).stdout.decode()
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--version", rf"mailctl-sendmail {re.escape(mailctl.__version__)}\n"),
+        ("--help", r"(?s)mailctl-sendmail: a sendmail that .* -t  .*\n"),
+    ],
+)
+def test_what_it_is_asked_to_show_is_all_that_it_does(
+    option: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([option], io.BytesIO(b"Subject: x\r\n\r\n")) == 0
+    out, err = capsys.readouterr()
+    assert re.fullmatch(said, out)
+    assert err == ""
 
 
 def only_message(dovecot: Dovecot, person: Person) -> bytes:

@@ -63,6 +63,14 @@ def test_a_message_takes_two_round_trips_where_commands_are_pipelined(serve):
     assert b"MAIL FROM:<a@example.org> SIZE=%d" % len(MESSAGE) in commands(double)
 
 
+def test_what_the_server_can_do_is_told(serve):
+    watch = Watch()
+    serve(SmtpServer(security="none", ehlo=ehlo_reply(b"SIZE 100000", b"8BITMIME", b"AUTH PLAIN LOGIN")), watch=watch)
+    assert watch.find(Stage.CAPABILITIES).evidence == {
+        "capabilities": ["SIZE", "8BITMIME", "AUTH"], "mechanisms": ["PLAIN", "LOGIN"], "size": 100_000,
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("reply", "queue_id"),
     [
