@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -159,9 +160,11 @@ def _connect(route: Route, watch: Watch, trace: Trace | None, deadline: Deadline
         username=route.login.username if route.login else None,
         source_address=route.source_address,
     )
-    connected, address = open_connection(destination, watch, deadline, resolve=route.resolve, whole=route.deadline)
-    if trace:
-        trace.note(route.protocol, f"connected to {address.ip}, port {address.port}")
+    note = partial(trace.note, route.protocol) if trace else None
+    with _failure_noted(note):
+        connected, address = open_connection(destination, watch, deadline, resolve=route.resolve, whole=route.deadline)
+    if note:
+        note(f"connected to {address.ip}, port {address.port}")
     return Wire(
         connected,
         peer=route.peer,
@@ -173,6 +176,17 @@ def _connect(route: Route, watch: Watch, trace: Trace | None, deadline: Deadline
         trace=trace,
         connecting=deadline,
     )
+
+
+@contextmanager
+def _failure_noted(note: Callable[[str], None] | None) -> Iterator[None]:
+    """Let the transcript say why no connection, or no TLS, came about: nothing that is said on the wire does."""
+    try:
+        yield
+    except MailError as error:
+        if note:
+            note(error.message)
+        raise
 
 
 @contextmanager
@@ -244,7 +258,7 @@ def secure(wire: Wire, route: Route, watch: Watch, *, mode: str, reach: ReachTls
     not hold, on a second connection without any credentials, for it to be shown.
     """
     failure: TLSError | None = None
-    with watch.stage(Stage.TLS, protocol=route.protocol) as record:
+    with _failure_noted(wire.note), watch.stage(Stage.TLS, protocol=route.protocol) as record:
         record.evidence |= {"sni": None if tls.is_ip_address(route.host) else route.host, "mode": mode}
         context = tls.build_context(route.tls, passphrase=route.client_key_passphrase)
         reach(wire)
@@ -267,7 +281,7 @@ def secure(wire: Wire, route: Route, watch: Watch, *, mode: str, reach: ReachTls
             record.evidence |= session
         else:
             record.evidence |= tls.session_evidence(secured)
-    with watch.stage(Stage.CERTIFICATE, protocol=route.protocol) as record:
+    with _failure_noted(wire.note), watch.stage(Stage.CERTIFICATE, protocol=route.protocol) as record:
         if failure is not None:
             from mailctl.transport.network.certificate import explain_failure
 

@@ -41,7 +41,8 @@ class Trace:
             self._add(speaker, protocol, printable(line.removesuffix(b"\r")))
 
     def note(self, protocol: str, text: str) -> None:
-        self._add(Speaker.NOTE, protocol, text)
+        """Add what is not said on the wire; it may tell of names that the other side has chosen."""
+        self.add(Speaker.NOTE, protocol, text.encode("utf-8", "surrogateescape"))
 
     def _add(self, speaker: Speaker, protocol: str, text: str) -> None:
         line = TraceLine(time.monotonic() - self._began, speaker, protocol, text)

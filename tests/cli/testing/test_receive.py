@@ -10,6 +10,8 @@ from tests.servers.dovecot import Dovecot
 from tests.servers.people import ALICE, BOB, TARO, Person
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.cli.conftest import Mailctl, Result
     from tests.cli.testing.conftest import Add
 
@@ -125,15 +127,17 @@ def test_a_wrong_password_is_exit_12_and_tried_once(
     ],
 )
 def test_certificates_that_do_not_hold_are_shown_with_their_reason(
-    mailctl: Mailctl, add_incoming: Add, ca: CertificateAuthority, fault: str, reason: str
+    mailctl: Mailctl, add_incoming: Add, ca: CertificateAuthority, tmp_path: Path, fault: str, reason: str
 ) -> None:
+    trace = tmp_path / "trace.txt"
     pair = {"expired": ca.expired, "wrong_host": ca.wrong_host, "unknown_ca": ca.unknown_authority}[fault]
     with Dovecot(ca=ca, certificate=pair() if callable(pair) else pair) as server:
         code = add_incoming("imap", "tls", "plain", server=server)
-        result = receive(mailctl, code, ALICE)
+        result = receive(mailctl, code, ALICE, "--trace", str(trace))
         log = server.log()
     assert result.code == 11
     step = steps(result)["certificate"]
+    assert step["cause"].startswith(trace.read_text(encoding="utf-8").rstrip().rpartition("· ")[2])  # type: ignore[attr-defined]
     assert step["evidence"]["reason"] == reason  # type: ignore[index]
     assert step["evidence"]["not_after"]  # type: ignore[index]
     assert "Login" not in log
@@ -176,6 +180,24 @@ def test_transcript_and_trace_hold_no_secret(mailctl: Mailctl, add_incoming: Add
         assert ALICE.password not in text
         assert blob not in text
     assert trace.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--incoming-host", "nowhere.invalid", "the name nowhere.invalid does not exist"),
+        ("--incoming-port", "1", "the connection was refused"),
+        ("--pin", "sha256:" + "0" * 64, "none of the pinned ones"),
+    ],
+)
+def test_the_trace_ends_with_why_there_is_no_connection(
+    mailctl: Mailctl, add_incoming: Add, tmp_path: Path, option: str, value: str, said: str
+) -> None:
+    trace = tmp_path / "trace.txt"
+    code = add_incoming("imap", "starttls", "plain")
+    mailctl.must("server", "edit", code, option, value)
+    assert receive(mailctl, code, ALICE, "--trace", str(trace)).code
+    assert said in trace.read_text(encoding="utf-8").splitlines()[-1]
 
 
 def test_depths(mailctl: Mailctl, add_incoming: Add) -> None:

@@ -67,6 +67,7 @@ class Wire:
         self._has_spoken = False
         self._bulk_bytes = 0
         self._bulk_bytes_max = 0
+        self._literal_bytes = 0
         self._quantum_bytes = 0.0
         self._in_bulk = False
         self._transcription = Transcription(protocol, redactor, trace)
@@ -102,6 +103,7 @@ class Wire:
         self._transcription.say(command)
         self.begin_reply()
         self._has_spoken = True
+        self._literal_bytes = 0
         with self._watched("sending to"):
             self._send_all(command)
 
@@ -147,15 +149,21 @@ class Wire:
         finally:
             self._in_bulk = False
             self.begin_reply()
-            self._note(f"{self._bulk_bytes} bytes of bulk data")
+            self.note(f"{self._bulk_bytes} bytes of bulk data")
 
     def read_exactly(self, count: int) -> bytes:
-        """Return that many bytes, such as an IMAP literal; refused before reading if over the cap."""
+        """Return that many bytes, such as an IMAP literal; refused before reading if over the cap.
+
+        That is also the cap of all the literals, but small ones, with which what was sent last is answered.
+        """
         if count > self.limits.bulk_bytes:
             raise self._break(
                 Reason.REPLY_TOO_LONG, f"{self.peer} announces {count} bytes, more than {self.limits.bulk_bytes}"
             )
         if count > _SMALL_BYTES:
+            self._literal_bytes += count
+            if self._literal_bytes > self.limits.bulk_bytes:
+                raise self._break(Reason.REPLY_TOO_LONG, f"the literals of {self.peer} do not end")
             with self.bulk():
                 return self._read_count(count)
         taken = self._read_count(count)
@@ -188,6 +196,7 @@ class Wire:
         """Send bulk data; the deadline of the reply begins with its end."""
         self._tell_heard()
         self._has_spoken = True
+        self._literal_bytes = 0
         with self.bulk():
             for chunk in chunks:
                 with self._watched("sending to"):
@@ -239,7 +248,7 @@ class Wire:
         self._socket = secured
         self.is_broken = False
         self.turns += 1 if secured.version() == "TLSv1.3" else 2
-        self._note(f"TLS: {secured.version()}, {(secured.cipher() or ('',))[0]}")
+        self.note(f"TLS: {secured.version()}, {(secured.cipher() or ('',))[0]}")
         self.begin_reply()
         return secured
 
@@ -346,6 +355,7 @@ class Wire:
     def _tell_heard(self) -> None:
         self._transcription.tell_heard(is_cut_off=self.is_broken)
 
-    def _note(self, text: str) -> None:
+    def note(self, text: str) -> None:
+        """Add to the transcript what is not said on the wire."""
         self._tell_heard()
         self._transcription.note(text)
