@@ -354,6 +354,24 @@ def test_texts_come_from_files_and_standard_input(mailctl: Mailctl, set_sysmail:
     assert parsed.get_content() == "from stdin\r\n"
 
 
+@pytest.mark.parametrize("option", ["--body-file", "--html-file"])
+def test_a_text_with_nothing_in_it_is_warned_of(
+    mailctl: Mailctl, set_sysmail: SetSysmail, tmp_path: Path, option: str
+) -> None:
+    blank = tmp_path / "blank"
+    blank.write_bytes(b" \r\n")
+    set_sysmail(1)
+    rehearse = ("send", "--to", "bob@example.test", "--dry-run")
+    assert f"warning: {option}: there is no text in {blank}" in mailctl.must(*rehearse, option, blank).err
+    assert "warning" not in mailctl.must(*rehearse, "--body", "").err
+
+
+def test_standard_input_with_nothing_in_it_is_warned_of(mailctl: Mailctl, set_sysmail: SetSysmail) -> None:
+    set_sysmail(1)
+    rehearsed = mailctl.must("send", "--to", "bob@example.test", "--dry-run", "--body-file", "-", stdin=b"")
+    assert "warning: --body-file: there is no text in standard input" in rehearsed.err
+
+
 def test_standard_input_is_not_read_unasked(mailctl: Mailctl, set_sysmail: SetSysmail) -> None:
     set_sysmail(1)
     result = mailctl("send", "--to", "bob@example.test", stdin=b"text")

@@ -63,12 +63,12 @@ class MessageOptions:
 
 def read_draft(session: Session, message: MessageOptions) -> Draft:
     """Return the draft that options describe; raises MissingInputError and InvalidValueError in options' names."""
-    from mailctl.services.sending.drafts import DraftFields, DraftReader
+    from mailctl.services.sending.drafts import STDIN, DraftFields, DraftReader
 
     given = message.given()
     headers = given.pop("header", [])
     try:
-        return DraftReader(lambda: read_stdin(session)).read(DraftFields(**given, headers=headers))
+        draft = DraftReader(lambda: read_stdin(session)).read(DraftFields(**given, headers=headers))
     except MissingInputError as error:
         missing = [option_name(name) for name in error.details["missing"]]  # type: ignore[attr-defined]  # a list
         hint = "the text comes from --body TEXT, --body-file FILE, or --body-file - for standard input"
@@ -78,6 +78,11 @@ def read_draft(session: Session, message: MessageOptions) -> Draft:
     except InvalidValueError as error:
         problems = [Problem(_option_of(problem.where), with_options(problem.message)) for problem in error.problems]
         raise InvalidValueError(problems, hint=error.hint) from None
+    for name, text in (("body_file", draft.text), ("html_file", draft.html)):
+        if text is not None and not text.strip() and (path := given.get(name)):
+            source = "standard input" if path == STDIN else path
+            session.terminal.warn(f"{option_name(name)}: there is no text in {source}")
+    return draft
 
 
 def _option_of(where: str) -> str:
