@@ -132,7 +132,7 @@ def _reader(hint: Any) -> Reader:
         return lambda raw, where, findings: decode(hint, raw, where, findings)
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return _choice(hint)
-    return {bool: _read_bool, str: _read_text, int: _read_int, dt.date: _read_date}[hint]
+    return {bool: _read_bool, str: _read_text, int: _read_int, dt.date: _read_date, dt.datetime: _read_moment}[hint]
 
 
 def _parsed(base: type, parse: Callable[[Any], Any]) -> Reader:
@@ -232,4 +232,16 @@ def _read_date(raw: Any, where: str, findings: Findings) -> dt.date | None:
     if day is not None and day.isoformat() == raw:  # ISO 8601 has other forms, too
         return day
     findings.report(where, f"{shown(raw)} is not a date: write it YYYY-MM-DD")
+    return None
+
+
+def _read_moment(raw: Any, where: str, findings: Findings) -> dt.datetime | None:
+    """Read a date with time and offset: TOML's own, or its text as in RFC 3339."""
+    try:
+        moment = raw if isinstance(raw, dt.datetime) else dt.datetime.fromisoformat(raw)
+    except (TypeError, ValueError):
+        moment = None
+    if moment is not None and moment.tzinfo is not None:
+        return moment
+    findings.report(where, f"{shown(raw)} is no moment: write it YYYY-MM-DDTHH:MM:SS+HH:MM")
     return None

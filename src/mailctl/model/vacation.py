@@ -45,7 +45,8 @@ Days = Annotated[
 class Vacation(Struct, frozen=True, kw_only=True):
     """An out-of-office answer. `from_date`, `until`: the first and the last day, None where open.
 
-    `every_days`: so long nobody gets it a second time. `active`: whether it is given at all.
+    `since`: when it was switched on, where that was in the course of the first day: what had come before gets none from
+    here. `every_days`: so long nobody gets it a second time. `active`: whether it is given at all.
     """
 
     active: bool = True
@@ -53,6 +54,7 @@ class Vacation(Struct, frozen=True, kw_only=True):
     text: AnswerText
     from_date: dt.date | None = None
     until: dt.date | None = None
+    since: dt.datetime | None = None
     every_days: Days = 7
 
     def conflicts(self) -> Iterator[Problem]:

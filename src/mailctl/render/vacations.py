@@ -16,7 +16,7 @@ ANSWERED_HEADERS = ("FROM", "SUBJECT", "ANSWER")
 
 def render_vacation(vacation: Vacation, silent: str | None, style: Style) -> str:
     """Return an answer as text; `silent`: why it is not given today, None where it is."""
-    first = str(vacation.from_date or "open")
+    first = f"{vacation.since.astimezone():%Y-%m-%d %H:%M}" if vacation.since else str(vacation.from_date or "open")
     last = str(vacation.until or "open")
     days = "day" if vacation.every_days == 1 else f"{vacation.every_days} days"
     rows = [

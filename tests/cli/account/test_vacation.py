@@ -52,6 +52,8 @@ def answering(about: str) -> str:
 def test_an_answer_is_set_shown_changed_and_switched_off(mailctl: Mailctl, account: str, away: list[object]) -> None:
     end = TODAY + dt.timedelta(days=5)
     result = mailctl.must("account", "vacation", "set", account, *away, "--until", end, "-o", "json").json
+    since = dt.datetime.fromisoformat(result["vacation"].pop("since"))
+    assert dt.timedelta(0) <= dt.datetime.now(dt.UTC) - since < dt.timedelta(minutes=1)
     assert result["vacation"] == {
         "active": True, "subject": "不在 Away", "text": TEXT.strip(), "from_date": str(TODAY), "until": str(end),
         "every_days": 7,
@@ -59,7 +61,7 @@ def test_an_answer_is_set_shown_changed_and_switched_off(mailctl: Mailctl, accou
     mailctl.must("account", "vacation", "set", account, "--every", "3")
     shown = mailctl.must("account", "vacation", "show", account)
     assert "yes, today" in shown.out
-    assert f"{TODAY} to {end}, each sender once in 3 days" in shown.out
+    assert f"{since:%Y-%m-%d %H:%M} to {end}, each sender once in 3 days" in shown.out
     assert "不在です。" in shown.out
     assert "away      on: 不在 Away" in mailctl.must("account", "show", account).out
     switched_off = mailctl.must("account", "vacation", "off", account)
@@ -146,6 +148,31 @@ def test_the_days_may_be_all_that_the_calendar_has(
     days = ("--from-date", dt.date.min, "--until", dt.date.max)
     mailctl.must("account", "vacation", "set", account, *away, *days)
     assert "answered: 1" in mailctl.must("account", "vacation", "run", account, "--dry-run").err
+
+
+def test_what_came_before_it_was_switched_on_or_was_answered_by_hand_gets_no_answer(
+    mailctl: Mailctl, account: str, imap: IMAPClient, away: list[object]
+) -> None:
+    now = dt.datetime.now().astimezone().replace(microsecond=0)
+    later = now + dt.timedelta(minutes=1)
+    moments = {
+        "earlier": (now - dt.timedelta(seconds=5), []),
+        "by-hand": (later, ["\\Answered"]),
+        "read": (later, ["\\Seen"]),
+    }
+    for name, (moment, flags) in moments.items():
+        imap.append("INBOX", message(account, sender=f"{name}@example.net"), flags, msg_time=moment)
+    run = ("account", "vacation", "run", account, "--dry-run", "-o", "json")
+
+    def told() -> list[tuple[str, str | None]]:
+        return [(one["sender"], one["why_not"]) for one in mailctl.must(*run).json["messages"]]
+
+    by_hand = ("by-hand@example.net", "it has been answered already, by somebody who read it")
+    mailctl.must("account", "vacation", "set", account, *away)
+    mailctl.must("account", "vacation", "set", account, "--every", "3")
+    assert told() == [by_hand, ("read@example.net", None)]
+    mailctl.must("account", "vacation", "set", account, "--from-date", (now - dt.timedelta(seconds=5)).date())
+    assert told() == [("earlier@example.net", None), by_hand, ("read@example.net", None)]
 
 
 @pytest.mark.parametrize("zone", ["Etc/GMT-14", "Etc/GMT+12"], ids=["east", "west"])

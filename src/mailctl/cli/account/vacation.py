@@ -39,7 +39,12 @@ def set_(
     ] = None,
     from_date: Annotated[
         str | None,
-        typer.Option("--from-date", metavar="YYYY-MM-DD", help="The first day. Default: today.", show_default=False),
+        typer.Option(
+            "--from-date",
+            metavar="YYYY-MM-DD",
+            help="The first day, a whole one. Default: from now on.",
+            show_default=False,
+        ),
     ] = None,
     until: Annotated[
         str | None,
@@ -79,7 +84,7 @@ def set_(
     if missing:
         raise missing_input(missing)
     try:
-        edit = set_vacation(account.address, fields, dt.date.today())  # noqa: DTZ011 - the day where the person is
+        edit = set_vacation(account.address, fields, dt.datetime.now().astimezone())
         change = apply_change(session, plain(edit), dry_run=dry_run)
     except (InvalidValueError, ExclusiveSettingsError) as error:
         problems = [Problem(_option(problem.where), problem.message) for problem in error.problems]

@@ -34,6 +34,8 @@ from mailctl.store.ledger import Ledger
 from mailctl.transport.imap.filing import Found, ImapFiling
 
 _REFERENCES_MAX = 20
+_ANSWERED_FLAG = "\\answered"
+"""As `Found` has it (RFC 9051, 2.3.2)."""
 _MESSAGE_ID = re.compile(r"<[!-;=?A-~]+@[!-;=?A-~]+>")
 
 
@@ -108,6 +110,8 @@ class VacationRun(FolderWalk[Answered]):
         """Tell whether a message came on one of the days of the vacation, as they are where this is run."""
         if found.received is None:
             return True
+        if self._vacation.since and found.received < self._vacation.since:
+            return False
         first, last, day = self._vacation.from_date, self._vacation.until, found.received.astimezone().date()
         return (first is None or first <= day) and (last is None or day <= last)
 
@@ -122,7 +126,7 @@ class VacationRun(FolderWalk[Answered]):
             uid=found.uid,
             sender=read_text(sender) or None,
             subject=read_text(found.header.find("subject") or ""),
-            why_not=why_unanswered(found.header, [self._account.address]) or self._why_again(found.uid, sender),
+            why_not=why_unanswered(found.header, [self._account.address]) or self._why_again(found, sender),
         )
         if answered.why_not is not None:
             return answered
@@ -135,11 +139,13 @@ class VacationRun(FolderWalk[Answered]):
             return answered
         return self._send(found, to, sender, answered)
 
-    def _why_again(self, uid: int, sender: str) -> str | None:
+    def _why_again(self, found: Found, sender: str) -> str | None:
         """Return why a sender gets no answer now who would get one otherwise."""
+        if _ANSWERED_FLAG in found.flags:
+            return "it has been answered already, by somebody who read it"
         if mailbox_key(sender) in self._rehearsed:
             return f"{sender} would have an answer already"
-        if self._ledger.is_answered(uid):
+        if self._ledger.is_answered(found.uid):
             return "it has been answered already, or may have been by a run that ended early"
         day = self._ledger.find_day(sender)
         if day is None or (self._today - day).days >= self._vacation.every_days:

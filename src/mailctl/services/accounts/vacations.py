@@ -28,18 +28,19 @@ def get_vacation(account: Account) -> Vacation:
     return account.vacation
 
 
-def set_vacation(address: str, fields: Mapping[str, Any], today: dt.date) -> Edit:
+def set_vacation(address: str, fields: Mapping[str, Any], now: dt.datetime) -> Edit:
     """Return the edit that sets an answer, or fields of the one that there is, and switches it on.
 
-    Without a first day it begins today: what has been in the mailbox for long gets no answer.
+    Without a first day it begins `now`: what is in the mailbox already gets no answer. A first day is a whole one.
     """
 
     def edit(settings: Settings) -> Settings:
         account = settings.get_account(address)
         base = to_fields(account.vacation) if account.vacation else {}
         was_on = account.vacation is not None and account.vacation.active
-        begins = {} if was_on else {"from_date": today, "until": None}
-        wanted = decode_or_raise(Vacation, merge_fields(base, begins, fields, {"active": True}))
+        begins = {} if was_on else {"from_date": now.date(), "until": None, "since": now.replace(microsecond=0)}
+        whole_day = {"since": None} if "from_date" in fields else {}
+        wanted = decode_or_raise(Vacation, merge_fields(base, begins, fields, whole_day, {"active": True}))
         return change_account(settings, account, vacation=wanted)
 
     return edit
