@@ -1,4 +1,4 @@
-"""The whole command, run in this process: arguments in, exit code and both streams out. And keyrings, there or not."""
+"""The whole command, run in this process: arguments in, exit code and both streams out. Its keyrings, and its Graph."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 from tests.credentials.keyring_doubles import MODULE, Memory
+from tests.doubles.graph import GraphServer
+from tests.servers.people import ALICE
 from tests.servers.secret_service import environment_without_bus
 
 from mailctl.cli.boundary import run
@@ -98,3 +100,10 @@ def headless(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
         if name in ("HOME", "XDG_RUNTIME_DIR"):
             monkeypatch.setenv(name, value)
     return home
+
+
+@pytest.fixture
+def graph() -> Iterator[GraphServer]:
+    """A Graph in which Alice has a mailbox; it takes no token before a test tells it of one."""
+    with GraphServer(token="nobody's yet", mailbox=ALICE.address) as server:
+        yield server

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from email import message_from_bytes
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +22,6 @@ if TYPE_CHECKING:
 
 SEND = ("send", "--to", BOB.address, "--subject", "Disk full", "--body", "It is.", "-o", "json")
 DENIED = refused(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
-
-
-@pytest.fixture
-def graph() -> Iterator[GraphServer]:
-    with GraphServer(token="nobody's yet", mailbox=ALICE.address) as server:
-        yield server
 
 
 @pytest.fixture

@@ -201,12 +201,6 @@ def test_each_server_gets_its_own_login_and_nothing_of_the_other(
     assert not sides[unused].connections
 
 
-@pytest.fixture
-def graph() -> Iterator[GraphServer]:
-    with GraphServer(token="nobody's yet", mailbox=ALICE.address) as server:
-        yield server
-
-
 def test_a_graph_tenant_beside_a_password_tenant(
     real_site: Mailctl, authorisation_server: AuthorisationServer, graph: GraphServer, dovecot: Dovecot,
     person: Person, tmp_path: Path,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,12 +19,6 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Mailctl
 
 READ = ("--read", "hq", "--incoming-password-from", "env:PASSWORD", "-o", "json", "--incoming-username")
-
-
-@pytest.fixture
-def graph() -> Iterator[GraphServer]:
-    with GraphServer(token="nobody's yet", mailbox=ALICE.address) as server:
-        yield server
 
 
 @pytest.fixture
