@@ -21,7 +21,7 @@ class TestSmtp:
     def test_a_reply_of_one_line(self) -> None:
         reply = parse_smtp_reply([b"535 5.7.8 Authentication failed"])
         assert reply == SmtpReply(535, (b"5.7.8 Authentication failed",))
-        assert (reply.enhanced, reply.succeeded, reply.is_temporary) == ("5.7.8", False, False)
+        assert (reply.succeeded, reply.is_temporary) == (False, False)
 
     def test_a_reply_of_several_lines_keeps_them_and_comes_back_verbatim(self) -> None:
         lines = [b"250-mx.example", b"250-SIZE 1000", b"250 OK"]
@@ -32,22 +32,6 @@ class TestSmtp:
 
     def test_a_bare_code_is_a_last_line(self) -> None:
         assert parse_smtp_reply([b"250"]).lines == (b"",)
-
-    @pytest.mark.parametrize(
-        ("line", "enhanced"),
-        [
-            (b"550 5.7.30 no", "5.7.30"),
-            (b"450 4.2.1", "4.2.1"),
-            (b"550 4.7.1 of another class", None),
-            (b"550 5.7 no", None),
-            (b"550 5.7.1000 no", None),
-            (b"550 no 5.7.1", None),
-        ],
-    )
-    def test_enhanced_codes_are_those_of_rfc_3463_and_of_the_replys_class(
-        self, line: bytes, enhanced: str | None
-    ) -> None:
-        assert parse_smtp_reply([line]).enhanced == enhanced
 
     @pytest.mark.parametrize(
         "line",

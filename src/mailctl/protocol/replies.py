@@ -15,7 +15,6 @@ from mailctl.protocol.reasons import Reason
 
 # Left to `re` to compile (and keep) when they are first used: a run speaks one or two of the protocols.
 _SMTP_LINE = rb"(?s)(?P<code>[2-5][0-9]{2})(?:(?P<separator>[ -])(?P<text>.*))?"
-_ENHANCED = rb"([245])\.([0-9]{1,3})\.([0-9]{1,3})(?=[ ]|$)"
 _POP_LINE = rb"(?si)(?P<status>\+OK|-ERR)(?:[ \t](?P<text>.*))?"
 _POP_CODE = rb"\[(?P<code>[A-Za-z0-9/_.-]+)\](?:[ ]|$)"
 _IMAP_STATUS = (
@@ -36,12 +35,6 @@ class SmtpReply(Struct, frozen=True):
 
     code: int
     lines: tuple[bytes, ...]
-
-    @property
-    def enhanced(self) -> str | None:
-        """The enhanced status code (RFC 3463) such as `5.7.8`; None if there is none, or one of another class."""
-        match = re.match(_ENHANCED, self.lines[0])
-        return match[0].decode("ascii") if match and int(match[1]) == self.code // 100 else None
 
     @property
     def raw(self) -> bytes:
