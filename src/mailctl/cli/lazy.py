@@ -16,6 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from mailctl.cli.help import HelpPage
 from mailctl.errors import UsageError
+from mailctl.exits import Exit
 
 Loader = Callable[[], Any]
 
@@ -49,7 +50,7 @@ class LazyGroup(HelpPage, TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args and not ctx.resilient_parsing:
             typer.echo(ctx.get_help(), err=True)
-            raise typer.Exit(2)
+            raise typer.Exit(Exit.USAGE)
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:

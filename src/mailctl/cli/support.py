@@ -14,6 +14,7 @@ from mailctl.cli.params import Clear, DryRun, Output, OutputFormat, Yes, expand_
 from mailctl.cli.sending.messages import MessageOptions, completed, message_option, open_outbox, read_draft, tell_sent
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import InvalidValueError, MissingInputError
+from mailctl.exits import Exit
 
 if TYPE_CHECKING:
     from mailctl.model.settings import Settings
@@ -167,7 +168,7 @@ def request(
     _summarise(session, outbox, draft, facts)
     if not session.terminal.require_agreement(f"Send this to {address}?", yes=yes):
         session.terminal.say("nothing was sent")
-        raise typer.Exit(1)
+        raise typer.Exit(Exit.FAILURE)
     with completed(outbox):
         sent = outbox.send(draft)
     tell_sent(session, outbox, sent, output)

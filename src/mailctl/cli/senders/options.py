@@ -1,6 +1,6 @@
 """The options that say who sends for an organisation, through which server and with which login.
 
-The groups of `params` for an outgoing side and TLS go with them.
+The groups of `server_options` for an outgoing side and TLS go with them.
 """
 
 from __future__ import annotations

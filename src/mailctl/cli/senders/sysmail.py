@@ -19,6 +19,7 @@ from mailctl.cli.senders.options import (
 )
 from mailctl.cli.server_options import SmtpOptions, TlsOptionGroup
 from mailctl.cli.session import Session, get_session
+from mailctl.exits import Exit
 from mailctl.model.target_name import SYSTEM_MAIL
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def unset(
     question = f"Forget the system mail account ({account.address}) and its stored secrets?" if account else ""
     if account and not dry_run and not session.terminal.require_agreement(question, yes=yes):
         session.terminal.say("nothing was changed")
-        raise typer.Exit(1)
+        raise typer.Exit(Exit.FAILURE)
     change = apply_change(session, plain(unset_sysmail), dry_run=dry_run)
     _tell(session, change, "forgot the system mail account", output)
 

@@ -10,6 +10,7 @@ import typer
 from mailctl.cli.params import DryRun, Output, OutputFormat, Yes
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import MissingInputError, NotFoundError, UsageError
+from mailctl.exits import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -181,7 +182,7 @@ def _server(discovery: Discovery, chosen: Sequence[Candidate], code: str, name: 
 def _require_agreement(
     session: Session, chosen: Sequence[Candidate], server: dict[str, Any], *, yes: bool, allow_cleartext: bool
 ) -> None:
-    """Go on if a person agrees, or did so by options; raises typer.Exit(1) if not, MissingInputError without either.
+    """Go on if a person agrees, or did so by options; raises typer.Exit if not, MissingInputError without either.
 
     Without a person, --save is agreement by itself where everything comes from those who cannot be impersonated.
     """
@@ -209,7 +210,7 @@ def _require_agreement(
         return
     if not terminal.confirm(question):
         terminal.say("nothing was saved")
-        raise typer.Exit(1)
+        raise typer.Exit(Exit.FAILURE)
 
 
 def _save(session: Session, server: dict[str, Any], *, if_not_exists: bool, dry_run: bool) -> AppliedChange:

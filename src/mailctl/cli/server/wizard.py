@@ -34,7 +34,7 @@ E = TypeVar("E", bound=StrEnum)
 
 
 def run_wizard(session: Session, code: str | None, given: dict[str, Any], preset: str | None) -> dict[str, Any]:
-    """Ask for the fields of a new server and return them; raises typer.Exit(1) where the person does not save it.
+    """Ask for the fields of a new server and return them; raises typer.Exit where the person does not save it.
 
     What was `given` is proposed. A login that is given to try the server is used and forgotten: entries of the
     catalogue have none.
@@ -76,7 +76,7 @@ class _Wizard:
                     return to_fields(server)
                 case _:
                     self._say("nothing was saved")
-                    raise typer.Exit(1)
+                    raise typer.Exit(Exit.FAILURE)
 
     def _shown(self, fields: Mapping[str, Any]) -> Server:
         """Show the server that fields describe, and return it."""
