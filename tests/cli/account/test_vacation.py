@@ -134,6 +134,16 @@ def test_a_dry_run_tells_who_would_be_answered_and_why_others_are_not(
         assert result["changed"] is False
 
 
+def test_who_wrote_twice_before_a_run_is_answered_once(
+    mailctl: Mailctl, sender: str, dovecot: Dovecot, away: list[object]
+) -> None:
+    mailctl.must("account", "vacation", "set", sender, *away)
+    for subject in ("one", "two"):
+        dovecot.deliver(sender, message(sender, sender=BOB.address, subject=subject), sender=BOB.address)
+    told = mailctl.must("account", "vacation", "run", sender, "-o", "json").json["messages"]
+    assert [one["why_not"] for one in told] == [None, f"{BOB.address} has been answered on {TODAY}"]
+
+
 def test_nothing_is_answered_outside_its_days(mailctl: Mailctl, sender: str, away: list[object]) -> None:
     begin = TODAY + dt.timedelta(days=3)
     mailctl.must("account", "vacation", "set", sender, *away, "--from-date", begin)
