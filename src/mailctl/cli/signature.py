@@ -43,7 +43,8 @@ def set_(
     """Set the organisation's signature; what is not named stays as it is.
 
     {display_name}, {address} and the further fields of the accounts (--field) are filled in for each. A name that is
-    unknown is refused. A line of the text in which nothing could be filled in is left out.
+    unknown is refused. What an account lacks is left out with the signs around it, and a line of the text in which
+    nothing could be filled in altogether. Messages of plain text have the text, without HTML and pictures.
 
     Examples:
 
@@ -63,7 +64,10 @@ def set_(
         return
     change.tell(session, "set the organisation's signature", "the signature is so already")
     for address, names in lacking.items():
-        session.terminal.say(f"note: {address} has no {', '.join(names)}: that is left out of the signature")
+        session.terminal.say(
+            f"note: {address} has no {', '.join(names)}: that is left out of the signature; "
+            f"`mailctl account signature show {address}` shows it"
+        )
 
 
 @app.command()

@@ -5,6 +5,7 @@ HTML names its pictures by `https:` addresses, or by `file:` ones, whose picture
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated
@@ -14,6 +15,10 @@ from msgspec import Meta, Struct
 from mailctl.errors import Problem
 from mailctl.model.values import parse_lines
 
+SEPARATOR = "-- "
+"""What stands above a signature in a message (RFC 3676, 4.3); it is no part of what is set."""
+_OWN_SEPARATOR = re.compile(r"\A\s*--[ \t]*\n")
+_OWN_HTML_SEPARATOR = re.compile(r"\A\s*--(?:\s|&nbsp;)*<br\s*/?>\s*", re.IGNORECASE)
 TEXT_CHARACTERS_MAX = 20_000
 HTML_CHARACTERS_MAX = 100_000
 
@@ -31,13 +36,16 @@ class SignatureUse(StrEnum):
 
 
 def parse_signature_text(text: str) -> str:
-    """Parse a signature's plain text: lines in any script, at most 20,000 characters, line ends made LF."""
-    return parse_lines(text, "a signature", TEXT_CHARACTERS_MAX)
+    """Parse a signature's plain text: lines in any script, at most 20,000 characters, line ends made LF.
+
+    A separator that it begins with is dropped: messages have theirs.
+    """
+    return _OWN_SEPARATOR.sub("", parse_lines(text, "a signature", TEXT_CHARACTERS_MAX))
 
 
 def parse_signature_html(text: str) -> str:
-    """Parse a signature's HTML, at most 100,000 characters, line ends made LF."""
-    return parse_lines(text, "a signature", HTML_CHARACTERS_MAX)
+    """Parse a signature's HTML, at most 100,000 characters, line ends made LF; without a separator, as the text is."""
+    return _OWN_HTML_SEPARATOR.sub("", parse_lines(text, "a signature", HTML_CHARACTERS_MAX))
 
 
 SignatureText = Annotated[

@@ -49,7 +49,7 @@ def test_the_template_is_filled_in_with_the_persons_fields(person: Mailctl, writ
     result = person.must("account", "signature", "use", "organisation", ADDRESS)
     assert "taro@example.org has no fax" in result.err
     assert shown(person)["filled"] == {
-        "text": f"Tarō\nR&D 社長\n{ADDRESS}", "html": "<b>Tarō</b> R&amp;D ", "pictures": [],
+        "text": f"Tarō\nR&D 社長\n{ADDRESS}", "html": "<b>Tarō</b> R&amp;D", "pictures": [],
     }  # fmt: skip
     assert person.must("signature", "show").out == (
         "text\n{display_name}\n{title} {役職}\nFax {fax}\n{address}\n\nhtml\n<b>{display_name}</b> {title} {fax}\n"
@@ -82,9 +82,40 @@ def test_one_of_text_and_html_is_made_from_the_other(person: Mailctl, write: Wri
     assert shown(person)["filled"] == {"text": "D", "html": "<p>D</p>", "pictures": []}
 
 
-def test_braces_of_an_own_signature_stay(person: Mailctl, write: Write) -> None:
-    person.must("account", "signature", "set", "--text-file", write("s.txt", "{address}"), ADDRESS)
-    assert shown(person)["filled"]["text"] == "{address}"
+def test_braces_of_an_own_signature_stay_which_is_said(person: Mailctl, write: Write) -> None:
+    told = person.must("account", "signature", "set", "--text-file", write("s.txt", "{address} {x}"), ADDRESS).err
+    assert shown(person)["filled"]["text"] == "{address} {x}"
+    assert "warning: {address} goes out as it stands: only the organisation's signature is filled in" in told
+    told = person.must("account", "signature", "set", "--text-file", write("s.txt", "{x}"), ADDRESS).err
+    assert "warning" not in told
+
+
+@pytest.mark.parametrize(
+    ("template", "filled"),
+    [
+        ("{display_name}, {fax}", "Tarō"),
+        ("{fax} - {display_name}", "Tarō"),
+        ("{display_name} | {fax} | {address}", f"Tarō | {ADDRESS}"),
+        ("{display_name} ({fax}), {title}", "Tarō, R&D"),
+        ("Fax {fax}\n{display_name}", "Tarō"),
+    ],
+)
+def test_what_is_left_out_leaves_no_signs_behind(person: Mailctl, write: Write, template: str, filled: str) -> None:
+    person.must("signature", "set", "--text-file", write("s.txt", template))
+    person.must("account", "signature", "use", "organisation", ADDRESS)
+    assert shown(person)["filled"]["text"] == filled
+
+
+def test_a_separator_that_a_file_begins_with_is_not_said_twice(person: Mailctl, write: Write) -> None:
+    text, html = write("s.txt", "-- \r\nTarō\r\n-- Ltd."), write("s.html", "-- <br>\n<b>Tarō</b>")
+    person.must("account", "signature", "set", "--text-file", text, "--html-file", html, ADDRESS)
+    assert shown(person)["filled"] == {"text": "Tarō\n-- Ltd.", "html": "<b>Tarō</b>", "pictures": []}
+
+
+def test_the_two_words_in_the_wrong_order_are_explained(person: Mailctl) -> None:
+    refused = person("account", "signature", "use", ADDRESS, "organisation")
+    assert refused.code == 2
+    assert "it stands before the address: `mailctl account signature use organisation ADDRESS`" in refused.err
 
 
 def test_an_own_signature_is_kept_while_it_is_not_used(person: Mailctl, write: Write) -> None:

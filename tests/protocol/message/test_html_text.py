@@ -42,6 +42,11 @@ def test_an_address_cannot_end_the_tag() -> None:
         ('<a href="mailto:a@example.org">a@example.org</a>', "a@example.org"),
         ("<style>p { color: red }</style><script>x</script>R&amp;D", "R&D"),
         ('<img src="x" alt="ACME"> GmbH', "ACME GmbH"),
+        (
+            '<p>Taro</p><img src="x" alt="logo"><p><a href="https://e.org"><img alt="us"></a></p>',
+            "Taro\nus <https://e.org>",
+        ),
+        ('<p><img src="x" alt="ACME"></p>', "ACME"),
         ("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>", "a b\nc"),
     ],
 )

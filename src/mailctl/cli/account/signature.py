@@ -53,14 +53,15 @@ def set_(
 ) -> None:
     """Set an account's own signature, and use it; what is not named stays as it is.
 
-    Of text and HTML, one is made from the other where it lacks. Pictures of the HTML are files, which travel inside
-    the messages, or https: addresses.
+    It goes out as it stands: fields such as {display_name} are filled in in the organisation's alone. Of text and HTML,
+    one is made from the other where it lacks; a message has that of its own form, so that one of plain text has neither
+    HTML nor pictures. Pictures of the HTML are files, which travel inside the messages, or https: addresses.
 
     Examples:
 
       mailctl account signature set --text-file taro.txt --html-file taro.html taro@example.org
     """
-    from mailctl.services.accounts.signatures import set_own_signature
+    from mailctl.services.accounts.signatures import list_left_as_written, set_own_signature
 
     session = get_session(context)
     account = session.settings_file.load().get_account(address)
@@ -68,6 +69,9 @@ def set_(
         edit = set_own_signature(account.address, read_files(text_file, html_file), clear=clear or ())
         change = apply_change(session, plain(edit), dry_run=dry_run)
     _tell(session, change, account.address, f"{account.address} has a signature of its own", output)
+    if names := list_left_as_written(change.after, change.after.get_account(account.address)):
+        braced = ", ".join(f"{{{name}}}" for name in names)
+        session.terminal.warn(f"{braced} goes out as it stands: only the organisation's signature is filled in")
 
 
 @app.command()
@@ -92,12 +96,18 @@ def use(
     session = get_session(context)
     chosen = SignatureUse.aliases().get(which, which)
     if chosen not in set(SignatureUse):
-        raise InvalidValueError([Problem("WHICH", f"'{which}' is none of: {', '.join(SignatureUse)}")])
+        raise InvalidValueError(
+            [Problem("|".join(SignatureUse), f"'{which}' is none of them")],
+            hint="it stands before the address: `mailctl account signature use organisation ADDRESS`",
+        )
     account = session.settings_file.load().get_account(address)
     change = apply_change(session, plain(use_signature(account.address, SignatureUse(chosen))), dry_run=dry_run)
     _tell(session, change, account.address, f"signature of {account.address}: {chosen}", output)
     if names := list_lacking(change.after).get(account.address):
-        session.terminal.say(f"note: {account.address} has no {', '.join(names)}: that is left out of the signature")
+        session.terminal.say(
+            f"note: {account.address} has no {', '.join(names)}: that is left out of the signature; "
+            f"`mailctl account signature show {account.address}` shows it"
+        )
 
 
 def _tell(session: Session, change: AppliedChange, address: str, done: str, output: OutputFormat) -> None:

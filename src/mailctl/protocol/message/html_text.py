@@ -45,11 +45,13 @@ def replace_pictures(html: str, replaced: Callable[[str], str]) -> str:
 
 
 class _Text(HTMLParser):
-    """Gathers what is read, a line a block; a link is followed by its address."""
+    """Gathers what is read, a line a block; a link is followed by its address. `worded`: the lines with more in them
+    than the names of pictures."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.lines = [""]
+        self.worded: set[int] = set()
         self._unseen = 0
         self._links: list[tuple[str, int]] = []
 
@@ -74,20 +76,28 @@ class _Text(HTMLParser):
             bare = re.sub(r"^(mailto:|tel:)", "", address)
             if bare and bare not in self.lines[-1][start:]:
                 self.lines[-1] += f" <{bare}>"
+                self.worded.add(len(self.lines))
         elif tag in _BLOCKS and self.lines[-1].strip():
             self.lines.append("")
 
     def handle_data(self, data: str) -> None:
         if not self._unseen:
             self.lines[-1] += re.sub(r"\s+", " ", data)
+            if data.strip():
+                self.worded.add(len(self.lines))
 
 
 def html_to_text(html: str) -> str:
-    """Return what HTML says, a line a block, without blank lines; links have their addresses beside them."""
+    """Return what HTML says, a line a block, without blank lines; links have their addresses beside them.
+
+    A picture has its alternative text, but for one that stands by itself: beside words, that would be another line that
+    says "logo".
+    """
     parser = _Text()
     parser.feed(html)
     parser.close()
-    return "\n".join(line.strip() for line in parser.lines if line.strip())
+    worded = [line for number, line in enumerate(parser.lines, start=1) if number in parser.worded]
+    return "\n".join(line.strip() for line in worded or parser.lines if line.strip())
 
 
 def text_to_html(text: str) -> str:

@@ -20,15 +20,17 @@ from mailctl.errors import InvalidValueError, MissingInputError, Problem, raise_
 from mailctl.model.account import RESERVED_FIELDS, Account
 from mailctl.model.decode import decode_or_raise
 from mailctl.model.settings import Edit, Settings
-from mailctl.model.signature import WELL_KNOWN_FIELDS, Signature, SignatureTemplate, SignatureUse
+from mailctl.model.signature import SEPARATOR, WELL_KNOWN_FIELDS, Signature, SignatureTemplate, SignatureUse
 from mailctl.protocol.message.html_text import html_to_text, put_below, replace_pictures, text_to_html
 from mailctl.services.accounts.accounts import change_account
 from mailctl.services.fields import clear_fields, merge_fields, to_fields
 from mailctl.services.sending.compose import Draft, Picture
 
-SEPARATOR = "-- "
 _PICTURE_BYTES_MAX = 1_000_000
 _PLACEHOLDER = re.compile(r"\{([^\W\d]\w*)\}")
+_JOINING = re.compile(r"[^\w<>&]*")
+"""What stands between two values only to part them."""
+_BRACKETS = {"(": ")", "[": "]", "（": "）", "「": "」", "【": "】"}
 _FILE = "file:"
 _REMOTE = ("https:", "http:")
 
@@ -154,15 +156,19 @@ def _require_content(wanted: Mapping[str, object]) -> None:
         )
 
 
-def list_placeholders(template: SignatureTemplate) -> list[str]:
+def list_placeholders(template: SignatureTemplate | Signature) -> list[str]:
     """Return the names between braces, each once."""
     both = (template.text or "") + (template.html or "")
     return list(dict.fromkeys(_PLACEHOLDER.findall(both)))
 
 
+def _known_names(accounts: Iterable[Account]) -> list[str]:
+    own = (name for account in accounts for name in account.fields)
+    return list(dict.fromkeys((*sorted(RESERVED_FIELDS), *own, *WELL_KNOWN_FIELDS)))
+
+
 def _unknown_placeholders(template: SignatureTemplate, accounts: Iterable[Account]) -> list[Problem]:
-    known = [*sorted(RESERVED_FIELDS), *dict.fromkeys(name for account in accounts for name in account.fields)]
-    known += [name for name in WELL_KNOWN_FIELDS if name not in known]
+    known = _known_names(accounts)
     problems = []
     for part in ("text", "html"):
         for name in dict.fromkeys(_PLACEHOLDER.findall(getattr(template, part) or "")):
@@ -174,6 +180,15 @@ def _unknown_placeholders(template: SignatureTemplate, accounts: Iterable[Accoun
                 )
                 problems.append(Problem(part, message))
     return problems
+
+
+def list_left_as_written(settings: Settings, account: Account) -> list[str]:
+    """Return the names between braces of an account's own signature that the organisation's would fill in."""
+    signature = account.signature
+    if signature is None or signature.use is not SignatureUse.OWN:
+        return []
+    known = _known_names(settings.accounts)
+    return [name for name in list_placeholders(signature) if name in known]
 
 
 def list_lacking(settings: Settings) -> dict[str, list[str]]:
@@ -193,7 +208,8 @@ def list_lacking(settings: Settings) -> dict[str, list[str]]:
 def fill_signature(settings: Settings, account: Account) -> Filled | None:
     """Return the signature that goes below an account's messages; None where it uses none.
 
-    What an account has no value for is left out, in the text with its whole line if nothing else is filled in there.
+    What an account has no value for is left out with the signs that part it from its neighbours, in the text with its
+    whole line if nothing else is filled in there.
     Raises InvalidValueError for a picture that cannot be read.
     """
     chosen = account.signature
@@ -231,7 +247,28 @@ def _filled(text: str | None, html: str | None) -> Filled:
 
 
 def _fill(template: str, values: Mapping[str, str]) -> str:
-    return _PLACEHOLDER.sub(lambda found: values.get(found[1], ""), template)
+    first, *rest = _PLACEHOLDER.split(template)
+    filled = [first]
+    for name, after in zip(rest[::2], rest[1::2], strict=True):
+        if value := values.get(name):
+            filled += [value, after]
+        else:
+            filled[-1] = _closed_up(filled[-1], after, is_first=len(filled) == 1)
+    return "".join(filled)
+
+
+def _closed_up(before: str, after: str, *, is_first: bool) -> str:
+    """Return what stood before and after a value that there is not, without what only joined it to its neighbours.
+
+    `is_first`: no value stands before it.
+    """
+    if any(before.endswith(left) and after.startswith(right) for left, right in _BRACKETS.items()):
+        before, after = before[:-1], after[1:]
+        return before.rstrip(" ") + after
+    if not is_first and _JOINING.fullmatch(before):
+        return after
+    begins = not before or before.endswith((">", "\n"))
+    return before if begins and _JOINING.fullmatch(after) else before + after
 
 
 def _fill_lines(template: str, values: Mapping[str, str]) -> str:
