@@ -160,9 +160,10 @@ def cause_of(error: OSError) -> str:
 def resolve_target(path: Path) -> Path:
     """Return the file that a path means in the end: symbolic links followed, so that they stay when it is replaced.
 
-    The file itself may be missing. Raises SettingsWriteError for a link that leads nowhere or in a circle, and for
-    what is no regular file.
+    The file itself may be missing. Raises SettingsWriteError for a link that leads nowhere or in a circle, for what is
+    no regular file, and for what somebody else has put into a folder where everybody may.
     """
+    _require_own(path)
     try:
         target = Path(os.path.realpath(path, strict=True))
     except FileNotFoundError:
@@ -179,6 +180,22 @@ def resolve_target(path: Path) -> Path:
         cause = _CAUSES[errno.EISDIR] if stat.S_ISDIR(mode) else "it is not a regular file"
         raise SettingsWriteError(f"cannot write {path}: {cause}")
     return target
+
+
+def _require_own(path: Path) -> None:
+    """Raise SettingsWriteError for a file or link of another user in a folder such as /tmp (proc_sys_fs(5),
+    protected_symlinks and protected_regular): it would say what is replaced, or who can read it afterwards.
+    """
+    try:
+        found, folder = path.lstat(), path.parent.stat()
+    except OSError:
+        return  # what is wrong is named where it is used
+    is_shared = folder.st_mode & stat.S_ISVTX and folder.st_mode & stat.S_IWOTH
+    if is_shared and sys.platform != "win32" and found.st_uid not in (os.geteuid(), folder.st_uid):
+        raise SettingsWriteError(
+            f"cannot write {path}: somebody else has put it there, in a folder where everybody may",
+            hint="name a file in a folder of your own",
+        )
 
 
 def replace_file(path: Path, new: bytes, *, mode: int = 0o600, check: Callable[[], None] | None = None) -> Durability:

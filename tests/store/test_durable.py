@@ -312,3 +312,21 @@ def test_a_lock_is_let_go_when_what_is_done_under_it_fails(old):
         raise RuntimeError
     with lock_file(old, timeout_seconds=0):
         pass
+
+
+@as_root
+@pytest.mark.parametrize("kind", ["link", "file"])
+def test_what_somebody_else_has_put_where_everybody_may_is_not_followed_nor_replaced(tmp_path, kind):
+    shared, own = tmp_path / "shared", tmp_path / "own.toml"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    own.write_text("old")
+    planted = shared / "report.xml"
+    if kind == "link":
+        planted.symlink_to(own)
+    else:
+        planted.write_text("old")
+    os.chown(planted, 1, 1, follow_symlinks=False)
+    with pytest.raises(SettingsWriteError, match="somebody else has put it there"):
+        replace_file(planted, b"new")
+    assert planted.read_text() == own.read_text() == "old"
