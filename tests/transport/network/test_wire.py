@@ -211,3 +211,15 @@ def test_a_very_long_reply_is_cut_off_without_leaving_half_a_secret():
             said = wire.redacted(b"x" * (32 * 1024 - shift) + b"correct horse" + b"y" * 1000)
             assert b"corr" not in said
             assert said.endswith(b"[...]")
+
+
+def test_many_literals_count_together_until_something_is_sent_again():
+    with wired(limits=Limits(bulk_bytes=10_000)) as (wire, far):
+        for _ in range(2):
+            wire.send(b"a FETCH 1 BODY[]\r\n")
+            far.sendall(b"x" * 6000)
+            wire.read_exactly(6000)
+        far.sendall(b"x" * 6000)
+        with pytest.raises(ProtocolError) as caught:
+            wire.read_exactly(6000)
+    assert caught.value.reason == "reply-too-long"
