@@ -30,9 +30,15 @@ from mailctl.model.server import TlsOptions
 from mailctl.protocol.redact import Redactor
 from mailctl.transport.http.exchange import HttpClient
 from mailctl.transport.imap.session import open_imap
-from mailctl.transport.network.certificate import certificate_evidence, describe, find_finer_reason, find_matching_name
+from mailctl.transport.network.certificate import (
+    certificate_evidence,
+    describe,
+    explain_failure,
+    find_finer_reason,
+    find_matching_name,
+)
 from mailctl.transport.network.limits import Deadline
-from mailctl.transport.network.tls import build_context, shake_hands
+from mailctl.transport.network.tls import build_context, check_pins, shake_hands
 from mailctl.transport.pop3.session import open_pop3
 from mailctl.transport.smtp.session import open_smtp
 from mailctl.transport.watch import Watch
@@ -42,7 +48,7 @@ LATER = NOW + dt.timedelta(days=90)
 OPEN = {"smtp": (open_smtp, SmtpServer), "pop3": (open_pop3, Pop3Server), "imap": (open_imap, ImapServer)}
 
 
-def certificate(*, names=(), common_name="mail.example.org", issuer_at=None):
+def certificate(*, names=(), common_name="mail.example.org", issuer_at=None, issuer_names=()):
     """Return a certificate in DER."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
@@ -58,6 +64,9 @@ def certificate(*, names=(), common_name="mail.example.org", issuer_at=None):
     if names:
         alternative = x509.SubjectAlternativeName([x509.DNSName(text) for text in names])
         builder = builder.add_extension(alternative, critical=False)
+    if issuer_names:
+        issuer = x509.IssuerAlternativeName([x509.DNSName(text) for text in issuer_names])
+        builder = builder.add_extension(issuer, critical=False)
     if issuer_at:
         location = x509.UniformResourceIdentifier(issuer_at)
         place = x509.AccessDescription(AuthorityInformationAccessOID.CA_ISSUERS, location)
@@ -223,3 +232,14 @@ def test_a_token_fetched_over_https_is_no_hindrance_to_mail_over_tls(route_to, c
         ):
             assert session.capabilities
         assert client.request("GET", graph.url, headers={}).status == 401
+
+
+def test_a_certificate_that_others_than_openssl_cannot_read_is_no_accident():
+    twice = certificate(names=["mail.example.org"], issuer_names=["mail.example.org"])
+    # The second extension bears the name of the first: issuerAltName that of subjectAltName (RFC 5280, 4.2.1).
+    twice = twice.replace(bytes.fromhex("0603551d12"), bytes.fromhex("0603551d11"))
+    failure = TLSError("it does not hold", reason="certificate-self-signed")
+    assert explain_failure(failure, [twice], "mail.example.org") == {"verified": False}
+    with pytest.raises(TLSError) as caught:
+        check_pins(TlsOptions(verify=False, pins=(f"sha256:{'0' * 64}",)), [b"no certificate"], "mail.example.org:993")
+    assert caught.value.reason == "pin-mismatch"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from contextlib import suppress
 from typing import Any
 
 from mailctl.errors import MailError, TLSError
@@ -117,8 +118,9 @@ class Connector:
                 from mailctl.transport.network.certificate import certificate_evidence, inspection_warnings
 
                 chain = tls.find_certificate_chain(secured)
-                record.evidence |= certificate_evidence(chain, host, verified=True)
-                record.warnings += inspection_warnings(chain)
+                with suppress(ValueError):  # what OpenSSL takes may be unreadable for others
+                    record.evidence |= certificate_evidence(chain, host, verified=True)
+                    record.warnings += inspection_warnings(chain)
         if self._trace:
             self._trace.note(self._protocol, f"{secured.version()} with {host}")
         return secured

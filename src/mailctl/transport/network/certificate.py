@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID, NameOID
 
@@ -31,12 +34,26 @@ organisations call the authorities that they make for such."""
 _UNKNOWN = (Reason.CERTIFICATE_UNKNOWN_CA, Reason.CERTIFICATE_SELF_SIGNED)
 
 
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Let what cryptography makes of a certificate that OpenSSL takes, and it does not, out as ValueError."""
+    try:
+        yield
+    except (x509.DuplicateExtension, x509.UnsupportedGeneralNameType, UnsupportedAlgorithm) as error:
+        raise ValueError("the certificate cannot be read") from error
+
+
+@_reading()
 def public_key_sha256(der: bytes) -> str:
-    """Return the SHA-256 of a certificate's public key (SubjectPublicKeyInfo, RFC 7469, 2.4), in hex."""
+    """Return the SHA-256 of a certificate's public key (SubjectPublicKeyInfo, RFC 7469, 2.4), in hex.
+
+    Raises ValueError if it cannot be read.
+    """
     key = x509.load_der_x509_certificate(der).public_key()
     return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
 
+@_reading()
 def certificate_evidence(chain: list[bytes], host: str, *, verified: bool) -> dict[str, object]:
     """Return what the server's certificate, the first of `chain`, says; DER. Raises ValueError if it cannot be read."""
     certificate = x509.load_der_x509_certificate(chain[0])
@@ -132,6 +149,7 @@ def find_matching_name(names: list[str], host: str) -> str | None:
     return None
 
 
+@_reading()
 def find_finer_reason(chain: list[bytes], host: str, reason: str) -> str:
     """Return why a certificate does not hold where its contents tell it more precisely than the handshake.
 
