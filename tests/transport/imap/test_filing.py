@@ -11,9 +11,11 @@ from tests.doubles.conversation import Conversation
 from tests.doubles.imap import CAPABILITIES, ImapServer, capability_reply
 from tests.doubles.scripted import ScriptedServer
 
-from mailctl.errors import ProtocolError
+from mailctl.errors import InvalidValueError, ProtocolError
+from mailctl.transport.imap.appending import ImapAppending
 from mailctl.transport.imap.filing import ImapFiling
 from mailctl.transport.imap.folders import ImapFolders
+from mailctl.transport.imap.listing import ImapListing
 from mailctl.transport.imap.session import open_imap
 from mailctl.transport.watch import Watch
 
@@ -86,3 +88,60 @@ def test_a_search_that_finds_nothing_finds_nothing(route_to: Route) -> None:
 def test_more_than_a_folder_can_hold_is_not_believed(route_to: Route) -> None:
     with pytest.raises(ProtocolError):
         list_uids(route_to, esearching(b" ALL 1:4294967295"), 1)
+
+
+FETCHED = b"* 1 FETCH (UID 1 RFC822.SIZE %s FLAGS %s BODY[HEADER.FIELDS (SUBJECT)] %s)\r\n<tag> OK done\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [FETCHED % (b"big", b"()", b'""'), FETCHED % (b"1", b"5", b'""'), FETCHED % (b"1", b"()", b"5")],
+    ids=["size", "flags", "header"],
+)
+def test_what_is_no_message_is_a_malformed_answer(route_to: Route, answer: bytes) -> None:
+    server = ImapServer(fetch=answer)
+    with (
+        ScriptedServer(server.script) as double,
+        open_imap(route_to("imap", double.port, security="none", login=("a", "b")), Watch()) as session,
+        pytest.raises(ProtocolError) as caught,
+    ):
+        list(ImapFiling(session, ImapFolders(session)).fetch([1], ["subject"]))
+    assert caught.value.reason == "malformed-reply"
+
+
+@pytest.mark.parametrize("date", [b"31-Dec-9999 23:59:59 -1200", b"31-Dec-9999 23:59:59 +0000"])
+def test_a_time_that_no_calendar_has_is_a_malformed_answer(route_to: Route, date: bytes) -> None:
+    answer = b'* 1 FETCH (UID 1 FLAGS () RFC822.SIZE 1 INTERNALDATE "%s")\r\n<tag> OK done\r\n' % date
+    server = ImapServer(fetch=answer)
+    with (
+        ScriptedServer(server.script) as double,
+        open_imap(route_to("imap", double.port, security="none", login=("a", "b")), Watch()) as session,
+        pytest.raises(ProtocolError) as caught,
+    ):
+        ImapListing(session, ImapFolders(session)).read_newest("INBOX", 5)
+    assert caught.value.reason == "malformed-reply"
+
+
+def test_a_limit_of_more_digits_than_a_number_has_is_none(route_to: Route) -> None:
+    server = ImapServer(security="none", capability=capability_reply(*CAPABILITIES, b"APPENDLIMIT=" + b"9" * 5000))
+    with (
+        ScriptedServer(server.script) as double,
+        open_imap(route_to("imap", double.port, security="none", login=("a", "b")), Watch()) as session,
+    ):
+        assert ImapAppending(session, ImapFolders(session), "INBOX").octets_max is None
+
+
+def test_a_folder_that_somebody_named_like_a_command_is_no_command(route_to: Route) -> None:
+    server = ImapServer(
+        security="none",
+        capability=capability_reply(*CAPABILITIES, b"UTF8=ACCEPT"),
+        enable=b"* ENABLED UTF8=ACCEPT\r\n<tag> OK done\r\n",
+    )
+    with ScriptedServer(server.script) as double:
+        with open_imap(route_to("imap", double.port, security="none", login=("a", "b")), Watch()) as session:
+            folders = ImapFolders(session)
+            assert folders.is_utf8
+            filing = ImapFiling(session, folders)
+            with pytest.raises(InvalidValueError, match="would end the command"):
+                filing.examine('x"\r\nz DELETE "INBOX')
+        assert b"DELETE" not in double.received

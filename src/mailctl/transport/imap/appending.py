@@ -32,6 +32,7 @@ _UNASKED_OCTETS_MAX = 1024 * 1024
 """Of a larger message it is asked whether it is wanted: unasked, a server can refuse it only by hanging up."""
 
 _CHUNK_OCTETS = 64 * 1024
+_LIMIT_DIGITS_MAX = 19
 _STORING_SECONDS = 60.0
 """How long a server may take to store a batch, besides its usual time."""
 
@@ -62,7 +63,8 @@ class ImapAppending:
     def octets_max(self) -> int | None:
         """The size of the largest message that the server takes, where it says so."""
         limits = [word.partition("=")[2] for word in self._capabilities.keywords if word.startswith("APPENDLIMIT=")]
-        return int(limits[0]) if limits and limits[0].isdigit() else None
+        # Of more digits than RFC 9051 gives a number64 it is no limit.
+        return int(limits[0]) if limits and limits[0].isdigit() and len(limits[0]) <= _LIMIT_DIGITS_MAX else None
 
     def send(self, batch: Sequence[Deposit]) -> None:
         """Send a batch, in one command where the server takes several messages in one."""

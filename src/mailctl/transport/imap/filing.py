@@ -107,7 +107,8 @@ class ImapFiling:
         """
         names = sorted(name.upper() for name in {*fields, "message-id"})
         answers = self._fetch(uids, "FLAGS", "INTERNALDATE", "RFC822.SIZE", fields_item(names, _FIELDS_OCTETS_MAX))
-        found = [_found(uid, answers[uid]) for uid in uids if b"RFC822.SIZE" in answers.get(uid, ())]
+        with translated(self._transport.wire.peer), parsing():
+            found = [_found(uid, answers[uid]) for uid in uids if b"RFC822.SIZE" in answers.get(uid, ())]
         if not body_octets:
             yield from found
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import imaplib
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from imapclient import IMAPClient  # type: ignore[import-untyped]  # it has no types
@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from mailctl.errors import MailError, NetworkError, ProtocolError, RefusedError, TemporaryError
 from mailctl.protocol.capabilities import ImapCapabilities
+from mailctl.protocol.envelope import check_command_text
 from mailctl.protocol.reasons import Reason
 from mailctl.protocol.replies import ImapStatus, parse_imap_status, printable
 from mailctl.transport.faults import translated
@@ -154,11 +155,14 @@ class ImapTransport(imaplib.IMAP4):
     def issue_all(self, commands: Sequence[tuple[str, ...]]) -> list[bytes]:
         """Send several commands at once, none of which may depend on another; return their tags."""
         tags = [self._new_tag() for _ in commands]
+        for command in commands:
+            _check_line(command)
         lines = [tag + b" " + " ".join(command).encode() for tag, command in zip(tags, commands, strict=True)]
         self.send(b"\r\n".join(lines) + b"\r\n")
         return tags
 
     def _send_parts(self, tag: bytes, name: str, arguments: Sequence[str | Literal], *, non_sync: bool) -> None:
+        _check_line(argument for argument in arguments if isinstance(argument, str))
         line = tag + b" " + name.encode()
         for argument in arguments:
             if isinstance(argument, str):
@@ -264,6 +268,12 @@ class Client(IMAPClient):  # type: ignore[misc]  # imapclient has no types
 
     def _set_read_timeout(self) -> None:
         """Time-outs are the wire's."""
+
+
+def _check_line(words: Iterable[str]) -> None:
+    """Raise InvalidValueError for what would end a command early: folders' names are the server's, and others' too."""
+    for word in words:
+        check_command_text("an argument of an IMAP command", word)
 
 
 def quoted(text: str) -> str | Literal:

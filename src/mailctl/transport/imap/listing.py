@@ -87,6 +87,9 @@ class ImapListing:
 
 def _summary(uid: int, items: dict[bytes, Any]) -> Summary:
     received = items.get(b"INTERNALDATE")
+    if isinstance(received, dt.datetime):
+        # In UTC, and a day later, it is to be a time that there is.
+        _ = received.astimezone(dt.UTC) + dt.timedelta(days=1)
     return Summary(
         uid=uid,
         size=int(items[b"RFC822.SIZE"]),

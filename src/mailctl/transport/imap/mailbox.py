@@ -263,7 +263,7 @@ def parsing() -> Iterator[None]:
     """IMAPClient's parser meets malformed answers with whatever exception comes first."""
     try:
         yield
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
         raise ProtocolError("the server's answer is malformed", reason=Reason.MALFORMED_REPLY) from None
 
 
