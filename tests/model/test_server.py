@@ -48,6 +48,23 @@ def test_smtp_port_and_security_complete_each_other(given: dict[str, Any], port:
     assert (smtp.port, smtp.security) == (port, security)
 
 
+@pytest.mark.parametrize("scheme", ["ssl://", "tls://"])
+@pytest.mark.parametrize(
+    ("given", "port", "security"),
+    [
+        ({}, 465, "tls"),
+        ({"port": 2465}, 2465, "tls"),
+        ({"port": 587}, 587, "tls"),
+        ({"security": "starttls"}, 587, "starttls"),
+    ],
+)
+def test_a_scheme_before_the_host_stands_for_tls_where_no_security_is_given(
+    scheme: str, given: dict[str, Any], port: int, security: str
+) -> None:
+    smtp = server(smtp={"host": f"{scheme}mail.example.org", **given}).smtp
+    assert (smtp.host, smtp.port, smtp.security) == ("mail.example.org", port, security)
+
+
 @pytest.mark.parametrize(
     ("protocol", "given", "port", "security"),
     [
