@@ -153,6 +153,18 @@ def test_what_is_no_token_reply_is_a_clean_error(body):
     assert "at-1" not in str(error)
 
 
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        ({"access_token": "トークン"}, "the reply has no bearer token"),
+        ({"token_type": "mac"}, "the reply has no bearer token"),
+        ({"refresh_token": "rt-\x001"}, "the reply's refresh token is none"),
+    ],
+)
+def test_what_a_token_reply_lacks_is_said(members, said):
+    assert said in failure(Reply(body={"access_token": "at-1"} | members)).message
+
+
 def test_error_with_status_200_is_a_refusal():
     assert failure(Reply(200, {"error": "invalid_grant"})).reason == "grant-dead"
 
