@@ -95,6 +95,16 @@ def parse_lines(text: str, what: str, most: int) -> str:
     return text
 
 
+def is_ip_address(host: str) -> bool:
+    import ipaddress
+
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def parse_host(text: str) -> str:
     """Parse a host: a name (IDN too), an IPv4 or an IPv6 address (brackets are dropped). RFC 1123, RFC 5891.
 

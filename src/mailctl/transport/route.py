@@ -25,7 +25,7 @@ from mailctl.model.server import (
     TlsOptions,
     pairing_warning,
 )
-from mailctl.model.values import ascii_host
+from mailctl.model.values import ascii_host, is_ip_address
 from mailctl.protocol.envelope import check_command_text
 from mailctl.protocol.reasons import Reason
 from mailctl.protocol.redact import Redactor
@@ -259,7 +259,7 @@ def secure(wire: Wire, route: Route, watch: Watch, *, mode: str, reach: ReachTls
     """
     failure: TLSError | None = None
     with _failure_noted(wire.note), watch.stage(Stage.TLS, protocol=route.protocol) as record:
-        record.evidence |= {"sni": None if tls.is_ip_address(route.host) else route.host, "mode": mode}
+        record.evidence |= {"sni": None if is_ip_address(route.host) else route.host, "mode": mode}
         context = tls.build_context(route.tls, passphrase=route.client_key_passphrase)
         reach(wire)
         try:

@@ -14,6 +14,7 @@ from typing import Any
 from mailctl.errors import MailError, TLSError
 from mailctl.model.report import Stage
 from mailctl.model.server import TlsOptions
+from mailctl.model.values import is_ip_address
 from mailctl.transport.network import dial, tls
 from mailctl.transport.network.connection import Destination, open_connection
 from mailctl.transport.network.limits import Deadline
@@ -96,7 +97,7 @@ class Connector:
         """Return the connection secured; raises TLSError, and the connection is then closed."""
         failure: TLSError | None = None
         with watch.stage(Stage.TLS, protocol=self._protocol) as record:
-            record.evidence |= {"sni": None if tls.is_ip_address(host) else host, "mode": "implicit"}
+            record.evidence |= {"sni": None if is_ip_address(host) else host, "mode": "implicit"}
             try:
                 secured = self._shake_hands(connected, host, port, verify=True)
             except TLSError as error:

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID, NameOID
 
 from mailctl.errors import TLSError
+from mailctl.model.values import is_ip_address
 from mailctl.protocol.reasons import Reason
 from mailctl.protocol.replies import printable
-from mailctl.transport.network.tls import is_ip_address
 
 _NAMES_SHOWN = 5
 _CERTIFICATES_SHOWN = 10

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from mailctl.errors import MailctlError, NetworkError
 from mailctl.model.server import Protocol
+from mailctl.model.values import is_ip_address
 from mailctl.protocol.reasons import Reason
 from mailctl.transport.network.limits import Deadline
 from mailctl.transport.network.resolver import NameServers, Records
@@ -228,11 +229,7 @@ def find_mail_domain(host: str, username: str | None) -> str | None:
 
 def is_in_dns(host: str) -> bool:
     """Tell whether the DNS may know a host: no address, no local name of RFC 6761 or 6762, none for the search list."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return "." in host and not host.endswith((".localhost", ".local"))
-    return False
+    return not is_ip_address(host) and "." in host and not host.endswith((".localhost", ".local"))
 
 
 def _hosts_file_addresses(host: str) -> list[str]:

@@ -6,7 +6,6 @@ RFC 8314 (TLS for mail), RFC 9325 (versions), RFC 9525 (names: subject alternati
 from __future__ import annotations
 
 import errno
-import ipaddress
 import os
 import selectors
 import socket
@@ -136,14 +135,6 @@ def _file_problem(error: Exception) -> str:
     if isinstance(error, PermissionError):
         return "it may not be read"
     return "its contents are not as they should be, or the passphrase is wrong"
-
-
-def is_ip_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def shake_hands(connected: socket.socket, context: Context, host: str, deadline: Deadline, doing: str) -> ssl.SSLSocket:
