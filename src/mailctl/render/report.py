@@ -28,6 +28,8 @@ _FACT_COLUMN = 15
 _MOST_LINES = 20
 """More of a server's words would push away what is said of them; no server that means well says more."""
 _NOT_RUN = (Status.SKIPPED, Status.NOT_APPLICABLE)
+_WORKFLOW_COMMAND = re.compile(r"^(\s*):(?=:.*::)|#(?=#\[)")
+"""What GitHub's runner takes for a command in whatever a step writes, blanks before it or not (`ActionCommand.cs`)."""
 
 
 class StepLines:
@@ -81,7 +83,8 @@ def render_step(step: Step, style: Style, width: int | None = None) -> str:
     word = paint(_WORDS[step.status].ljust(5))
     duration = " " * 9 if step.status in _NOT_RUN else f"{step.duration_ms:>6} ms"
     start = f"{_INDENT}{word} {step.name.ljust(_NAME_WIDTH)} {style.dim(duration)}  "
-    return hang(start, step.evidence.get("problem") or step.cause or summary(step), _FOUND_COLUMN, width)
+    found = _no_command(step.evidence.get("problem") or step.cause or summary(step))
+    return hang(start, found, _FOUND_COLUMN, width)
 
 
 def render_failures(report: TargetReport, style: Style, width: int | None) -> Iterator[str]:
@@ -108,7 +111,12 @@ def render_failures(report: TargetReport, style: Style, width: int | None) -> It
         ):
             for index, line in enumerate(_lines_worth_showing(fact or "")):
                 start = f"{_INDENT}{style.dim((name if not index else '').ljust(11))}  "
-                yield hang(start, line, _FACT_COLUMN, width if is_prose else None)
+                yield hang(start, _no_command(line), _FACT_COLUMN, width if is_prose else None)
+
+
+def _no_command(line: str) -> str:
+    """Return a line, which may be a server's, so that no runner that reads it does what it says."""
+    return _WORKFLOW_COMMAND.sub(lambda found: (found[1] or "") + f"\\x{ord(found[0][-1]):02x}", line)
 
 
 def _lines_worth_showing(fact: str) -> list[str]:

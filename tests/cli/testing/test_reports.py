@@ -410,3 +410,12 @@ class TestPrometheus:
             text = mailctl("test", "all", "-o", "prometheus").out
         targets = {sample.labels["target"] for sample in self.samples(text)["mailctl_target_success"]}
         assert targets == {code, address}
+
+
+def test_what_a_server_says_is_no_workflow_command_wherever_it_is_read(mailctl: Mailctl) -> None:
+    greeting = b"554-go away\r\n554-::add-mask::e\r\n554 ##[stop-commands]here\r\n"
+    with serving(mailctl, greeting=(greeting, Close())) as code:
+        shown = connect(mailctl, code)
+    said = shown.out + shown.err
+    assert "add-mask::e" in said
+    assert not re.search(r"^\s*::|##\[", said, re.MULTILINE)
