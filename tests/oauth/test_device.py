@@ -111,7 +111,7 @@ def test_complete_address_is_left_out_where_it_is_not_safe():
     assert told[0].complete_url is None
 
 
-@pytest.mark.parametrize("interval", [0, -1, "soon", None, True, 10**9])
+@pytest.mark.parametrize("interval", [0, -1, "soon", None, True, 10**9, "9" * 5000])
 def test_strange_interval_is_not_followed(interval):
     _, _, waited, _ = authorise(device(interval=interval), TOKENS)
     assert 1 <= waited[0] <= 60

@@ -24,6 +24,7 @@ DEFAULT_INTERVAL_SECONDS = 5.0
 _INTERVAL_SECONDS_MAX = 60.0
 _LIFETIME_SECONDS_MAX = 3600.0
 _CALL_SECONDS = 30.0
+_DIGITS_MAX = 18
 
 
 class DevicePrompt(Struct, frozen=True, kw_only=True):
@@ -130,7 +131,7 @@ def _request_device(registration: Registration, scopes: Sequence[str]) -> _Devic
 
 def _seconds(reply: Mapping[str, object], name: str, default: float, most: float) -> float:
     value = reply.get(name, default)
-    if isinstance(value, str) and value.isdecimal():
+    if isinstance(value, str) and value.isdecimal() and len(value) <= _DIGITS_MAX:
         value = int(value)
     if not isinstance(value, int | float) or not value > 0:
         return default
