@@ -327,6 +327,16 @@ def test_servers_replace_each_other(site: Mailctl, show: Show) -> None:
     assert (show("a@example.org")["server"], show("a@example.org")["kind"]) == (None, "yahoo")
 
 
+def test_a_server_that_wants_no_login_for_sending_excludes_one(site: Mailctl) -> None:
+    must(site, "--username", "a@example.org", "--server", "split", *PASSWORD, "--smtp-username", "out",
+         "--smtp-password-from", "env:OTHER")  # fmt: skip
+    before = site.settings()
+    result = site("server", "edit", "split", "--smtp-auth", "none")
+    assert result.code == 4
+    assert "is a login for sending, but the SMTP authentication of 'split' is none" in result.err
+    assert site.settings() == before
+
+
 def test_a_deleted_server_leaves_a_copy_behind(site: Mailctl, show: Show) -> None:
     must(site, "--username", "a@example.org", "--server", "split", *PASSWORD, "--smtp-username", "out",
          "--smtp-password-from", "env:OTHER")  # fmt: skip
