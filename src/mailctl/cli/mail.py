@@ -182,8 +182,7 @@ def _read_all(
     session: Session, accounts: Sequence[Account], read: Callable[[Account, MailboxAccess, Deadline], T]
 ) -> Readings[T]:
     """Read mailboxes at once; raises the error of a lone one."""
-    from mailctl.model.report import Stage
-    from mailctl.render.sending import complete_mail_error
+    from mailctl.render.mailbox import complete_mailbox_error
     from mailctl.services.accounts.mailboxes import read_mailboxes
 
     by_address = {account.address: account for account in accounts}
@@ -193,11 +192,9 @@ def _read_all(
     readings = read_mailboxes(accesses, lambda access, deadline: read(by_address[access.address], access, deadline))
     for access in accesses:
         if error := readings.failed.get(access.address):
-            complete_mail_error(error, host=access.host, stage=Stage.MAILBOX)
+            complete_mailbox_error(error, access)
             if len(accesses) == 1:
                 raise error
-            if access.address not in error.message:
-                error.message = f"{access.address}: {error.message}"
     return readings
 
 

@@ -24,6 +24,7 @@ def mailbox_access(session: Session, account: Account) -> MailboxAccess:
     receiving = resolve_account_receiving(session.settings_file.load(), account)
     return MailboxAccess(
         address=account.address,
+        server=account.server,
         receiving=receiving,
         read_secret=lambda reference: session.secrets.get(parse_secret_ref(reference)),
         open_tokens=session.open_tokens,
@@ -51,12 +52,11 @@ def warn_of_unverified(session: Session, access: MailboxAccess) -> None:
 
 @contextmanager
 def completing_errors(access: MailboxAccess) -> Iterator[None]:
-    """Let errors of a mailbox's server say what it said, and what to do."""
+    """Let errors of a mailbox's server say whose it is and where, what it said, and what to do."""
     try:
         yield
     except MailError as error:
-        from mailctl.model.report import Stage
-        from mailctl.render.sending import complete_mail_error
+        from mailctl.render.mailbox import complete_mailbox_error
 
-        complete_mail_error(error, host=access.host, stage=Stage.MAILBOX)
+        complete_mailbox_error(error, access)
         raise

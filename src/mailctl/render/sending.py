@@ -118,7 +118,7 @@ def _next_command(error: MailError, sending: Sending, recipient: str) -> str | N
 
     if sending.oauth_client and error.reason == Reason.LOGIN_REFUSED:
         return oauth_command("refresh", sending.owner)
-    remedy = _remedy_of(error, outgoing_of(sending).host, Stage.MESSAGE)
+    remedy = remedy_of(error, outgoing_of(sending).host, Stage.MESSAGE)
     test = TestCommand(
         line=f"mailctl test send {sending.origin}",
         depth=Depth.MESSAGE,
@@ -142,11 +142,11 @@ def complete_mail_error(error: MailctlError, *, host: str, stage: Stage, reply_i
     reply = printable(error.reply) if error.reply else None
     if reply and not reply_is_shown:
         error.message = f"{error.message}: {' '.join(reply.split())}"
-    error.hint = error.hint or _remedy_of(error, host, stage).remedy
+    error.hint = error.hint or remedy_of(error, host, stage).remedy
     error.details |= {"stage": error.stage, "protocol": error.protocol, "reason": error.reason, "reply": reply}
 
 
-def _remedy_of(error: MailError, host: str, stage: Stage) -> Remedy:
+def remedy_of(error: MailError, host: str, stage: Stage) -> Remedy:
     """Return what an error means; `stage`: that of one which does not say where it came up."""
     return find_remedy(
         host=host,

@@ -204,6 +204,7 @@ def test_a_provider_that_files_what_is_sent_is_left_to_it(site: Mailctl, preset:
     settings = SettingsFile(site.config).load()
     account = settings.get_account("a@example.org")
     access = MailboxAccess(
+        server=None,
         address=account.address,
         receiving=resolve_account_receiving(settings, account),
         read_secret=Secret,

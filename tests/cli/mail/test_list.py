@@ -248,6 +248,26 @@ def test_a_shared_sender_is_nobodys_mail_but_its_owners(
     assert {folder["account"] for folder in folders} == {own}
 
 
+@pytest.mark.parametrize("command", [("mail", "list"), ("mail", "folders"), ("account", "folders", "detect")])
+def test_a_mailbox_that_cannot_be_read_is_named_with_the_next_command(
+    mailctl: Mailctl,
+    add_mailbox: AddMailbox,
+    add_account: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+) -> None:
+    gone = add_account("gone@example.test", 1)
+    result = mailctl(*command, gone)
+    assert f"error: {gone}: IMAP at 127.0.0.1, port 1: the connection was refused" in result.err
+    assert result.err.endswith(f"next: mailctl account edit {gone} --incoming-port PORT\n")
+    locked = add_mailbox()
+    monkeypatch.setenv("MAILBOX_PASSWORD", "wrong-canary-4711")
+    result = mailctl(*command, locked)
+    assert f"error: {locked}: IMAP at 127.0.0.1, port " in result.err
+    assert f"next: mailctl test receive {locked}" in result.err
+    assert mailctl(*command, locked, "-o", "json").error["account"] == locked
+
+
 def test_one_account_that_fails_is_named_and_the_others_are_shown(
     mailctl: Mailctl, add_mailbox: AddMailbox, add_account: Callable[..., str], deliver: Callable[..., None]
 ) -> None:
@@ -257,7 +277,8 @@ def test_one_account_that_fails_is_named_and_the_others_are_shown(
     result = mailctl("mail", "list", "--owner", "taro")
     assert result.code == 10
     assert result.out.splitlines()[1].endswith(f"one      {address}")
-    assert f"error: {gone}: the connection was refused" in result.err
+    assert f"error: {gone}: IMAP at 127.0.0.1, port 1: the connection was refused" in result.err
+    assert f"next: mailctl account edit {gone} --incoming-port PORT" in result.err
     result = mailctl("mail", "list", "--owner", "taro", "-o", "json")
     assert (result.code, result.err) == (10, "")
     assert [one["subject"] for one in result.json["messages"]] == ["one"]

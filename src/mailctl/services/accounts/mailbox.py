@@ -47,9 +47,13 @@ def incoming_login(name: str, receiving: Receiving, read_secret: ReadSecret, ope
 
 @dataclass(frozen=True, kw_only=True)
 class MailboxAccess:
-    """Everything that it takes to open an account's mailbox. `folder`: that of the settings file."""
+    """Everything that it takes to open an account's mailbox. `folder`: that of the settings file.
+
+    `server`: the code of the catalogue server that it is on, if it is.
+    """
 
     address: str
+    server: str | None
     receiving: Receiving
     read_secret: ReadSecret
     open_tokens: OpenTokens

@@ -1,0 +1,52 @@
+"""Errors of people's mailboxes, completed for who reads them: whose mailbox, where, and what to run next."""
+
+from __future__ import annotations
+
+from shlex import quote
+
+from mailctl.errors import MailctlError, MailError
+from mailctl.model.report import Stage
+from mailctl.model.target_name import edit_command
+from mailctl.render.sending import complete_mail_error, remedy_of
+from mailctl.services.accounts.mailbox import MailboxAccess
+
+_BEHIND_THE_LOGIN = (None, Stage.MAILBOX)
+
+
+def complete_mailbox_error(error: MailctlError, access: MailboxAccess) -> None:
+    """Complete an error of an account's mailbox, once: its account, its server, and what `complete_mail_error` adds.
+
+    An error of another server of the account, as that of its rules, says by itself which one it is.
+    """
+    if "account" in error.details or "stage" in error.details:
+        return
+    if not isinstance(error, MailError):
+        _name_account(error, access)
+        return
+    complete_mail_error(error, host=access.host, stage=Stage.MAILBOX)
+    if error.protocol in (None, access.protocol):
+        if error.stage not in _BEHIND_THE_LOGIN:
+            endpoint = access.receiving.endpoint
+            error.message = f"{access.protocol.upper()} at {endpoint.host}, port {endpoint.port}: {error.message}"
+            if command := _next_command(error, access):
+                error.details["next"] = command
+        _name_account(error, access)
+
+
+def _name_account(error: MailctlError, access: MailboxAccess) -> None:
+    error.details["account"] = access.address
+    if access.address not in error.message:
+        error.message = f"{access.address}: {error.message}"
+
+
+def _next_command(error: MailError, access: MailboxAccess) -> str | None:
+    """Return what the remedy names, or the test of the mailbox, which shows each step."""
+    test = f"mailctl test receive {quote(access.address)}"
+    remedy = remedy_of(error, access.host, Stage.MAILBOX)
+    command = remedy.command(
+        test=test,
+        edit=edit_command(access.server or access.address),
+        side="incoming",
+        domain=access.address.rpartition("@")[2],
+    )
+    return command or test
