@@ -164,7 +164,7 @@ class Terminal:
     ) -> None:
         described = {"code": code, "exit_code": int(exit_code), "message": message, "hint": hint, **details}
         if notes := self._talk.take():
-            described["notes"] = notes
+            described["notes"] = [note.removeprefix("note: ") for note in notes]
         write(sys.stderr, _json_for(sys.stderr, self.commands.complete_json({"error": described})))
 
     def ask(self, question: str, default: str | None = None) -> str:

@@ -213,6 +213,15 @@ def test_unconfirmed_preset_values_say_so(mailctl: Mailctl) -> None:
     assert "mbox.cert.legalmail.it" not in said
 
 
+def test_a_preset_is_told_of_once_it_is_taken_and_not_where_nothing_changes(mailctl: Mailctl) -> None:
+    add = ("server", "add", "g", "--name", "Gmail", "--preset", "gmail")
+    assert [line.partition(":")[0] for line in mailctl.must(*add).err.splitlines()] == ["added 'g'", "note", "next"]
+    assert "note" not in mailctl.must(*add, "--if-not-exists").err
+    refused = mailctl(*add)
+    assert refused.code == 4
+    assert "note" not in refused.err
+
+
 def test_contradictory_ports_are_a_warning_only(mailctl: Mailctl) -> None:
     result = mailctl("server", "add", "hq", *PLAIN, "--incoming-port", "443", "--incoming-security", "tls")
     assert result.code == 0

@@ -65,6 +65,15 @@ def assert_nothing_saved(mailctl: Mailctl) -> None:
     assert [path.name for path in mailctl.config.parent.iterdir() if path.suffix in (".toml", ".vault")] == []
 
 
+def test_only_the_name_is_asked_for_beside_a_preset(mailctl: Mailctl, wizard: Wizard) -> None:
+    child = wizard("g", "--preset", "gmail")
+    answer(child, (r"Name \[Gmail and Google Workspace\]: ", ""))
+    code, said = finish(child)
+    assert code == 0
+    assert "test send g --depth tls" in said
+    assert shown(mailctl, "g")["name"] == "Gmail and Google Workspace"
+
+
 def test_a_provider_is_enough(mailctl: Mailctl, wizard: Wizard) -> None:
     child = wizard()
     answer(
@@ -74,6 +83,7 @@ def test_a_provider_is_enough(mailctl: Mailctl, wizard: Wizard) -> None:
     code, said = finish(child)
     assert code == 0
     assert "added 'g'" in said
+    assert "next:" not in said
     server = shown(mailctl, "g")
     assert (server["name"], server["smtp"]["host"], server["incoming"]["port"]) == (
         "Gmail für alle", "smtp.gmail.com", 993,

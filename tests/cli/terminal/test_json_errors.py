@@ -53,6 +53,12 @@ def test_what_is_said_where_a_test_failed_is_said_beside_its_report(noted: Mailc
     assert "settings file: " in result.err
 
 
+def test_a_note_in_the_object_is_the_note_itself(mailctl: Mailctl) -> None:
+    add = ("account", "add", "x@gmail.com", "--username", "x@gmail.com", "--preset", "gmail")
+    (note,) = mailctl(*add, "--incoming-port", "0", "-o", "json").error["notes"]
+    assert note.startswith("Gmail and Google Workspace: ")
+
+
 def test_what_is_verbose_is_in_the_object_too(mailctl: Mailctl) -> None:
     result = mailctl("-v", "server", "show", "nope", "-o", "json")
     assert result.error["notes"] == [f"settings file: {mailctl.config} (not there yet)"]

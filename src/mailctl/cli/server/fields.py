@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mailctl.cli.changes import apply_change
+from mailctl.cli.changes import AppliedChange, apply_change
 from mailctl.cli.completion import complete_server_code
 from mailctl.cli.option_names import as_options
 from mailctl.cli.params import OutputFormat
+from mailctl.cli.presets import tell_preset
 from mailctl.errors import ExclusiveSettingsError, InvalidValueError, UsageError
 from mailctl.model.decode import MISSING
 
@@ -64,12 +65,13 @@ def change_server(
     given: dict[str, Any],
     secrets: Mapping[str, Secret],
     *,
+    preset: str | None = None,
     dry_run: bool,
     output: OutputFormat,
-) -> None:
+) -> AppliedChange:
     """Carry out an edit made of the given fields and the references of new secrets; tell what it did.
 
-    `code`: the server's, so far. `secrets`: new ones, by the ends of their slots' names.
+    `code`: the server's, so far. `secrets`: new ones, by the ends of their slots' names. `preset`: one that is used.
     """
     from mailctl.model.server import find_missing_authentication
     from mailctl.services.fields import merge_fields
@@ -89,12 +91,12 @@ def change_server(
     else:
         added = len(change.after.servers) > len(change.before.servers)
         change.tell(session, f"{'added' if added else 'changed'} '{server.code}'", f"'{server.code}' is so already")
-        if added and change.changed and not dry_run:
-            command = f"mailctl test send {server.code}"
-            session.terminal.say(f"next: `{command} --depth tls` tries the connection; --to and --username, sending")
         unusual = find_missing_authentication(server.smtp)
         if change.changed and unusual and "smtp" in given:
             session.terminal.say(f"note: {unusual}")
+    if preset is not None and change.changed:
+        incoming = {"protocol": server.incoming.protocol, **given.get("incoming", {})}
+        tell_preset(session, preset, {**given, "incoming": incoming})
     lost = change.before.find_server(server.code)
     if lost and lost.oauth_client and not server.oauth_client:
         session.terminal.say(f"note: {_without_client(server, lost.oauth_client)}")
@@ -103,6 +105,7 @@ def change_server(
             session.terminal.warn(f"--{side}-security none: passwords and mail can be read on the way")
     for warning in server.warnings:
         session.terminal.warn(warning)
+    return change
 
 
 def _without_client(server: Server, client: str) -> str:

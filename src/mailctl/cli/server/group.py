@@ -10,14 +10,13 @@ from mailctl.cli.changes import apply_change, plain
 from mailctl.cli.completion import complete_oauth_client, complete_preset, complete_server_code
 from mailctl.cli.option_names import nothing_named
 from mailctl.cli.params import Clear, DryRun, Output, OutputFormat, expand_options
-from mailctl.cli.presets import tell_preset
 from mailctl.cli.secret_input import read_given_secrets
 from mailctl.cli.server.delete import delete, delete_all
 from mailctl.cli.server.discover import discover
 from mailctl.cli.server.fields import SIDES, Code, change_server, gather_fields, name_missing
 from mailctl.cli.server.files import export, import_
 from mailctl.cli.server_options import IncomingOptions, OutgoingOptions, TlsOptionGroup
-from mailctl.cli.session import get_session
+from mailctl.cli.session import Session, get_session
 from mailctl.errors import UsageError
 
 app = typer.Typer(help="The catalogue of mail servers: an ordered list, each entry under one code.")
@@ -78,25 +77,38 @@ def add(
 
     session = get_session(context)
     given = gather_fields(outgoing, incoming, tls, name=name, oauth_client=oauth_client)
-    if code is None or not (preset or oauth_client or given.get("smtp") or given.get("incoming")):
+    is_asked = code is None or not (preset or oauth_client or given.get("smtp") or given.get("incoming"))
+    if is_asked:
         if not session.terminal.interactive:
             name_missing(code, given)
         from mailctl.cli.server.wizard import run_wizard
 
         given, preset = run_wizard(session, code, given, preset), None
     else:
+        if name is None and session.terminal.interactive and (preset or oauth_client):
+            given["name"] = _ask_name(session, code, preset)
         given = {"code": code, **SIDES, **given}
-        if preset is not None:
-            tell_preset(session, preset, given)
-    change_server(
+    change = change_server(
         session,
         str(given["code"]),
         lambda fields: add_server(fields, preset=preset, if_not_exists=if_not_exists),
         given,
         read_given_secrets(tls.secrets()),
+        preset=preset,
         dry_run=dry_run,
         output=output,
     )
+    if change.changed and not is_asked and not dry_run and output is OutputFormat.TABLE:
+        session.terminal.say(f"next: `mailctl test send {given['code']} --depth tls` tries the connection")
+
+
+def _ask_name(session: Session, code: str | None, preset: str | None) -> str:
+    """Ask for what neither a preset nor an OAuth client gives."""
+    from mailctl.model.preset import get_preset
+    from mailctl.model.values import parse_name
+
+    known = get_preset(preset) if preset else None
+    return session.terminal.ask_for("Name", parse_name, default=known.title if known else code)
 
 
 @app.command()
@@ -132,10 +144,6 @@ def edit(
     if not (given or new_code or preset or clear or tls.client_key_passphrase_stdin):
         session.settings_file.load().get_server(code)
         raise nothing_named(f"mailctl server edit {code} --smtp-port 587")
-    if preset is not None:
-        present = session.settings_file.load().get_server(code)
-        side = {"protocol": present.incoming.protocol} | given.get("incoming", {})
-        tell_preset(session, preset, {**given, "incoming": side})
     if new_code is not None:
         given["code"] = new_code
     change_server(
@@ -144,6 +152,7 @@ def edit(
         lambda fields: edit_server(code, fields, clear=clear or (), preset=preset),
         {"code": code, **given},
         read_given_secrets(tls.secrets()),
+        preset=preset,
         dry_run=dry_run,
         output=output,
     )
