@@ -145,3 +145,8 @@ def test_a_folder_that_somebody_named_like_a_command_is_no_command(route_to: Rou
             with pytest.raises(InvalidValueError, match="would end the command"):
                 filing.examine('x"\r\nz DELETE "INBOX')
         assert b"DELETE" not in double.received
+
+
+def test_a_short_answer_does_not_fill_the_memory(route_to: Route) -> None:
+    with pytest.raises(ProtocolError):
+        list_uids(route_to, esearching(b" ALL 1:5000000"), 1)

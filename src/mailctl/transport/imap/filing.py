@@ -30,7 +30,8 @@ _BODIES_OCTETS_MAX = 8 * 1024 * 1024
 _SEARCHED_MESSAGES = 50_000
 """Among so many messages is searched at once where each UID is listed: their line is to be of a bearable length."""
 
-_UIDS_MAX = 20_000_000
+_UIDS_MAX = 4_000_000
+"""Ranges of UIDs are short, and what they stand for is in memory: 250 MB of it then."""
 _ALL = re.compile(rb"\bALL ([0-9:,]+)", re.IGNORECASE)
 
 
