@@ -73,7 +73,14 @@ def list_(
         ),
     ] = None,
     limit: Annotated[
-        int, typer.Option("--limit", metavar="N", min=1, max=_LIMIT_MAX, help="So many messages, the newest ones.")
+        int,
+        typer.Option(
+            "--limit",
+            metavar="N",
+            min=1,
+            max=_LIMIT_MAX,
+            help="So many messages, the newest ones; with --no-merge, of each account.",
+        ),
     ] = 50,
     output: Output = OutputFormat.TABLE,
 ) -> None:
@@ -81,7 +88,7 @@ def list_(
 
     Nothing is changed, and nothing is marked as read. N marks what nobody has seen, F what is flagged, A what is
     answered. In threads, the one with the newest message comes first. An account that fails is named, the others are
-    shown, and the exit code is that of the failure.
+    shown, and the exit code is that of the failure. For sent mail and drafts, TO stands in the place of FROM.
 
     POP3 shows the inbox alone, and tells no flags, so that nothing has a mark. In its JSON, "flags" is null, "uid" the
     unique id (null where the server gives none), and "date" null for a message that bears none.

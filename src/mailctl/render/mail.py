@@ -12,6 +12,7 @@ from mailctl.model.layout import Layout
 from mailctl.render.style import Style
 
 if TYPE_CHECKING:
+    from mailctl.protocol.message.header_text import Correspondent
     from mailctl.services.accounts.mail_folders import CountedFolder
     from mailctl.services.accounts.mail_list import Listed
 
@@ -37,10 +38,10 @@ ACCOUNT_HEADER = "ACCOUNT"
 
 _MARKS = (("N", "\\Seen", False), ("F", "\\Flagged", True), ("A", "\\Answered", True))
 """What is shown of flags: a letter, and whether the flag is to be there for it."""
-_HEADERS = ("".join(mark for mark, _, _ in _MARKS), "DATE", "FROM", "SUBJECT")
+_MARKS_HEADER = "".join(mark for mark, _, _ in _MARKS)
 _GAP = "  "
-_FROM, _SUBJECT, _ACCOUNT = 2, 3, 4
-_ENOUGH = ((_SUBJECT, 30), (_FROM, 18), (_ACCOUNT, 14), (_SUBJECT, 16), (_FROM, 10), (_ACCOUNT, 8), (_SUBJECT, 6))
+_WHO, _SUBJECT, _ACCOUNT = 2, 3, 4
+_ENOUGH = ((_SUBJECT, 30), (_WHO, 18), (_ACCOUNT, 14), (_SUBJECT, 16), (_WHO, 10), (_ACCOUNT, 8), (_SUBJECT, 6))
 """Which columns are made narrower on a screen, one after the other, and how wide they stay."""
 _DEPTH_MAX = 6
 """So far answers are moved to the right; the longest conversations would leave the screen."""
@@ -65,10 +66,23 @@ def render_messages(
 ) -> str:
     """Return messages as text, a line each; one that nobody has seen is bold.
 
+    Of the account's own mail, in the folders of sent mail and drafts, it is told whom it goes to, else who wrote it.
+
     With a `width` in columns, what does not fit is cut off, and dates are short; `now`: what they are told from.
     """
-    rows = [_cells(message, now, is_short=width is not None, with_account=with_account) for message in messages]
-    headers = (*_HEADERS, *([ACCOUNT_HEADER] if with_account else []))
+    is_own = all(message.is_own for message in messages)
+    who = [message.to if is_own else (message.sender,) for message in messages]
+    rows = [
+        _cells(message, people, now, is_short=width is not None, with_account=with_account)
+        for message, people in zip(messages, who, strict=True)
+    ]
+    headers = (
+        _MARKS_HEADER,
+        "DATE",
+        "TO" if is_own else "FROM",
+        "SUBJECT",
+        *([ACCOUNT_HEADER] if with_account else []),
+    )
     sizes = [max(cell_len(row[column]) for row in (headers, *rows)) for column in range(len(headers))]
     if width is not None:
         sizes = _fitted(sizes, width)
@@ -79,12 +93,14 @@ def render_messages(
     return "\n".join(lines)
 
 
-def _cells(message: Listed, now: dt.datetime, *, is_short: bool, with_account: bool) -> tuple[str, ...]:
+def _cells(
+    message: Listed, people: Sequence[Correspondent], now: dt.datetime, *, is_short: bool, with_account: bool
+) -> tuple[str, ...]:
     marks = "".join(mark if message.has_flag(flag) is present else " " for mark, flag, present in _MARKS)
     indent = "  " * (min(message.depth, _DEPTH_MAX) - 1) + "└ " if message.depth else ""
-    sender = message.sender.name or message.sender.address
+    who = ", ".join(one.name or one.address for one in people)
     account = [message.account] if with_account else []
-    return marks, _date(message.date, now, is_short=is_short), sender, indent + (message.subject or "(none)"), *account
+    return marks, _date(message.date, now, is_short=is_short), who, indent + (message.subject or "(none)"), *account
 
 
 def _date(date: dt.datetime | None, now: dt.datetime, *, is_short: bool) -> str:

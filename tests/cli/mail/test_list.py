@@ -82,6 +82,7 @@ def test_everything_that_is_known_of_a_message_is_told(
         "uid": 1,
         "date": "2026-03-01T13:00:00Z",
         "from": {"name": "山田", "address": "yamada@example.org"},
+        "to": [],
         "subject": "会議",
         "flags": ["\\Answered", "\\Flagged", "\\Seen"],
         "size": size,
@@ -105,6 +106,30 @@ def test_the_table_is_aligned_in_any_script(
         "NFA  DATE              FROM           SUBJECT",
         "N    2026-03-01 14:00  x@example.org  \\x1b[2J\\u{202e}",
         "N    2026-03-01 13:00  山田           会議",
+    ]
+
+
+@pytest.mark.parametrize("folder", ["sent", "Sent", "drafts", "Gesendetes"])
+def test_of_ones_own_mail_it_is_told_whom_it_goes_to(
+    mailctl: Mailctl, add_mailbox: AddMailbox, opened: Callable[[str], IMAPClient], folder: str
+) -> None:
+    address = add_mailbox()
+    to = 'To: =?utf-8?B?5bGx55Sw?= <yamada@example.org>, "Müller, Jan" <jan@example.org>,\r\n b@example.org\r\n'
+    with opened(address) as client:
+        name = folder.capitalize()
+        if not client.folder_exists(name):
+            client.create_folder(name)
+        client.append(name, to.encode() + message(1, "Hello", sender=address))
+    if folder == "Gesendetes":
+        mailctl.must("account", "folders", "set", address, "sent", folder)
+    table = mailctl.must("mail", "list", address, "--folder", folder).out.splitlines()
+    assert table[0].split() == ["NFA", "DATE", "TO", "SUBJECT"]
+    assert "  山田, Müller, Jan, b@example.org  Hello" in table[1]
+    [one] = listed(mailctl, address, "--folder", folder)
+    assert one["to"] == [
+        {"name": "山田", "address": "yamada@example.org"},
+        {"name": "Müller, Jan", "address": "jan@example.org"},
+        {"name": "", "address": "b@example.org"},
     ]
 
 

@@ -6,6 +6,7 @@ What arrives may be anything, so nothing here raises, recurses or takes more tha
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from msgspec import Struct
 
@@ -28,7 +29,7 @@ _SUBJECT_CHARACTERS_MAX = 500
 
 
 class Correspondent(Struct, frozen=True):
-    """Who stands in a From field: an address in angle brackets or by itself, and the name beside it; "" where none."""
+    """Who stands in a From or To field: an address, and the name beside it; "" where there is none."""
 
     name: str = ""
     address: str = ""
@@ -66,8 +67,20 @@ def read_correspondent(value: str) -> Correspondent:
 
     A comment is taken for a name where there is no other, as the oldest form of addresses had it (RFC 822, A.1.3).
     """
+    return next(_correspondents(value), Correspondent())
+
+
+def list_correspondents(value: str) -> list[Correspondent]:
+    """Return all who stand in a field of mailboxes, as `read_correspondent` reads each."""
+    return list(_correspondents(value))
+
+
+def _correspondents(value: str) -> Iterator[Correspondent]:
     written = iter_mailboxes(value[:_VALUE_CHARACTERS_MAX])
-    mailbox = next((one for one in written if one.address or one.name), WrittenMailbox(""))
+    return (_correspondent(mailbox) for mailbox in written if mailbox.address or mailbox.name)
+
+
+def _correspondent(mailbox: WrittenMailbox) -> Correspondent:
     if not _is_address(mailbox):
         return Correspondent(name=read_text(read_phrase(mailbox.address)) or read_text(mailbox.name))
     return Correspondent(name=read_text(mailbox.name), address=_harmless("".join(mailbox.address.split())))

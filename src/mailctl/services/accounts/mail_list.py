@@ -14,8 +14,9 @@ from mailctl.errors import MailError, NotFoundError
 from mailctl.model.account import Account
 from mailctl.model.folders import INBOX, FolderRole, parse_folder_name
 from mailctl.model.server import IncomingProtocol
+from mailctl.protocol.folder_names import find_by_name
 from mailctl.protocol.message.header_block import HeaderBlock
-from mailctl.protocol.message.header_text import Correspondent, read_correspondent, read_text
+from mailctl.protocol.message.header_text import Correspondent, list_correspondents, read_correspondent, read_text
 from mailctl.protocol.message.mark import find_received_at
 from mailctl.protocol.message.received import find_date
 from mailctl.protocol.message.threads import Linked, Placed, Thread, build_threads, find_message_id, list_references
@@ -39,8 +40,9 @@ class Listed(Struct, frozen=True, kw_only=True, rename={"sender": "from"}):
     `uid`: IMAP's, or the unique id (UIDL) of POP3, None where the server gives none. `place`: in the order in which the
     messages of its folder arrived. `date`: when it was sent, by its own word where that can be; in UTC, None for a
     message of POP3 that does not tell. `flags`: as the server has them; None over POP3, which knows of none. `size`:
-    octets. `message_id`: with angle brackets. `thread`: which one of the list it belongs to, from 1 on, None outside
-    threads; `depth`: 0 for the one that begins the thread. `references`: what it answers, see `list_references`.
+    octets. `is_own`: whether it stands where the account's own mail does, sent or to be sent. `message_id`: with angle
+    brackets. `thread`: which one of the list it belongs to, from 1 on, None outside threads; `depth`: 0 for the one
+    that begins the thread. `references`: what it answers, see `list_references`.
     """
 
     account: str
@@ -49,9 +51,11 @@ class Listed(Struct, frozen=True, kw_only=True, rename={"sender": "from"}):
     place: int
     date: dt.datetime | None
     sender: Correspondent
+    to: tuple[Correspondent, ...]
     subject: str
     flags: tuple[str, ...] | None
     size: int
+    is_own: bool
     message_id: str | None
     references: tuple[str, ...]
     thread: int | None = None
@@ -69,7 +73,7 @@ class Listed(Struct, frozen=True, kw_only=True, rename={"sender": "from"}):
     def as_json(self) -> dict[str, Any]:
         """Return it as plain values, less what lists and threads were made of."""
         fields: dict[str, Any] = msgspec.to_builtins(self)
-        del fields["references"], fields["place"]
+        del fields["references"], fields["place"], fields["is_own"]
         return fields
 
 
@@ -118,6 +122,7 @@ def _read_maildrop(address: str, session: Pop3Session, count: int) -> FolderMail
                 received=find_received_at(summary.header, now),
                 flags=None,
                 size=summary.size,
+                is_own=False,
             )
             for summary in list_newest(session, count)
         )
@@ -133,7 +138,17 @@ def _read_folder(account: Account, session: ImapSession, folder: str, count: int
         if error.reason == Reason.MAILBOX_REFUSED:
             require_folder(folders.list(), name, account.address)
         raise
-    return _as_mail(account.address, name, listing)
+    return _as_mail(account.address, name, listing, is_own=_holds_own_mail(account, folder, name))
+
+
+def _holds_own_mail(account: Account, wanted: str, name: str) -> bool:
+    """Tell if a folder is for what the account writes itself; `wanted`: the role or the name it was asked for by."""
+    return any(
+        wanted == role
+        or account.folders.find(role) == name
+        or any(find_by_name(role, [name], prefix="", separator=separator) for separator in "/.")
+        for role in (FolderRole.SENT, FolderRole.DRAFTS)
+    )
 
 
 def _find_name(account: Account, folders: ImapFolders, folder: str) -> str:
@@ -157,7 +172,7 @@ def _find_name(account: Account, folders: ImapFolders, folder: str) -> str:
     return found
 
 
-def _as_mail(address: str, folder: str, listing: FolderListing) -> FolderMail:
+def _as_mail(address: str, folder: str, listing: FolderListing, *, is_own: bool) -> FolderMail:
     messages = (
         _listed(
             address,
@@ -168,6 +183,7 @@ def _as_mail(address: str, folder: str, listing: FolderListing) -> FolderMail:
             received=summary.received.astimezone(dt.UTC),
             flags=summary.flags,
             size=summary.size,
+            is_own=is_own,
         )
         for summary in listing.messages
     )
@@ -184,6 +200,7 @@ def _listed(
     received: dt.datetime | None,
     flags: tuple[str, ...] | None,
     size: int,
+    is_own: bool,
 ) -> Listed:
     sent = find_date(header.find("date") or "")
     return Listed(
@@ -194,9 +211,11 @@ def _listed(
         # Nothing is sent after it has come: such a date would stand on top of all lists until it is there.
         date=sent if sent and received and sent <= received + _CLOCKS_APART else received,
         sender=read_correspondent(header.find("from") or ""),
+        to=tuple(list_correspondents(header.find("to") or "")),
         subject=read_text(header.find("subject") or ""),
         flags=flags,
         size=size,
+        is_own=is_own,
         message_id=_find_message_id(header),
         references=list_references(header.find("references"), header.find("in-reply-to")),
     )

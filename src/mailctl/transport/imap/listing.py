@@ -19,7 +19,7 @@ from mailctl.transport.imap.fetch import HEADER_SECTION, fields_item, find_secti
 from mailctl.transport.imap.folders import ImapFolders
 from mailctl.transport.imap.mailbox import ImapSession, parsing
 
-_FIELDS = ("DATE", "FROM", "SUBJECT", "MESSAGE-ID", "IN-REPLY-TO", "REFERENCES")
+_FIELDS = ("DATE", "FROM", "TO", "SUBJECT", "MESSAGE-ID", "IN-REPLY-TO", "REFERENCES")
 _FIELDS_OCTETS_MAX = 16 * 1024
 _BY_REFERENCES = "THREAD=REFERENCES"
 

@@ -16,7 +16,7 @@ from mailctl.protocol.reasons import Reason
 from mailctl.transport.pop3.mailbox import Pop3Session
 from mailctl.transport.pop3.replies import read_sizes, read_uids
 
-_FIELDS = {"received", "date", "from", "subject", "message-id", "in-reply-to", "references"}
+_FIELDS = {"received", "date", "from", "to", "subject", "message-id", "in-reply-to", "references"}
 _NO_FIELDS = HeaderBlock(())
 _LISTING_BYTES_MAX = 16 * 1024 * 1024
 """So much is said of a mailbox of some hundred thousands of messages."""
