@@ -257,7 +257,7 @@ def test_what_is_not_there_is_exit_3(site: Mailctl, options: tuple[str, ...], sa
     result = set_(site, *options)
     assert result.code == 3, result
     assert said in result.err
-    assert "oauth client add" in result.err or "nowhere" in result.err
+    assert ("oauth client add" in result.err) is ("nowhere" not in result.err)
 
 
 def test_what_was_missing_before_does_not_hinder_other_changes(site: Mailctl) -> None:
