@@ -148,6 +148,40 @@ def test_a_secret_that_mailctl_stored_and_that_is_gone(machine: Mailctl, found: 
     assert finding(machine, "secrets", "problem")["next"] == "mailctl secret set sysmail/password"
 
 
+def test_a_login_that_the_settings_hold_no_password_of(machine: Mailctl, found: Found) -> None:
+    machine.must("server", "edit", "hq", "--smtp-auth", "plain")
+    machine.must(
+        "sysmail", "set", "--address", "a@example.org", "--server", "hq", "--username", "a", "--password-stdin",
+        stdin=b"canary-4711",
+    )  # fmt: skip
+    assert found("--offline") == []
+    machine.must("secret", "delete", "sysmail/password", "--yes")
+    assert found("--offline") == [("logins", "problem")]
+    lacking = finding(machine, "logins", "problem")
+    assert "sysmail" in lacking["said"]
+    assert "password" in lacking["said"]
+    machine.must(*lacking["next"].split()[1:], stdin=b"canary-4711")
+    assert found("--offline") == []
+
+
+def test_a_login_that_is_switched_off_may_lack_its_password(machine: Mailctl, found: Found) -> None:
+    machine.must("server", "edit", "hq", "--smtp-auth", "plain")
+    machine.must(
+        "sysmail", "set", "--address", "a@example.org", "--server", "hq", "--username", "a", "--password-stdin",
+        stdin=b"canary-4711",
+    )  # fmt: skip
+    machine.must("sysmail", "deactivate")
+    machine.must("secret", "delete", "sysmail/password", "--yes")
+    assert found("--offline") == [("logins", "warning")]
+
+
+def test_a_mailbox_that_nobody_has_authorised(machine: Mailctl, found: Found) -> None:
+    machine.must("oauth", "client", "add", "g", "--provider", "google", "--client-id", "x")
+    machine.must("sysmail", "set", "--address", "a@example.org", "--oauth-client", "g", "--username", "a@example.org")
+    assert found("--offline") == [("grants", "problem")]
+    assert finding(machine, "grants", "problem")["next"] == "mailctl oauth authorize sysmail"
+
+
 def test_a_secret_that_nothing_names(machine: Mailctl, found: Found) -> None:
     before = machine.config.read_bytes()
     machine.must("secret", "set", "relay", "--stdin", stdin=b"canary-4711")

@@ -20,7 +20,7 @@ from mailctl.services.doctor.machine import (
     check_python,
 )
 from mailctl.services.doctor.network import check_network
-from mailctl.services.doctor.settings import check_grants, check_secrets, check_settings
+from mailctl.services.doctor.settings import check_grants, check_logins, check_secrets, check_settings
 from mailctl.services.together import run_together
 from mailctl.store import SettingsFile
 from mailctl.transport.network.limits import Deadline
@@ -43,6 +43,7 @@ def examine(
         secrets = open_secrets()
     looks: dict[str, Callable[[], Iterable[Finding]]] = {"settings": partial(check_settings, file)}
     if secrets is not None:
+        looks["logins"] = partial(check_logins, settings)
         looks["secrets"] = partial(_check_kept, settings, secrets)
     looks |= {
         "clock": check_clock,

@@ -1,25 +1,40 @@
-"""What `doctor` looks at of mailctl's own: the settings file, secrets and their store, grants."""
+"""What `doctor` looks at of mailctl's own: the settings file, secrets and their store, logins, grants."""
 
 from __future__ import annotations
 
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from shlex import quote
+from typing import NamedTuple
 
 from mailctl.credentials import Secrets, stored_name
 from mailctl.errors import MailctlError, SettingsError
 from mailctl.model.finding import Finding, note, ok, problem, warning
+from mailctl.model.resolve import resolve_system_mail, resolve_tenant
 from mailctl.model.settings import Settings
+from mailctl.model.target_name import edit_command
+from mailctl.services.accounts import accounts
+from mailctl.services.accounts.collection_sources import lacks_password
 from mailctl.services.oauth.grant_state import describe_grant
 from mailctl.services.oauth.grants import authorise_command
+from mailctl.services.oauth.subjects import list_names
 from mailctl.services.secrets.slots import list_slots
 from mailctl.services.secrets.state import SecretState, describe_backend, describe_secret, list_orphans
+from mailctl.services.senders.senders import list_missing
 from mailctl.store import SettingsFile
 
 _DAY_SECONDS = 86_400.0
 _SOON_SECONDS = 14 * _DAY_SECONDS
+_GIVEN_BY = {
+    "username": "--username USER",
+    "password": "--password-stdin",
+    "smtp_password": "--smtp-password-stdin",
+    "pop_before_smtp.username": "--pop-username USER",
+    "pop_before_smtp.password": "--pop-password-stdin",
+}
+"""The option that gives a login what it lacks; what comes from standard input comes one at a time."""
 _OTHERS_RIGHTS = stat.S_IRWXO | stat.S_IWGRP
 
 
@@ -84,10 +99,47 @@ def _unavailable(state: SecretState) -> Finding:
     return problem("secrets", said, "store it again, or name another place", f"mailctl secret set {quote(state.name)}")
 
 
+def check_logins(settings: Settings) -> Iterator[Finding]:
+    """Look at who logs in by what the settings hold: whether they hold all of it."""
+    whole = 0
+    for login in _list_logins(settings):
+        if not login.missing:
+            whole += 1
+            continue
+        found = problem if login.is_used else warning
+        said = f"{login.name}: the server wants a login, and the settings lack: {', '.join(login.missing)}"
+        yield found("logins", said, None, f"{login.edit_command} {_GIVEN_BY[login.missing[0]]}")
+    if whole:
+        yield ok("logins", f"{whole} complete in the settings")
+
+
+class _Login(NamedTuple):
+    """Whose login it is, which fields it lacks, and whether it is used at present."""
+
+    name: str
+    missing: Sequence[str]
+    is_used: bool
+    edit_command: str
+
+
+def _list_logins(settings: Settings) -> Iterator[_Login]:
+    senders = [resolve_system_mail(settings)] if settings.sysmail else []
+    senders += [resolve_tenant(settings, tenant) for tenant in settings.tenants if tenant.has_server]
+    for sending in senders:
+        yield _Login(sending.origin, list_missing(sending), sending.active, edit_command(sending.origin))
+    for account in settings.accounts:
+        missing = accounts.list_missing(settings, account)
+        yield _Login(account.address, missing, True, edit_command(account.address))
+        for source in account.pop3:
+            command = f"mailctl account pop3 edit {quote(account.address)} {quote(source.name)}"
+            missing = ["password"] * lacks_password(source)
+            yield _Login(f"'{source.name}' of {account.address}", missing, True, command)
+
+
 def check_grants(settings: Settings, secrets: Secrets) -> Iterator[Finding]:
-    """Look at the grants of mailboxes: whether they hold, and until when."""
+    """Look at the grants of mailboxes, and where one should be: whether they hold, and until when."""
     sound = 0
-    for target in settings.secrets.grants:
+    for target in list_names(settings):
         try:
             state = describe_grant(settings, secrets, target)
         except MailctlError as error:
