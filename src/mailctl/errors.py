@@ -151,14 +151,19 @@ class SettingsError(MailctlError):
 
 
 class SettingsInvalidError(SettingsError):
-    """The settings file breaks TOML or a rule; all `problems` are named with their lines."""
+    """The settings file breaks TOML or a rule; all `problems` are named with their lines.
+
+    `named`: what people call the text, where it is not the settings file itself.
+    """
 
     code = "settings-invalid"
 
-    def __init__(self, path: str, problems: Sequence[Problem], *, hint: str | None = None) -> None:
+    def __init__(
+        self, path: str, problems: Sequence[Problem], *, named: str | None = None, hint: str | None = None
+    ) -> None:
         count = "" if len(problems) == 1 else f" ({len(problems)} problems)"
         super().__init__(
-            f"the settings file {path} is not valid{count}:\n{_summary(problems)}",
+            f"{named or f'the settings file {path}'} is not valid{count}:\n{_summary(problems)}",
             hint=hint or "correct it with `mailctl config edit`; nothing was changed",
             details={"path": path, "problems": [problem.as_json() for problem in problems]},
         )

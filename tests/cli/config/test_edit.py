@@ -98,10 +98,15 @@ def test_what_is_not_valid_is_shown_and_edited_again(edit, config):
 def test_what_is_not_valid_is_kept_aside_if_it_is_not_edited_again(edit, config, tmp_path):
     process = edit("path.write_text('port = oops')")
     process.expect("Edit it again")
+    warned = process.before
     process.sendline("n")
     code, said = finish(process)
     assert code == 5
     assert "is kept in" in said
+    assert f"{config} was not changed" in " ".join(said.split())
+    for text in (warned, said):
+        assert "what you wrote is not valid" in text
+        assert "the settings file" not in text
     assert config.read_text() == VALID
     assert copies(tmp_path) == ["port = oops"]
 

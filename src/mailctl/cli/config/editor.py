@@ -41,9 +41,10 @@ def edit_settings(session: Session, *, dry_run: bool) -> Change:
             try:
                 change = file.replace(before if edited == untouched else edited, expected=before, dry_run=dry_run)
             except SettingsInvalidError as error:
-                session.terminal.warn(error.message)
+                invalid = _draft_error(copy, error)
+                session.terminal.warn(invalid.message)
                 if not session.terminal.confirm("Edit it again?", default=True):
-                    raise
+                    raise invalid from None
             else:
                 shutil.rmtree(copy.parent)
                 return change
@@ -53,6 +54,16 @@ def edit_settings(session: Session, *, dry_run: bool) -> Change:
         else:
             session.terminal.say(f"what you wrote is kept in {copy}")
         raise
+
+
+def _draft_error(copy: Path, error: SettingsInvalidError) -> SettingsInvalidError:
+    """Return the error as one of what was written, which the settings file is not."""
+    return SettingsInvalidError(
+        str(copy),
+        error.problems,
+        named="what you wrote",
+        hint=f"{error.path} was not changed; `mailctl config edit` begins with it anew",
+    )
 
 
 def find_editor() -> list[str]:
