@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailctl.cli.changes import AppliedChange, as_applied
+from mailctl.cli.changes import AppliedChange, agree_to_delete, as_applied
 from mailctl.cli.completion import is_offered
 from mailctl.cli.params import DryRun, Output, OutputFormat, Yes
 from mailctl.cli.session import Session, get_session
@@ -118,24 +118,33 @@ def set_(
 def delete(
     context: typer.Context, name: Name, yes: Yes = False, dry_run: DryRun = False, output: Output = OutputFormat.TABLE
 ) -> None:
-    """Delete a secret that mailctl stored, and its name.
+    """Delete a secret that mailctl stored, and its name; whose it is, is told before.
 
     A secret that only is referred to (env:, file:, command:, another program's keyring entry) stays where it is.
     """
+    from shlex import quote
+
+    from mailctl.services.oauth.grants import authorise_command, secret_name
+    from mailctl.services.secrets.slots import find_user
     from mailctl.services.secrets.transactions import delete_secret
 
     session = get_session(context)
-    rehearsed = delete_secret(session.settings_file, session.secrets, name, dry_run=True)
+    change = delete_secret(session.settings_file, session.secrets, name, dry_run=True)
+    user = find_user(change.settings.before, name)
+    question = f"Delete the secret '{name}'?"
+    agree_to_delete(session, f"{user} uses it. {question}" if user else question, yes=yes, dry_run=dry_run)
     if not dry_run:
-        if not session.terminal.require_agreement(f"Delete the secret '{name}'?", yes=yes):
-            session.terminal.say("nothing was deleted")
-            raise typer.Exit(Exit.FAILURE)
-        rehearsed = delete_secret(session.settings_file, session.secrets, name)
+        change = delete_secret(session.settings_file, session.secrets, name)
     if output is OutputFormat.JSON:
-        session.terminal.data(**as_applied(rehearsed, dry_run=dry_run).as_json(), secret={"name": name})
+        session.terminal.data(**as_applied(change, dry_run=dry_run).as_json(), secret={"name": name})
     else:
-        as_applied(rehearsed, dry_run=dry_run).tell(session, f"deleted '{name}'", f"there is no '{name}'")
-    _require_tidy(rehearsed)
+        as_applied(change, dry_run=dry_run).tell(session, f"deleted '{name}'", f"there is no '{name}'")
+    if user and dry_run:
+        session.terminal.say(f"{user} would be without it")
+    elif user:
+        again = authorise_command(user) if name == secret_name(user) else f"mailctl secret set {quote(name)}"
+        session.terminal.warn(f"{user} used it, and is without it now: `{again}` gives it another")
+    _require_tidy(change)
 
 
 @app.command()

@@ -66,6 +66,28 @@ def test_a_secret_that_another_entry_uses_is_a_conflict(mailctl, keyring, tmp_pa
     assert len(keyring) == 1
 
 
+def test_whose_a_secret_is_is_told(mailctl, keyring) -> None:
+    mailctl.must(
+        "sysmail", "set", "--address", "a@example.org", "--smtp-host", "mail.example.org", "--smtp-auth", "plain",
+        "--username", "a", "--password-stdin", stdin=b"s",
+    )  # fmt: skip
+    asked = mailctl("secret", "delete", "sysmail/password")
+    assert asked.code == 2
+    assert "sysmail uses it. Delete the secret 'sysmail/password'?" in asked.err
+    rehearsed = mailctl.must("secret", "delete", "sysmail/password", "--dry-run")
+    assert "sysmail would be without it" in rehearsed.err
+    assert len(keyring) == 1
+    deleted = mailctl.must("secret", "delete", "sysmail/password", "--yes")
+    assert "warning: sysmail used it, and is without it now" in " ".join(deleted.err.split())
+    assert keyring == {}
+
+
+def test_whose_a_grant_is_is_told(mailctl, keyring) -> None:
+    mailctl.config.write_text('[secrets.grants]\n"bob@example.org" = "keyring:mailctl/x"\n', encoding="utf-8")
+    result = mailctl("secret", "delete", "oauth/bob@example.org")
+    assert "bob@example.org uses it." in result.err
+
+
 def test_a_secret_that_cannot_be_deleted_is_named_as_an_orphan(mailctl, keyring, monkeypatch) -> None:
     stored = mailctl.must("secret", "set", "relay", "--stdin", "-o", "json", stdin=b"s")
     monkeypatch.setenv("MAILCTL_KEYRING_BACKEND", f"{MODULE}.Stubborn")

@@ -42,6 +42,14 @@ def list_slots(settings: Settings) -> list[SecretSlot]:
     return entries + [_named_slot(settings, name) for name in settings.secrets.named]
 
 
+def find_user(settings: Settings, name: str) -> str | None:
+    """Return the entry that a secret is for; None for one under a name of its own, and for one that nobody names."""
+    if not any(slot.name == name for slot in list_slots(settings)):
+        return None
+    grants = {secret_name(grant): grant for grant in settings.secrets.grants}
+    return grants.get(name) or name.rpartition("/")[0] or None
+
+
 def list_references(settings: Settings) -> set[SecretRef]:
     """Return every reference that the settings hold, that of the vault's passphrase too."""
     references = {slot.reference for slot in list_slots(settings) if slot.reference is not None}
