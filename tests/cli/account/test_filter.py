@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import secrets
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -157,7 +158,7 @@ def test_installing_again_changes_nothing_until_the_rules_do(mailctl: Mailctl, r
     add(mailctl, ruled, "y", "subject is Bye", "move Other")
     assert mailctl.must(*install).json == {
         "schema_version": 1, "changed": True, "account": ruled, "server": f"localhost:{dovecot.sieve_port}",
-        "filters": ["y"], "vacation": False, "removed": False, "replaced": None, "warnings": None,
+        "filters": ["y"], "vacation": False, "removed": False, "replaced": None, "warnings": None, "inactive": [],
     }  # fmt: skip
     dovecot.deliver(ruled, OTHER)
     assert len(dovecot.messages(ruled)) == 1
@@ -212,9 +213,57 @@ def test_a_persons_own_script_is_put_aside_only_when_asked(mailctl: Mailctl, rul
     result = mailctl.must("account", "filter", "install", ruled, "--replace")
     assert "the script 'roundcube' was put aside" in result.err
     mailctl.must("account", "filter", "delete", ruled, "x", "--yes")
-    mailctl.must("account", "filter", "install", ruled)
+    removed = mailctl.must("account", "filter", "install", ruled).err
+    assert "stored there, and not active: 'roundcube'" in " ".join(removed.split())
     assert [path.name for path in own.glob("*.sieve")] == ["roundcube.sieve"]
     assert (own / "roundcube.sieve").read_bytes() == b"keep;\r\n"
+
+
+def test_what_the_server_has_run_the_rules_on_is_left_to_it(
+    mailctl: Mailctl, ruled: str, dovecot: Dovecot, imap: IMAPClient
+) -> None:
+    run = ("account", "filter", "run", ruled)
+    add(mailctl, ruled, "x", "subject is Hello", "copy Copies")
+    before = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)
+    imap.append("INBOX", OTHER, msg_time=before)
+    mailctl.must("account", "filter", "install", ruled)
+    dovecot.deliver(ruled, OTHER)
+    result = mailctl.must(*run)
+    assert "looked at 2 messages" in result.err
+    assert "rules apply to 1" in result.err
+    assert "the rules are installed at the server since" in (said := " ".join(result.err.split()))
+    assert "what came since is left to it; 1 message so far" in said
+    assert f"`mailctl account filter uninstall {ruled}` ends that" in said
+    assert mailctl.must(*run, "--all", "-o", "json").json["left_to_server"] == 1
+    assert len(dovecot.messages(ruled, "Copies")) == 2
+    assert "without --dry-run" in mailctl.must("account", "filter", "uninstall", ruled, "--dry-run").err
+    assert "removed the script 'mailctl'" in mailctl.must("account", "filter", "uninstall", ruled).err
+    assert "nothing to change" in mailctl.must("account", "vacation", "uninstall", ruled).err
+    said = " ".join(mailctl.must(*run, "--all").err.split())
+    assert "1 message came while the server ran the rules itself" in said
+    imap.append("INBOX", OTHER, msg_time=dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1))
+    assert "rules apply to 1" in mailctl.must(*run).err
+    assert len(dovecot.messages(ruled, "Copies")) == 3
+    assert "rules apply to 3" in mailctl.must(*run, "--after-server").err
+    assert len(dovecot.messages(ruled, "Copies")) == 4
+
+
+def test_the_server_answers_while_the_answer_is_installed_and_a_run_does_not(
+    mailctl: Mailctl, ruled: str, imap: IMAPClient, tmp_path: Path
+) -> None:
+    body = tmp_path / "away.txt"
+    body.write_text("Away.\n", encoding="utf-8")
+    mailctl.must("account", "vacation", "set", ruled, "--subject", "Away", "--body-file", body)
+    mailctl.must("account", "vacation", "install", ruled)
+    to_them = OTHER.replace(b"me@example.test", ruled.encode())
+    imap.append("INBOX", to_them, msg_time=dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1))
+    run = ("account", "vacation", "run", ruled, "--dry-run")
+    [told] = mailctl.must(*run, "-o", "json").json["messages"]
+    assert told["why_not"] == "it came while the answer was the server's to give"
+    assert f"`mailctl account vacation uninstall {ruled}` ends that" in " ".join(mailctl.must(*run).err.split())
+    mailctl.must("account", "vacation", "uninstall", ruled, "-o", "json")
+    [told] = mailctl.must(*run, "-o", "json").json["messages"]
+    assert told["why_not"] is None
 
 
 def test_what_is_deleted_goes_to_the_folder_that_the_server_tells(

@@ -10,7 +10,7 @@ import typer
 
 from mailctl.cli.account.filter_run import run
 from mailctl.cli.account.options import Address
-from mailctl.cli.account.sieve import Replace, install_rules_of
+from mailctl.cli.account.sieve import Replace, install_rules_of, uninstall
 from mailctl.cli.changes import AppliedChange, agree_to_delete, apply_change, plain
 from mailctl.cli.completion import account_of, is_offered, words
 from mailctl.cli.option_names import missing_input
@@ -213,6 +213,7 @@ def install(
     install_rules_of(get_session(context), address, replace=replace, dry_run=dry_run, output=output)
 
 
+app.command()(uninstall)
 app.command()(run)
 
 

@@ -10,7 +10,7 @@ import typer
 
 from mailctl.cli.account.options import Address
 from mailctl.cli.account.runs import exit_for_undone, telling_partly_done
-from mailctl.cli.account.sieve import Replace, install_rules_of
+from mailctl.cli.account.sieve import Replace, install_rules_of, server_times, uninstall
 from mailctl.cli.changes import AppliedChange, apply_change, plain
 from mailctl.cli.mailbox import open_mailbox
 from mailctl.cli.option_names import missing_input
@@ -146,12 +146,16 @@ def install(
     install_rules_of(get_session(context), address, replace=replace, dry_run=dry_run, output=output)
 
 
+app.command()(uninstall)
+
+
 @app.command()
 def run(context: typer.Context, address: Address, dry_run: DryRun = False, output: Output = OutputFormat.TABLE) -> None:
     """Answer new mail from here, over IMAP and SMTP, where the server does not (Gmail, Microsoft 365).
 
     Each message is looked at once, however often and by whom this is run, so a timer may do it. Lists, programs and
-    automatic mail get no answer, and nobody gets two in the days of --every.
+    automatic mail get no answer, and nobody gets two in the days of --every. What came while the answer was installed
+    at the server is left to it.
 
     Examples:
 
@@ -159,6 +163,7 @@ def run(context: typer.Context, address: Address, dry_run: DryRun = False, outpu
     """
     from mailctl.cli.progress import show_progress
     from mailctl.cli.sending.sender_choice import account_outbox
+    from mailctl.services.accounts.installations import Part
     from mailctl.services.accounts.ledger_owner import ledger_owner
     from mailctl.services.accounts.vacation_ledger import LEDGER_NAME, AnswerRecord
     from mailctl.services.accounts.vacation_run import VacationRun
@@ -175,6 +180,7 @@ def run(context: typer.Context, address: Address, dry_run: DryRun = False, outpu
     looked_at = 0
     answered: list[Answered] = []
     owner = ledger_owner(session.settings_file.load(), account)
+    by_server = server_times(session, account, Part.VACATION)
     if silent is None:
         outbox = account_outbox(session, account)
         with (
@@ -185,7 +191,7 @@ def run(context: typer.Context, address: Address, dry_run: DryRun = False, outpu
             show_progress(session, "looking at messages") as advance,
         ):
             filing = ImapFiling(opened, ImapFolders(opened))
-            running = VacationRun(account, filing, ledger, outbox, deliveries, today=today)
+            running = VacationRun(account, filing, ledger, outbox, deliveries, by_server=by_server, today=today)
             for one in running.run(dry_run=dry_run, on_progress=advance):
                 answered.append(one)  # noqa: PERF402 - `extend` need not keep what came before an error
             looked_at = running.looked_at
@@ -204,6 +210,11 @@ def run(context: typer.Context, address: Address, dry_run: DryRun = False, outpu
         session.terminal.say(f"nothing is answered for {account.address}: {silent}")
     else:
         _tell_run(session, account.address, answered, len(given), dry_run=dry_run)
+        if by_server.since:
+            session.terminal.say(
+                f"note: the answer is installed at the server since {by_server.since.astimezone():%Y-%m-%d %H:%M}, and "
+                f"what came since is left to it. `mailctl account vacation uninstall {account.address}` ends that"
+            )
     exit_for_undone([one for one in answered if one.failed])
 
 

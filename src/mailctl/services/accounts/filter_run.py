@@ -27,7 +27,8 @@ from mailctl.protocol.rules.filtering import Disposition, Filing, Mail, decide, 
 from mailctl.services.accounts.filter_ledger import FilterAct, FilterLedger, FilterRecord
 from mailctl.services.accounts.filters import list_filed_into, require_trash
 from mailctl.services.accounts.folder_walk import FolderWalk
-from mailctl.services.accounts.folders import create_folders, find_role, require_folder
+from mailctl.services.accounts.folders import create_folders, find_role, list_missing, require_folder
+from mailctl.services.accounts.installations import ServerTimes
 from mailctl.services.sending.compose import Message
 from mailctl.services.sending.deliveries import Deliveries
 from mailctl.store.ledger import Ledger
@@ -69,7 +70,11 @@ class Left(Struct, frozen=True):
 
 
 class FilterRun(FolderWalk[Handled]):
-    """One run over a folder."""
+    """One run over a folder.
+
+    `by_server`: when the server ran the rules; mail that came then is left to it, and counted as `left_to_server`.
+    `missing`: folders that rules name and the server did not have.
+    """
 
     def __init__(
         self,
@@ -79,9 +84,13 @@ class FilterRun(FolderWalk[Handled]):
         ledger: Ledger[FilterRecord],
         deliveries: Deliveries,
         *,
+        by_server: ServerTimes,
         folder: str = INBOX,
     ) -> None:
         super().__init__()
+        self.left_to_server = 0
+        self.missing: list[str] = []
+        self._by_server = by_server
         self._account = account
         self._folders = folders
         self._filing = filing
@@ -114,6 +123,9 @@ class FilterRun(FolderWalk[Handled]):
         fields = {*self._needs.fields, *_SHOWN_FIELDS, *_REDIRECT_FIELDS, *MARK_FIELDS}
         octets = _BODY_OCTETS_MAX if self._needs.body else 0
         for found in self._filing.fetch(uids, fields, body_octets=octets):
+            if self._by_server.cover(found.received):
+                self.left_to_server += 1
+                continue
             mail = Mail(found.header, found.size, read_text_parts(found.body) if found.body else ())
             disposition = decide(self._account.filters, mail, trash=self._trash, here=self._folder)
             if disposition.applied:
@@ -215,8 +227,9 @@ class FilterRun(FolderWalk[Handled]):
         removing = {ActionKind.MOVE, ActionKind.DELETE, *([ActionKind.REDIRECT] if self._trash else ())}
         if any(of_rule & removing and ActionKind.KEEP not in of_rule for of_rule in kinds):
             self._filing.require_removal(self._folder)
+        self.missing = list_missing(tree, list_filed_into(self._account))
         if not dry_run:
-            create_folders(self._folders, tree, list_filed_into(self._account))
+            create_folders(self._folders, tree, self.missing)
 
 
 def _unknown(address: str) -> Left:

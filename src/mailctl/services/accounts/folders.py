@@ -129,14 +129,17 @@ def create_missing(
     return created
 
 
+def list_missing(tree: FolderTree, names: Iterable[str]) -> list[str]:
+    """Return those of the named folders that are not there, each once."""
+    return [name for name in dict.fromkeys(names) if name not in tree.names and name != INBOX]
+
+
 def create_folders(folders: ImapFolders, tree: FolderTree, names: Iterable[str]) -> None:
     """Create those of the named folders that are not there.
 
     Raises RefusedError, which says how folders of this mailbox begin, or TemporaryError; what was created before stays.
     """
-    for name in dict.fromkeys(names):
-        if name in tree.names or name == INBOX:
-            continue
+    for name in list_missing(tree, names):
         try:
             folders.create(name)
         except RefusedError as error:

@@ -38,13 +38,14 @@ class Installed(Struct, frozen=True):
 
     `script`: as it is now at the server, None where there is nothing to do for one. `changed`: whether it was stored,
     made active or removed. `replaced`: the name of the script that was active before. `warnings`: the server's, about
-    the script.
+    the script. `inactive`: scripts of others that stay stored after a removal, none of them active.
     """
 
     script: str | None
     changed: bool
     replaced: str | None = None
     warnings: str | None = None
+    inactive: tuple[str, ...] = ()
 
 
 def sieve_endpoint(account: Account, access: MailboxAccess) -> SieveEndpoint:
@@ -98,7 +99,7 @@ def install_rules(
     NotFoundError for a trash folder that is not there.
     """
     if not account.filters and not (account.vacation and account.vacation.active):
-        return _remove(session, dry_run=dry_run)
+        return remove_rules(session, dry_run=dry_run)
     scripts = session.list_scripts()
     active = next((script.name for script in scripts if script.is_active), None)
     if active not in (None, SCRIPT_NAME) and not replace:
@@ -145,10 +146,14 @@ def _prepare_folders(account: Account, access: MailboxAccess, *, dry_run: bool) 
     return trash
 
 
-def _remove(session: SieveSession, *, dry_run: bool) -> Installed:
-    stored = next((script for script in session.list_scripts() if script.name == SCRIPT_NAME), None)
+def remove_rules(session: SieveSession, *, dry_run: bool = False) -> Installed:
+    """Delete the script `mailctl`, which is inactive from then on; those of others stay as they are."""
+    scripts = session.list_scripts()
+    stored = next((script for script in scripts if script.name == SCRIPT_NAME), None)
     if stored and not dry_run:
         if stored.is_active:
             session.set_active(None)
         session.delete_script(SCRIPT_NAME)
-    return Installed(None, changed=stored is not None)
+    others = [script for script in scripts if script is not stored]
+    inactive = () if any(script.is_active for script in others) else tuple(script.name for script in others)
+    return Installed(None, changed=stored is not None, inactive=inactive)

@@ -25,6 +25,7 @@ from mailctl.protocol.message.address_list import Mailbox
 from mailctl.protocol.message.header_text import read_text
 from mailctl.protocol.rules.vacation import FIELDS, find_sender, why_unanswered
 from mailctl.services.accounts.folder_walk import FolderWalk
+from mailctl.services.accounts.installations import ServerTimes
 from mailctl.services.accounts.vacation_ledger import AnswerAct, AnswerLedger, AnswerRecord
 from mailctl.services.accounts.vacations import get_vacation
 from mailctl.services.sending.compose import Draft, Field, Message, compose
@@ -55,7 +56,7 @@ class Answered(Struct, frozen=True, kw_only=True):
 
 
 class VacationRun(FolderWalk[Answered]):
-    """One run over an inbox."""
+    """One run over an inbox. `by_server`: when the server gave the answer; mail that came then gets none from here."""
 
     def __init__(
         self,
@@ -65,6 +66,7 @@ class VacationRun(FolderWalk[Answered]):
         outbox: Outbox,
         deliveries: Deliveries,
         *,
+        by_server: ServerTimes,
         today: dt.date,
     ) -> None:
         super().__init__()
@@ -74,6 +76,7 @@ class VacationRun(FolderWalk[Answered]):
         self._records = ledger
         self._outbox = outbox
         self._deliveries = deliveries
+        self._by_server = by_server
         self._today = today
         self._rehearsed: set[str] = set()
 
@@ -141,6 +144,8 @@ class VacationRun(FolderWalk[Answered]):
 
     def _why_again(self, found: Found, sender: str) -> str | None:
         """Return why a sender gets no answer now who would get one otherwise."""
+        if self._by_server.cover(found.received):
+            return "it came while the answer was the server's to give"
         if _ANSWERED_FLAG in found.flags:
             return "it has been answered already, by somebody who read it"
         if mailbox_key(sender) in self._rehearsed:
