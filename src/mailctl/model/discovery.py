@@ -34,6 +34,9 @@ def parse_question(text: str) -> Question:
     if ":" in domain or domain.replace(".", "").isdigit():
         problem = f"{shown(text)} is an IP address, which has no domain whose servers could be found"
         raise InvalidValueError([Problem("ADDRESS_OR_DOMAIN", problem)])
+    if address is None and "." not in domain.rstrip("."):
+        problem = f"{shown(text)} is neither an address nor a domain such as example.org"
+        raise InvalidValueError([Problem("ADDRESS_OR_DOMAIN", problem)])
     return Question(str(address or text), domain, address)
 
 

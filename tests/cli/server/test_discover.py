@@ -449,7 +449,7 @@ def test_any_script(net: Net, discover: Callable[..., Result], mailctl: Mailctl)
 
 
 @pytest.mark.parametrize(
-    "subject", ["", "a b", "ann@", "192.0.2.1", "ann@[192.0.2.1]", "[::1]", "-x.example.org", "a\r\nb"]
+    "subject", ["", "alice", "a b", "ann@", "192.0.2.1", "ann@[192.0.2.1]", "[::1]", "-x.example.org", "a\r\nb"]
 )
 def test_what_is_neither_an_address_nor_a_domain(discover: Callable[..., Result], subject: str) -> None:
     result = discover("-o", "json", "--", subject)
