@@ -83,9 +83,10 @@ def test_every_bad_row_is_named_with_line_and_column_and_nothing_is_imported(mai
     )
     result = mailctl("server", "import", file, "-o", "json")
     assert result.code == 2
-    assert [problem["where"] for problem in result.error["problems"]] == [
-        "line 3, code", "line 4, smtp.port", "line 5, incoming.protocol", "line 6, code",
+    assert [(problem["line"], problem["where"]) for problem in result.error["problems"]] == [
+        (3, "code"), (4, "smtp.port"), (5, "incoming.protocol"), (6, "code"),
     ]  # fmt: skip
+    assert "- line 6, code: 'ok' stands in line 2 already" in result.error["message"]
     assert result.error["hint"] == "nothing was imported"
     assert mailctl.settings() == before
 
@@ -138,7 +139,7 @@ def test_a_short_row_hides_no_problem_of_the_others(mailctl: Mailctl, tmp_path: 
     file = tmp_path / "x.csv"
     file.write_text(HEADER + "short,Short\nbad,Bad,h.org,0,tls,imap,i.org\n")
     result = mailctl("server", "import", file, "-o", "json")
-    assert [problem["where"] for problem in result.error["problems"]] == ["line 2", "line 3, smtp.port"]
+    assert [(problem["line"], problem["where"]) for problem in result.error["problems"]] == [(2, ""), (3, "smtp.port")]
     assert result.error["message"].startswith(f"{file} has 2 problems")
 
 

@@ -81,11 +81,10 @@ def _read_csv(text: str, source: str) -> list[Row]:
         for cells in reader:
             if not any(cells):
                 continue
-            place = f"line {reader.line_num}"
             if len(cells) == len(header):
-                rows.append(Row(place, _nested(zip(header, cells, strict=True))))
+                rows.append(Row(reader.line_num, _nested(zip(header, cells, strict=True))))
             else:
-                rows.append(Row(place, {}, f"{len(cells)} cells where the header has {len(header)}"))
+                rows.append(Row(reader.line_num, {}, f"{len(cells)} cells where the header has {len(header)}"))
     except csv.Error as error:
         problem = Problem("", f"this is not CSV: {error}", reader.line_num)
         raise InvalidValueError([problem], source=source, hint="nothing was imported") from None

@@ -200,14 +200,24 @@ def delete_servers(codes: Sequence[str], *, force: bool = False) -> Edit:
 
 
 class Row(NamedTuple):
-    """An imported entry: its fields, None for what it clears, and its place (`line 4`, `servers[2]`).
+    """An imported entry: its fields, None for what it clears, and its place: a 1-based line, or such as `servers[2]`.
 
     `problem`: why it could not be read.
     """
 
-    place: str
+    place: int | str
     fields: Mapping[str, Any]
     problem: str | None = None
+
+    def __str__(self) -> str:
+        return f"line {self.place}" if isinstance(self.place, int) else self.place
+
+    def placed(self, problem: Problem) -> Problem:
+        """Return a problem of the entry with the entry's place."""
+        if isinstance(self.place, int):
+            return msgspec.structs.replace(problem, line=self.place)
+        where = f"{self.place}, {problem.where}" if problem.where else self.place
+        return msgspec.structs.replace(problem, where=where)
 
 
 class Imported(NamedTuple):
@@ -235,15 +245,15 @@ def import_servers(rows: Sequence[Row], outcome: Imported, *, source: str, new_o
         for row in rows:
             code = unicodedata.normalize("NFC", str(row.fields.get("code") or ""))
             if code and code in seen:
-                problems.append(Problem(f"{row.place}, code", f"'{code}' stands in {seen[code]} already"))
+                problems.append(row.placed(Problem("code", f"'{code}' stands in {seen[code]} already")))
                 continue
-            seen[code] = row.place
+            seen[code] = str(row)
             present = servers.get(code)
             base = to_fields(present) if present else {}
             try:
                 server = _build_row(settings, row, base)
             except (InvalidValueError, ExclusiveSettingsError) as error:
-                problems += [_placed(row.place, problem) for problem in error.problems]
+                problems += [row.placed(problem) for problem in error.problems]
                 continue
             if present and new_only:
                 clashes.append(code)
@@ -270,8 +280,3 @@ def _build_row(settings: Settings, row: Row, base: Mapping[str, Any]) -> Server:
         return build_server(settings, row.fields, base=base)
     except NotFoundError as error:
         raise InvalidValueError([Problem("oauth_client", error.message)]) from None
-
-
-def _placed(place: str, problem: Problem) -> Problem:
-    where = f"{place}, {problem.where}" if problem.where else place
-    return Problem(where, problem.message, conflict=problem.conflict)
