@@ -32,10 +32,23 @@ def _advise(error: Any) -> list[str]:
             _, _, command = error.ctx.command_path.partition(" ")
             return [f"{given} stands before the command: `mailctl {given}{value} {command}`;"]
     if meant := getattr(error, "possibilities", None):
-        return [f"did you mean {' or '.join(sorted(meant))}?"]
+        return [f"did you mean {' or '.join(meant)}?"]
+    if other := _option_that_takes(error):
+        return [f"did you mean {other}?"]
     if _EXTRA.fullmatch(error.format_message().rstrip(".")) and _takes_secrets(error):
         return ["a secret is never an argument: it is asked for, or comes by the options for it;"]
     return []
+
+
+def _option_that_takes(error: Any) -> str | None:
+    """Return another option of the command with the value that one has refused, such as `--format csv`."""
+    refused = getattr(error.__cause__, "errors", None)
+    value = refused()[0]["input"] if refused else None
+    for other in error.ctx.command.params if value and error.ctx else ():
+        kind = getattr(other, "type_descriptor", None)
+        if other is not error.param and kind and kind.is_choice and value in kind.choices:
+            return f"{_name(other)} {value}"
+    return None
 
 
 def _takes_secrets(error: Any) -> bool:

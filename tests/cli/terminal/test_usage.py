@@ -38,6 +38,8 @@ if TYPE_CHECKING:
         (["server", "list", "-o"], "-o: its value is missing"),
         (["server", "add", "hq", "--no-apop=x"], "--no-apop: takes no value"),
         (["server", "list", "-o", "JSON"], "--output: 'JSON' is none of: table, json"),
+        (["server", "add", "--smtp-securty", "tls"], "hint: did you mean --smtp-security or "),
+        (["server", "export", "-o", "csv"], "hint: did you mean --format csv? "),
         (["server", "export", "--format", "ini"], "--format: 'ini' is none of: csv, json, toml"),
         (["test", "send", "hq", "--timeout", "abc"], "--timeout: 'abc' is not a number of at least 0.1"),
         (["test", "send", "hq", "--timeout", "nan"], "--timeout: 'nan' is not a number"),
