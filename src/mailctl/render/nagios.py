@@ -53,7 +53,8 @@ def render_report(report: Report, *, fail_on_warnings: bool) -> str:
 
 def render_error(message: str) -> str:
     """Return the line for a test that could not even begin: state unknown."""
-    return _head(State.UNKNOWN, message) + "\n"
+    told = "; ".join(message.removeprefix("- ").split("\n- "))
+    return _head(State.UNKNOWN, told.replace(":; ", ": ", 1)) + "\n"
 
 
 def _head(state: State, text: str) -> str:

@@ -356,6 +356,12 @@ class TestNagios:
         assert result.out.count("\n") == 1
         assert result.err == ""
 
+    def test_several_problems_stand_apart_on_the_line(self, mailctl: Mailctl) -> None:
+        mailctl.config.write_text("[[servers]]\ncode = 'a'\nsmtp = {}\n")
+        out = mailctl("test", "all", "-o", "nagios").out
+        assert "(3 problems): line 1, servers[0]." in out
+        assert "; line 3, servers[0].smtp.host: is missing" in out
+
     def test_a_command_that_is_no_test_keeps_its_exit_codes(self, mailctl: Mailctl) -> None:
         result = mailctl("server", "list", "-o", "nagios")
         assert (result.code, result.out) == (2, "")
