@@ -237,6 +237,20 @@ def test_the_first_account_of_an_owner_is_the_main_one_and_another_can_be(site: 
     assert "ann sends from a1@example.org now" in site.must("account", "delete", "a4@example.org", "--yes").err
 
 
+def test_who_sends_from_another_account_after_an_edit_is_said(site: Mailctl) -> None:
+    for address in ("a1@example.org", "a2@example.org"):
+        must(site, "--username", address, "--owner", "ann", "--server", "hq", *PASSWORD)
+    must(site, "--username", "b@example.org", "--owner", "bob", "--server", "hq", *PASSWORD)
+    told = site.must("account", "edit", "a1@example.org", "--owner", "bob").err
+    assert "note: ann sends from a2@example.org now\n" in told
+    assert "note: bob sends from b@example.org; `mailctl account set-main a1@example.org` makes it this one\n" in told
+    told = site.must("account", "edit", "a1@example.org", "--owner", "ann").err
+    assert "sends from b@example.org" not in told
+    assert "note: ann sends from a1@example.org now\n" in told
+    told = site.must("account", "edit", "a1@example.org", "--display-name", "Ann").err
+    assert "sends from" not in told
+
+
 def test_another_owner_has_one_main_account_too(site: Mailctl) -> None:
     for address, owner in (("a1@example.org", "ann"), ("a2@example.org", "ann"), ("b@example.org", "bob")):
         must(site, "--username", address, "--owner", owner, "--server", "hq", *PASSWORD)

@@ -53,7 +53,8 @@ def test_a_person_sends_and_the_message_is_filed_as_read(
 ) -> None:
     mailctl.must("account", "edit", sender, "--display-name", "山田 太郎")
     result = mailctl.must("send", "--account", sender, *MESSAGE, "-o", "json").json
-    assert (result["accepted"], result["filed"]) == ([ALICE.address], {"by": "mailctl", "folder": "Sent"})
+    assert result["accepted"] == [ALICE.address]
+    assert result["filed"] == {"by": "mailctl", "account": sender, "folder": "Sent"}
     (copy,) = filed_in(dovecot, sender)
     assert (copy["Message-ID"], copy["From"]) == (result["message_id"], f"山田 太郎 <{sender}>")
     imap.select_folder("Sent")
@@ -61,7 +62,7 @@ def test_a_person_sends_and_the_message_is_filed_as_read(
 
 
 def test_what_is_filed_is_told(mailctl: Mailctl, sender: str) -> None:
-    assert "filed     Sent" in mailctl.must("send", "--account", sender, *MESSAGE).out
+    assert f"filed     Sent of {sender}\n" in mailctl.must("send", "--account", sender, *MESSAGE).out
 
 
 def test_the_folder_of_the_settings_is_taken(mailctl: Mailctl, sender: str, dovecot: Dovecot, imap: IMAPClient) -> None:
@@ -191,7 +192,7 @@ def test_a_dry_run_shows_the_signature_and_contacts_nobody(site: Mailctl, tmp_pa
 def test_a_mailbox_behind_pop3_has_no_sent_folder(mailctl: Mailctl, sender: str, dovecot: Dovecot) -> None:
     mailctl.must("account", "edit", sender, "--incoming-protocol", "pop3", "--incoming-port", str(dovecot.pop3_port))
     result = mailctl.must("send", "--account", sender, *MESSAGE, "-o", "json")
-    assert (result.json["filed"], result.err) == ({"by": "nobody", "folder": None}, "")
+    assert (result.json["filed"], result.err) == ({"by": "nobody", "account": sender, "folder": None}, "")
     assert filed_in(dovecot, sender) == []
 
 
@@ -240,5 +241,5 @@ def test_ctrl_c_while_a_message_is_filed_does_not_make_it_unsent(
             running.send_signal(signal.SIGINT)
             out, err = running.communicate(timeout=30)
     assert (running.returncode, out.startswith("sent ")) == (0, True)
-    assert "sent, but not filed in the sent folder: interrupted" in err
+    assert "sent, but not filed in the sent folder: ann@example.org: interrupted" in err
     assert len(outgoing.messages) == 1

@@ -99,7 +99,7 @@ def test_a_person_on_servers_of_their_own_sends_and_files_by_the_token(
     )  # fmt: skip
     site.authorise(BOB.address, user=BOB.address)
     sent = site.mailctl.must("send", "--account", BOB.address, "--to", ALICE.address, "--body", "x", "-o", "json").json
-    assert sent["filed"] == {"by": "mailctl", "folder": "Sent"}
+    assert sent["filed"] == {"by": "mailctl", "account": BOB.address, "folder": "Sent"}
     assert any(sent["message_id"].encode() in message for message in oauth_dovecot.messages(BOB.address, "Sent"))
     assert "Sent" in site.mailctl.must("account", "folders", "show", BOB.address).out
 

@@ -121,6 +121,14 @@ def tell_account(
     return state
 
 
+def tell_mains(session: Session, change: AppliedChange) -> None:
+    """Tell who sends from another account than before."""
+    from mailctl.services.accounts.accounts import list_moved_mains
+
+    for owner, address in list_moved_mains(change.before, change.after).items():
+        session.terminal.say(f"note: {owner} sends from {address} now")
+
+
 def account_as_json(state: AccountState) -> dict[str, Any]:
     """Return an account as plain values, secrets as where they are."""
     import msgspec

@@ -14,6 +14,7 @@ from mailctl.cli.account.fields import (
     gather_fields,
     naming_options,
     tell_account,
+    tell_mains,
     tell_presets,
 )
 from mailctl.cli.account.filter import app as filter_app
@@ -114,6 +115,8 @@ def add(
     found = found or ""
     change = change_account(session, edit_with, fields, found, stored, dry_run=dry_run)
     state = tell_account(session, change, found, f"added {found}", output)
+    if output is OutputFormat.TABLE:
+        tell_mains(session, change)
     if change.changed and not dry_run and output is OutputFormat.TABLE:
         tell_proof(session, state.login, f"mailctl test receive {quote(found)}")
 
@@ -165,7 +168,13 @@ def edit(
     with naming_options():
         found = (address_of({"address": new_address}) if new_address else None) or present.address
     change = change_account(session, edit_with, fields, found, stored, dry_run=dry_run)
-    tell_account(session, change, found, f"changed {found}", output)
+    state = tell_account(session, change, found, f"changed {found}", output)
+    if output is OutputFormat.TABLE:
+        tell_mains(session, change)
+        if present.owner != state.account.owner and not state.is_main:
+            main = change.after.get_main_account(state.account.owner).address
+            other = f"`mailctl account set-main {quote(found)}` makes it this one"
+            session.terminal.say(f"note: {state.account.owner} sends from {main}; {other}")
 
 
 @app.command()
@@ -238,14 +247,13 @@ def delete(
     change = apply_change(session, plain(delete_account(account.address)), dry_run=dry_run)
     if not dry_run:
         delete_ledgers(session.settings_file.path, owner)
-    before, after = (find_main(state.accounts, account.owner) for state in (change.before, change.after))
     if output is OutputFormat.JSON:
-        main = after.address if after else None
+        heir = find_main(change.after.accounts, account.owner)
+        main = heir.address if heir else None
         session.terminal.data(**change.as_json(), deleted=account.address, owner=account.owner, main=main)
         return
     change.tell(session, f"deleted {account.address}", "")
-    if after and before and after.address != before.address:
-        session.terminal.say(f"note: {account.owner} sends from {after.address} now")
+    tell_mains(session, change)
 
 
 @app.command("set-main")

@@ -138,13 +138,16 @@ def tell_sent(session: Session, outbox: Outbox, sent: Sent, output: OutputFormat
     unfiled = describe_unfiled(outbox)
     folder = outbox.sent_folder
     if output is OutputFormat.JSON:
-        filed = {} if folder is None else {"filed": {"by": folder.filed_by, "folder": None if unfiled else folder.name}}
+        filed: dict[str, Any] = {}
+        if folder:
+            name = None if unfiled else folder.name
+            filed["filed"] = {"by": folder.filed_by, "account": folder.access.address, "folder": name}
         session.terminal.data(**asdict(sent), **filed, warnings=[*outbox.warnings, *([unfiled] if unfiled else [])])
     else:
         for line in render_sent(sent, session.terminal.out):
             session.terminal.result(line)
         if folder and folder.name and not unfiled:
-            session.terminal.result(f"{session.terminal.out.dim('filed')}     {folder.name}")
+            session.terminal.result(f"{session.terminal.out.dim('filed')}     {folder.name} of {folder.access.address}")
     if unfiled:
         session.terminal.warn(unfiled)
     if failure := sent.find_failure():
@@ -157,9 +160,8 @@ def describe_unfiled(outbox: Outbox) -> str | None:
     folder = outbox.sent_folder
     if folder is None or folder.problem is None:
         return None
-    from mailctl.model.report import Stage
-    from mailctl.render.sending import complete_mail_error
+    from mailctl.render.mailbox import complete_mailbox_error
 
-    complete_mail_error(folder.problem, host=folder.access.host, stage=Stage.MAILBOX)
+    complete_mailbox_error(folder.problem, folder.access)
     hint = f" ({folder.problem.hint})" if folder.problem.hint else ""
     return f"sent, but not filed in the sent folder: {folder.problem.message}{hint}"

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from mailctl.errors import AlreadyExistsError, raise_problems
-from mailctl.model.account import Account, find_main
+from mailctl.model.account import Account, find_main, main_accounts
 from mailctl.model.address import parse_address
 from mailctl.model.resolve_account import resolve_account, resolve_account_receiving, resolve_servers
 from mailctl.model.server import SendingCredentials
@@ -97,6 +97,16 @@ def set_main(address: str) -> Edit:
         return replace(settings, accounts=tuple(_with_main(settings.accounts, account)))
 
     return edit
+
+
+def list_moved_mains(before: Settings, after: Settings) -> dict[str, str]:
+    """Return the address that owners send from now, by owner: those who sent from another one before."""
+    was, now = main_accounts(before.accounts), main_accounts(after.accounts)
+    return {
+        owner: account.address
+        for owner, account in now.items()
+        if owner in was and was[owner].address != account.address
+    }
 
 
 def address_of(fields: Mapping[str, Any]) -> str | None:
