@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.cli.testing.test_steps import context
 from tests.doubles.imap import ImapServer
+from tests.doubles.pop3 import Pop3Server
 from tests.doubles.scripted import ScriptedServer
-from tests.doubles.steps import Expect, Part, Reset
+from tests.doubles.steps import HANDSHAKE, Close, Expect, Part, Reset
 from tests.servers.dovecot import Dovecot
 from tests.servers.people import ALICE, BOB, Person
 from tests.servers.postfix import Postfix
@@ -351,7 +352,7 @@ def test_what_is_not_there_in_time_is_exit_15_and_what_was_looked_at(
     found = step(result, "roundtrip")
     folders = {"imap": ["INBOX", "Junk"], "pop3": ["INBOX"]}[protocol]
     assert found["evidence"]["folders"] == folders
-    assert found["evidence"]["looks"] > 1
+    assert found["evidence"]["looks"] >= 1
     assert found["cause"].startswith("the message was accepted, but not seen in " + " and ".join(folders))
     queue_id = steps(result)["message", "smtp"]["evidence"]["queue_id"]
     assert queue_id in found["remedy"]
@@ -359,6 +360,24 @@ def test_what_is_not_there_in_time_is_exit_15_and_what_was_looked_at(
     assert "--within 600" in found["remedy"]
     assert "a bounce would go to" not in found["remedy"]  # it would come here
     assert ("POP3 shows the inbox alone" in found["remedy"]) is (protocol == "pop3")
+
+
+def test_a_mailbox_that_never_answers_is_the_fault_and_not_the_message(
+    mailctl: Mailctl, add_hq: AddHq, person: Person, dovecot: Dovecot
+) -> None:
+    login = ("--incoming-username", person.address, "--incoming-password-from", "env:PASSWORD")
+    opened, gone = Pop3Server(security="tls").script, (HANDSHAKE, Close())
+    with held(dovecot) as (out, _), ScriptedServer(opened, gone, tls=context(dovecot.ca.good)) as mailbox:
+        add_hq("pop3", code="pop")
+        mailctl.must("server", "edit", "pop", "--incoming-port", str(mailbox.port))
+        result = roundtrip(mailctl, add_hq(out=out), person, "--read", "pop", *login, "--within", "0.5")
+    assert len(mailbox.connections) > 2
+    assert result.code == 10, result
+    found = step(result, "roundtrip")
+    assert "its mailbox could not be looked at" in found["cause"]
+    assert found["evidence"]["message_id"] in found["remedy"]
+    for misleading in ("queue", "greylisting", "rules"):
+        assert misleading not in found["remedy"]
 
 
 def test_the_time_of_the_whole_test_ends_the_waiting_too(

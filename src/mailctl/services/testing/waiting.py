@@ -62,7 +62,8 @@ def wait_for(
     `look_elsewhere`: looks for a bounce where else it may have gone, each time that the waiting has lasted twice as
     long as the last time, and at the end.
     An error of the network, or one that passes, ends a look and not the waiting. Raises RefusedError for a report that
-    the message was given up, NotArrivedError when the time is up, and other MailErrors of a look.
+    the message was given up, NotArrivedError when the time is up, other MailErrors of a look, and those of the last one
+    where none had come to an end: what has arrived is then not known.
     """
     trouble: MailError | None = None
     delay: DeliveryReport | None = None
@@ -89,6 +90,8 @@ def wait_for(
         except TimeoutError:
             break
     look_elsewhere()
+    if trouble and not evidence["looks"]:
+        raise _never_seen(expected, trouble)
     raise _not_arrived(arrivals, expected, evidence, trouble, delay)
 
 
@@ -137,6 +140,17 @@ def _bounced(report: DeliveryReport, expected: Expected) -> RefusedError:
     )
 
 
+def _never_seen(expected: Expected, trouble: MailError) -> MailError:
+    """Return the error of a mailbox that could not be looked at, as one of the whole waiting."""
+    return type(trouble)(
+        f"the message was accepted, but in {expected.within_seconds:g} s its mailbox could not be looked at: "
+        f"{trouble.message}",
+        reason=trouble.reason,
+        reply=trouble.reply,
+        hint=f"whether {expected.message_id} has arrived is not known: that mailbox has to answer first",
+    )
+
+
 def _not_arrived(
     arrivals: Arrivals[Any],
     expected: Expected,
@@ -155,6 +169,8 @@ def _not_arrived(
         reply = reply or trouble.reply
     known_as = f"as {expected.queue_id}, " * bool(expected.queue_id) + f"Message-ID {expected.message_id}"
     hints = [expected.doubt] if expected.doubt else []
+    if trouble:
+        hints.append("find out first why the mailbox could not be looked at any more")
     hints.append(f"look for it in the queue and the log of {expected.server} ({known_as})")
     if not evidence["bounces_read"]:
         hints.append(f"a bounce would go to {expected.bounces_to}, whose mailbox was not read: look there")
