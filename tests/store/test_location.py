@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mailctl.store import location
-from mailctl.store.location import settings_path, site_settings_path, user_settings_path
+from mailctl.store.location import settings_path, site_settings_path, state_folder, user_settings_path
 
 
 @pytest.fixture
@@ -26,6 +26,13 @@ def test_the_given_file_comes_first(folders):
 
 def test_an_empty_variable_names_no_file(folders):
     assert settings_path(None, {"MAILCTL_CONFIG": ""}) == user_settings_path()
+
+
+def test_what_is_remembered_is_kept_in_the_folder_that_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("MAILCTL_STATE_DIR", str(tmp_path))
+    assert state_folder() == tmp_path
+    monkeypatch.setenv("MAILCTL_STATE_DIR", "")
+    assert state_folder() != tmp_path
 
 
 @pytest.mark.skipif(location.sys.platform != "linux", reason="the folders of Linux")

@@ -93,7 +93,7 @@ def demo(context: typer.Context) -> None:
         for number, (title, arguments) in enumerate(steps, 1):
             tell(f"\n{style.bold(f'{number}. {title}')}")
             tell(style.cyan(f"$ {rehearsal.quote_command(arguments)}"))
-            _run(session, arguments, Path(folder) / "mailctl.toml")
+            _run(session, arguments, Path(folder))
         tell("\n" + style.bold(f"{len(steps) + 1}. See the message in the mailbox of {bob.username}"))
         messages = rehearsal.read_inbox(running, bob)
         if not messages:
@@ -102,13 +102,19 @@ def demo(context: typer.Context) -> None:
     tell(f"\n{style.green('All of it worked')}, in {time.monotonic() - started:.1f} s. Now yours: mailctl server add")
 
 
-def _run(session: Session, arguments: Sequence[str], settings: Path) -> None:
-    """Run a command of mailctl in a process of its own; raises typer.Exit with its code if it fails.
+def _run(session: Session, arguments: Sequence[str], folder: Path) -> None:
+    """Run a command of mailctl in a process of its own, which keeps everything in a folder.
+
+    Raises typer.Exit with its code if it fails.
 
     What it says to a person goes to standard output, too: the whole transcript is the demo's result.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAILCTL_")}
-    environment |= {"MAILCTL_CONFIG": str(settings), "MAILCTL_NO_INPUT": "1"}
+    environment |= {
+        "MAILCTL_CONFIG": str(folder / "mailctl.toml"),
+        "MAILCTL_STATE_DIR": str(folder / "state"),
+        "MAILCTL_NO_INPUT": "1",
+    }
     if session.no_color:
         environment["NO_COLOR"] = "1"
     sys.stdout.flush()

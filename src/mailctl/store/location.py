@@ -55,10 +55,12 @@ def site_settings_path() -> Path:
 
 
 def state_folder() -> Path:
-    """Return where mailctl keeps what it remembers between calls, and could do without: the platform's state folder.
+    """Return where mailctl keeps what it remembers between calls: MAILCTL_STATE_DIR, or the platform's state folder.
 
-    On Linux and its like that is the XDG Base Directory Specification's.
+    On Linux and its like the platform's is the XDG Base Directory Specification's.
     """
+    if given := os.environ.get("MAILCTL_STATE_DIR"):
+        return Path(given)
     if sys.platform not in ("darwin", "win32"):
         state = Path(os.environ.get("XDG_STATE_HOME", ""))
         return (state if state.is_absolute() else Path(os.path.expanduser("~/.local/state"))) / "mailctl"  # noqa: PTH111 - as above

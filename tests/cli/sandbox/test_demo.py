@@ -13,7 +13,10 @@ def test_the_main_job_is_run_from_end_to_end_without_touching_settings_or_leavin
     mine.write_text("this is not valid, and nobody reads it\n")
     temporary = tmp_path / "temporary"
     temporary.mkdir()
+    state = tmp_path / "state"
+    state.mkdir()
     environment = os.environ | {
+        "XDG_STATE_HOME": str(state),
         "MAILCTL_CONFIG": str(mine),
         "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
         **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary)),
@@ -38,3 +41,4 @@ def test_the_main_job_is_run_from_end_to_end_without_touching_settings_or_leavin
     assert "All of it worked" in said
     assert mine.read_text() == "this is not valid, and nobody reads it\n"
     assert list(temporary.iterdir()) == []
+    assert list(state.iterdir()) == []

@@ -60,8 +60,9 @@ def discover(
 
     Asked at once: mailctl's presets, autoconfig files at the domain, Thunderbird's database, SRV and MX records, and
     for an address, Microsoft 365. An address is told to the domain's web server and to Microsoft: give the domain
-    alone to keep it. Nothing is saved without --save, which asks first; what only the DNS or plain http says is saved
-    unasked only with --yes. MAILCTL_NAMESERVER names another name server than the system's.
+    alone to keep it. Nothing is saved without --save, which asks first on a terminal; elsewhere it saves at once, but
+    for what only the DNS or plain http says, which needs --yes. MAILCTL_NAMESERVER names another name server than the
+    system's.
 
     Examples:
 
