@@ -14,14 +14,18 @@ SERVER_HEADERS = ("CODE", "NAME", "OUTGOING", "INCOMING", "LOGIN")
 
 def server_row(server: Server) -> Sequence[str]:
     """Return the cells of a server in a listing, in the order of SERVER_HEADERS."""
-    login = f"{server.smtp.auth} / {incoming_auth(server.incoming)}"
     return (
         server.code,
         server.name,
         address(server.smtp),
         f"{server.incoming.protocol} {address(server.incoming)}",
-        f"OAuth {server.oauth_client}" if server.oauth_client else login,
+        f"OAuth {server.oauth_client}" if server.oauth_client else _login(server),
     )
+
+
+def _login(server: Server) -> str:
+    outgoing, incoming = str(server.smtp.auth), incoming_auth(server.incoming)
+    return outgoing if outgoing == incoming else f"smtp {outgoing}, {server.incoming.protocol} {incoming}"
 
 
 def address(endpoint: SmtpEndpoint | IncomingEndpoint | SieveEndpoint) -> str:

@@ -67,10 +67,14 @@ def _fold(text: str, size: int) -> list[str]:
         return [text]
     lines = [""]
     for piece in _pieces(text, size, (_ITEMS, _WORDS, _PARTS)):
-        if _length(lines[-1] + piece.rstrip()) <= size:
+        word = piece.rstrip()
+        if _length(lines[-1] + word) <= size:
             lines[-1] += piece
+        elif _length(word) <= size:
+            lines.append(piece)
         else:
-            lines += chop_cells(piece.rstrip(), size) if _length(piece.rstrip()) > size else [piece]
+            lines += chop_cells(word, size)
+            lines[-1] += piece[len(word) :]
     return [line.rstrip() for line in lines if line.strip()]
 
 

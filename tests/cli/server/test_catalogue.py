@@ -66,7 +66,7 @@ def test_reorder(abc: Mailctl, arguments: list[str], order: str) -> None:
         (["a", "a", "b", "c"], 2, "twice: a"),
         (["a", "b", "z"], 3, "no server with the code 'z'"),
         (["a", "--first", "--last"], 2, "take one of"),
-        (["a", "b", "--first"], 2, "name one code"),
+        (["a", "b", "--first"], 2, "move one server; name it alone"),
         (["a", "--before", "a"], 2, "itself"),
         (["a", "--before", "z"], 3, "'z'"),
     ],
@@ -129,3 +129,11 @@ def test_a_settings_file_that_is_named_and_not_there_is_said(mailctl, output):
     assert f"{mailctl.config} does not exist" in mailctl.must("server", "list", "-o", output).err
     mailctl.add_server("hq")
     assert mailctl.must("server", "list", "-o", output).err == ""
+
+
+def test_the_list_names_both_logins_where_they_differ(mailctl: Mailctl) -> None:
+    mailctl.add_server("one", "--smtp-auth", "auto", "--incoming-auth", "auto")
+    mailctl.add_server("two", "--smtp-auth", "none", "--incoming-auth", "plain")
+    _, one, two = mailctl.must("server", "list").out.splitlines()
+    assert one.endswith("tls  auto")
+    assert two.endswith("  smtp none, imap plain")

@@ -80,6 +80,11 @@ def test_a_table_breaks_cells_after_commas_then_at_blanks_then_at_colons_and_dot
     assert table.split("\n")[1:] == ["smtp.office365.", "com:587"]
 
 
+def test_a_cell_with_a_word_that_is_cut_in_two_keeps_the_blank_behind_it() -> None:
+    table = render_table(("A",), [("verification, the",)], width=9, style=Style())
+    assert table.split("\n") == ["A", "verificat", "ion, the"]
+
+
 @pytest.mark.parametrize("width", [60, 80])
 def test_presets_fit_the_screen_without_a_word_cut_in_two(width: int) -> None:
     from mailctl.model.preset import PRESETS
