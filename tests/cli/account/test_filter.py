@@ -101,9 +101,25 @@ def test_a_dry_run_shows_the_difference_and_writes_nothing(mailctl: Mailctl, acc
     assert mailctl.settings() == before
 
 
+def test_one_rule_is_moved_to_a_place(mailctl: Mailctl, account: str) -> None:
+    def order_after(*words: str) -> str:
+        done = mailctl.must("account", "filter", "reorder", account, *words, "-o", "json").json
+        return "".join(rule["name"] for rule in done["filters"])
+
+    for name in "abc":
+        add(mailctl, account, name, f"subject is {name}", "keep")
+    assert order_after("c", "--first") == "cab"
+    assert order_after("c", "--last") == "abc"
+    assert order_after("c", "--before", "b") == "acb"
+    assert order_after("a", "--after", "b") == "cba"
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
+        (("reorder", "{}", "a", "--before", "a"), 2, "'a' cannot be placed before itself"),
+        (("reorder", "{}", "a", "--after", "b"), 3, "has no filter 'b'"),
+        (("reorder", "{}", "a", "--first", "--last"), 2, "take one of --first"),
         (("add", "{}", "x"), 2, "missing: --if, --then"),
         (("add", "{}", "x", "--if", "subject is", "--then", "keep"), 2, "--if: 'subject is' is no condition"),
         (("add", "{}", "x", "--if", "subject is x", "--then", "explode"), 2, "--then: 'explode' is no action"),

@@ -15,6 +15,7 @@ from mailctl.cli.changes import AppliedChange, agree_to_delete, apply_change, pl
 from mailctl.cli.completion import account_of, is_offered, words
 from mailctl.cli.option_names import missing_input
 from mailctl.cli.params import DryRun, Output, OutputFormat, Yes
+from mailctl.cli.placement import First, Last, read_placement
 from mailctl.cli.session import get_session
 from mailctl.errors import InvalidValueError, Problem
 
@@ -61,8 +62,8 @@ Then = Annotated[
     typer.Option(
         "--then",
         metavar="'ACTION'",
-        help="move FOLDER, copy FOLDER, mark read, flag [KEYWORD], delete (into the trash), redirect ADDRESS, keep; "
-        "repeatable.",
+        help="move FOLDER, copy FOLDER, mark read, flag [KEYWORD], delete (into the trash), redirect ADDRESS, keep, stop; "
+        "repeatable. A FOLDER is meant by its name at the server, never by a role.",
         show_default=False,
     ),
 ]
@@ -160,18 +161,38 @@ def reorder(
         list[str],
         typer.Argument(
             metavar="NAME…",
-            help="All rules, in their new order.",
+            help="All rules, in their new order; or one, with its place.",
             autocompletion=complete_filter,
             show_default=False,
         ),
     ],
+    first: First = False,
+    last: Last = False,
+    before: Annotated[
+        str | None, typer.Option("--before", metavar="NAME", autocompletion=complete_filter, show_default=False)
+    ] = None,
+    after: Annotated[
+        str | None, typer.Option("--after", metavar="NAME", autocompletion=complete_filter, show_default=False)
+    ] = None,
     dry_run: DryRun = False,
     output: Output = OutputFormat.TABLE,
 ) -> None:
-    """Put the rules into another order: the full new one."""
-    from mailctl.services.accounts.filters import order_filters
+    """Put the rules into another order: all names in the new order, or one name and its place.
 
-    _change(context, address, None, lambda found: order_filters(found, names), "reordered", output, dry_run=dry_run)
+    Examples:
+
+      mailctl account filter reorder taro@example.org News Invoices 購読
+
+      mailctl account filter reorder taro@example.org Invoices --before News
+    """
+    from mailctl.services.accounts.filters import move_filter, order_filters
+
+    placement = read_placement(names, what="filter", first=first, last=last, before=before, after=after)
+
+    def edit_of(found: str) -> Edit:
+        return move_filter(found, names[0], placement) if placement else order_filters(found, names)
+
+    _change(context, address, None, edit_of, "reordered", output, dry_run=dry_run)
 
 
 @app.command()

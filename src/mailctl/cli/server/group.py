@@ -10,6 +10,7 @@ from mailctl.cli.changes import apply_change, plain
 from mailctl.cli.completion import complete_oauth_client, complete_preset, complete_server_code
 from mailctl.cli.option_names import nothing_named
 from mailctl.cli.params import Clear, DryRun, Output, OutputFormat, expand_options
+from mailctl.cli.placement import First, Last, read_placement
 from mailctl.cli.secret_input import read_given_secrets
 from mailctl.cli.server.delete import delete, delete_all
 from mailctl.cli.server.discover import discover
@@ -17,7 +18,6 @@ from mailctl.cli.server.fields import SIDES, Code, change_server, gather_fields,
 from mailctl.cli.server.files import export, import_
 from mailctl.cli.server_options import IncomingOptions, OutgoingOptions, TlsOptionGroup
 from mailctl.cli.session import Session, get_session
-from mailctl.errors import UsageError
 
 app = typer.Typer(help="The catalogue of mail servers: an ordered list, each entry under one code.")
 
@@ -196,8 +196,8 @@ def reorder(
     codes: Annotated[
         list[str], typer.Argument(metavar="CODE…", autocompletion=complete_server_code, show_default=False)
     ],
-    first: Annotated[bool, typer.Option("--first", help="Move the server to the top.")] = False,
-    last: Annotated[bool, typer.Option("--last", help="Move the server to the end.")] = False,
+    first: First = False,
+    last: Last = False,
     before: Annotated[
         str | None, typer.Option("--before", metavar="CODE", autocompletion=complete_server_code, show_default=False)
     ] = None,
@@ -215,16 +215,11 @@ def reorder(
 
       mailctl server reorder hq --first
     """
-    from mailctl.services.catalogue.servers import Placement, move_server, order_servers
+    from mailctl.services.catalogue.servers import move_server, order_servers
 
     session = get_session(context)
-    placements = [Placement("first")] * first + [Placement("last")] * last
-    placements += [Placement(where, anchor) for where, anchor in (("before", before), ("after", after)) if anchor]
-    if len(placements) > 1:
-        raise UsageError("take one of --first, --last, --before and --after")
-    if placements and len(codes) != 1:
-        raise UsageError("--first, --last, --before and --after move one server; name one code")
-    edit_ = move_server(codes[0], placements[0]) if placements else order_servers(codes)
+    placement = read_placement(codes, what="server", first=first, last=last, before=before, after=after)
+    edit_ = move_server(codes[0], placement) if placement else order_servers(codes)
     change = apply_change(session, plain(edit_), dry_run=dry_run)
     if output is OutputFormat.JSON:
         session.terminal.data(**change.as_json(), servers=[server.code for server in change.after.servers])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
-from mailctl.errors import AlreadyExistsError, MissingInputError, NotFoundError, UsageError
+from mailctl.errors import AlreadyExistsError, MissingInputError, NotFoundError
 from mailctl.model.account import Account
 from mailctl.model.decode import decode_or_raise
 from mailctl.model.filters import Filter
@@ -15,6 +15,7 @@ from mailctl.model.rule_text import ActionKind
 from mailctl.model.settings import Edit, Settings
 from mailctl.services.accounts.accounts import change_account
 from mailctl.services.fields import merge_fields, to_fields
+from mailctl.services.order import Placement, at_place, in_order
 
 
 def get_filter(account: Account, name: str) -> Filter:
@@ -76,16 +77,19 @@ def order_filters(address: str, names: Sequence[str]) -> Edit:
     """Return the edit that puts all rules of an account into an order, each named exactly once."""
 
     def order(account: Account) -> tuple[Filter, ...]:
-        wanted = [get_filter(account, name) for name in names]
-        counts = Counter(names)
-        missing = [rule.name for rule in account.filters if rule.name not in counts]
-        doubled = [name for name, count in counts.items() if count > 1]
-        if missing or doubled:
-            said = [f"missing: {', '.join(missing)}"] * bool(missing) + [f"twice: {', '.join(doubled)}"] * bool(doubled)
-            raise UsageError(f"a new order names each filter once ({'; '.join(said)})")
-        return tuple(wanted)
+        get = partial(get_filter, account)
+        return tuple(in_order(account.filters, names, get, lambda rule: rule.name, what="filter"))
 
     return _edit(address, order)
+
+
+def move_filter(address: str, name: str, placement: Placement) -> Edit:
+    """Return the edit that moves one rule to a place."""
+
+    def move(account: Account) -> tuple[Filter, ...]:
+        return tuple(at_place(account.filters, name, placement, partial(get_filter, account)))
+
+    return _edit(address, move)
 
 
 def delete_filter(address: str, name: str) -> Edit:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,7 +14,6 @@ from mailctl.errors import (
     InvalidValueError,
     NotFoundError,
     Problem,
-    UsageError,
     raise_problems,
 )
 from mailctl.model.decode import decode_or_raise
@@ -33,15 +31,9 @@ from mailctl.model.server import IncomingProtocol, Server
 from mailctl.model.settings import Edit, Settings
 from mailctl.services.catalogue.server_use import detach, follow_rename, require_unused
 from mailctl.services.fields import changed_fields, clear_fields, merge_fields, to_fields, without_none
+from mailctl.services.order import Placement, at_place, in_order
 
 WITHOUT_CLIENT = "leave out what an OAuth client decides, or go without it (`--clear oauth_client`)"
-
-
-class Placement(NamedTuple):
-    """Where an entry goes: `first`, `last`, `before` or `after` another."""
-
-    where: str
-    anchor: str | None = None
 
 
 def build_server(
@@ -148,16 +140,11 @@ def order_servers(codes: Sequence[str]) -> Edit:
 
     def edit(settings: Settings) -> Settings:
         present = {server.code: server for server in settings.servers}
-        wanted = [present.get(code) or settings.get_server(code) for code in codes]
-        counts = Counter(server.code for server in wanted)
-        missing = [code for code in present if code not in counts]
-        doubled = [code for code, count in counts.items() if count > 1]
-        if missing or doubled:
-            said = [f"missing: {', '.join(missing)}"] * bool(missing) + [f"twice: {', '.join(doubled)}"] * bool(doubled)
-            raise UsageError(
-                f"a new order names each server once ({'; '.join(said)})",
-                hint="to move one server: --first, --last, --before CODE or --after CODE",
-            )
+
+        def get(code: str) -> Server:
+            return present.get(code) or settings.get_server(code)
+
+        wanted = in_order(settings.servers, codes, get, lambda server: server.code, what="server")
         return msgspec.structs.replace(settings, servers=tuple(wanted))
 
     return edit
@@ -167,16 +154,8 @@ def move_server(code: str, placement: Placement) -> Edit:
     """Return the edit that moves one server to a place."""
 
     def edit(settings: Settings) -> Settings:
-        moved = settings.get_server(code)
-        rest = [server for server in settings.servers if server is not moved]
-        if placement.anchor is not None:
-            anchor = settings.get_server(placement.anchor)
-            if anchor is moved:
-                raise UsageError(f"'{code}' cannot be placed {placement.where} itself")
-            index = rest.index(anchor) + (placement.where == "after")
-        else:
-            index = 0 if placement.where == "first" else len(rest)
-        return msgspec.structs.replace(settings, servers=(*rest[:index], moved, *rest[index:]))
+        servers = at_place(settings.servers, code, placement, settings.get_server)
+        return msgspec.structs.replace(settings, servers=tuple(servers))
 
     return edit
 
