@@ -8,6 +8,7 @@ from mailctl.model.account import Account, main_accounts
 from mailctl.model.server import Security, SmtpAuth
 from mailctl.model.settings import Settings
 from mailctl.model.signature import SignatureUse
+from mailctl.model.vacation import Vacation
 from mailctl.render.facts import Fact, InFull
 from mailctl.render.senders import state_facts
 from mailctl.render.servers import address, incoming_auth, tls_facts
@@ -96,9 +97,16 @@ def _more(account: Account) -> Iterator[Fact]:
     for rule in account.filters:
         yield "filters", rule.name
     if account.vacation:
-        yield "away", f"{'on' if account.vacation.active else 'off'}: {account.vacation.subject}"
+        yield "away", _away(account.vacation)
     for source in account.pop3:
         yield "collects", f"{source.name}: {source.username} at {source.host}, into {source.into}"
     if account.signature and account.signature.use is not SignatureUse.NONE:
         whose = "own" if account.signature.use is SignatureUse.OWN else "the organisation's"
         yield "signature", whose
+
+
+def _away(vacation: Vacation) -> str:
+    if not vacation.active:
+        return f"off: {vacation.subject}"
+    days = [f"{word} {day}" for word, day in (("from", vacation.from_date), ("until", vacation.until)) if day]
+    return f"on{', ' * bool(days)}{' '.join(days)}: {vacation.subject}"

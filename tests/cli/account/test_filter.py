@@ -101,6 +101,22 @@ def test_a_dry_run_shows_the_difference_and_writes_nothing(mailctl: Mailctl, acc
     assert mailctl.settings() == before
 
 
+def test_a_folder_that_is_called_as_a_role_is_told_apart_from_it(mailctl: Mailctl, account: str) -> None:
+    rule = ("account", "filter", "add", account, "a", "--if", "subject is a", "--then", "move junk")
+    said = " ".join(mailctl.must(*rule).err.split())
+    assert "'junk' is the one called so, not the spam folder" in said
+
+
+def test_rules_of_a_pop3_mailbox_are_for_its_server_alone(mailctl: Mailctl) -> None:
+    mailctl.add_server("p", "--incoming-protocol", "pop3")
+    address = "z@example.test"
+    mailctl.must("account", "add", address, "--server", "p", "--username", "z", "--password-from", "env:Z")
+    said = " ".join(
+        mailctl.must("account", "filter", "add", address, "--if", "subject is a", "--then", "keep", "a").err.split()
+    )
+    assert "a POP3 mailbox has no folders for `filter run`" in said
+
+
 def test_one_rule_is_moved_to_a_place(mailctl: Mailctl, account: str) -> None:
     def order_after(*words: str) -> str:
         done = mailctl.must("account", "filter", "reorder", account, *words, "-o", "json").json
@@ -240,10 +256,13 @@ def test_what_the_server_has_run_the_rules_on_is_left_to_it(
 ) -> None:
     run = ("account", "filter", "run", ruled)
     add(mailctl, ruled, "x", "subject is Hello", "copy Copies")
+    assert "would be created: 'Copies'" in mailctl.must(*run, "--dry-run").err
     before = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)
     imap.append("INBOX", OTHER, msg_time=before)
     mailctl.must("account", "filter", "install", ruled)
     dovecot.deliver(ruled, OTHER)
+    edited = mailctl.must("account", "filter", "edit", ruled, "x", "--match", "any").err
+    assert "until then the server runs the rules as they were installed last" in " ".join(edited.split())
     result = mailctl.must(*run)
     assert "looked at 2 messages" in result.err
     assert "rules apply to 1" in result.err

@@ -131,6 +131,21 @@ def test_mail_is_deleted_at_once_where_that_is_wanted(
     assert dovecot.subjects(account) == ["n0", "n1", "n2"]
 
 
+def test_what_is_only_deleted_is_told_and_foretold(
+    mailctl: Mailctl, account: str, old: str, add_source: AddSource, dovecot: Dovecot
+) -> None:
+    add_source(into="INBOX")
+    fill(dovecot, old, range(3))
+    collect = ("account", "pop3", "collect", account)
+    mailctl.must(*collect)
+    mailctl.must("account", "pop3", "edit", account, "old", "--delete-after", "0")
+    rehearsed = mailctl.must(*collect, "--dry-run")
+    assert "TO DELETE" in rehearsed.out
+    assert "0 messages to be collected" in rehearsed.err
+    assert "3 to be deleted on the POP3 server" in rehearsed.err
+    assert "3 deleted on the POP3 server" in mailctl.must(*collect).err
+
+
 def test_mail_stays_for_the_days_that_are_said_and_goes_then(
     mailctl: Mailctl, account: str, old: str, add_source: AddSource, dovecot: Dovecot
 ) -> None:

@@ -63,7 +63,7 @@ def test_an_answer_is_set_shown_changed_and_switched_off(mailctl: Mailctl, accou
     assert "yes, today" in shown.out
     assert f"{since:%Y-%m-%d %H:%M} to {end}, each sender once in 3 days" in shown.out
     assert "不在です。" in shown.out
-    assert "away      on: 不在 Away" in mailctl.must("account", "show", account).out
+    assert f"away      on, from {TODAY} until {end}: 不在 Away" in mailctl.must("account", "show", account).out
     switched_off = mailctl.must("account", "vacation", "off", account)
     assert f"next: `mailctl account vacation install {account}` ends it at the server" in switched_off.err
     assert mailctl.must("account", "vacation", "show", account, "-o", "json").json["answers_today"] is False

@@ -28,7 +28,7 @@ def collect(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME…]", help="Default: all of them.", autocompletion=complete_source, show_default=False
+            metavar="NAME…", help="Default: all of them.", autocompletion=complete_source, show_default=False
         ),
     ] = None,
     dry_run: DryRun = False,
@@ -109,10 +109,10 @@ def _collect(session: Session, account: Account, source: CollectionSource, *, dr
 
 
 def _tell_results(session: Session, account: Account, results: list[Result], *, dry_run: bool) -> None:
-    from mailctl.render.collection import RESULT_HEADERS, counted, result_rows
+    from mailctl.render.collection import REHEARSAL_HEADERS, RESULT_HEADERS, counted, result_rows
 
     if any(error is None for _, error in results):
-        session.terminal.table(RESULT_HEADERS, result_rows(results))
+        session.terminal.table(REHEARSAL_HEADERS if dry_run else RESULT_HEADERS, result_rows(results))
     for collected, error in results:
         for left in collected.left:
             what = f"'{left.subject}' from {left.sender}" if left.subject or left.sender else f"message {left.uid}"
@@ -128,7 +128,10 @@ def _tell_results(session: Session, account: Account, results: list[Result], *, 
     if all(error and not collected.changed for collected, error in results):
         return
     total = counted(sum(collected.collected for collected, _ in results))
+    deleted = sum(collected.deleted for collected, _ in results)
     if dry_run:
-        session.terminal.say(f"{total} to be collected for {account.address}; dry run, nothing was done")
+        gone = f", {deleted} to be deleted on the POP3 server" if deleted else ""
+        session.terminal.say(f"{total} to be collected for {account.address}{gone}; dry run, nothing was done")
     else:
-        session.terminal.say(f"{total} collected for {account.address}")
+        gone = f", {deleted} deleted on the POP3 server" if deleted else ""
+        session.terminal.say(f"{total} collected for {account.address}{gone}")

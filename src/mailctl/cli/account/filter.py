@@ -10,16 +10,17 @@ import typer
 
 from mailctl.cli.account.filter_run import run
 from mailctl.cli.account.options import Address
-from mailctl.cli.account.sieve import Replace, install_rules_of, uninstall
+from mailctl.cli.account.sieve import Replace, install_rules_of, server_times, uninstall
 from mailctl.cli.changes import AppliedChange, agree_to_delete, apply_change, plain
 from mailctl.cli.completion import account_of, is_offered, words
 from mailctl.cli.option_names import missing_input
 from mailctl.cli.params import DryRun, Output, OutputFormat, Yes
 from mailctl.cli.placement import First, Last, read_placement
-from mailctl.cli.session import get_session
+from mailctl.cli.session import Session, get_session
 from mailctl.errors import InvalidValueError, Problem
 
 if TYPE_CHECKING:
+    from mailctl.model.account import Account
     from mailctl.model.settings import Edit
 
 app = typer.Typer(
@@ -62,8 +63,8 @@ Then = Annotated[
     typer.Option(
         "--then",
         metavar="'ACTION'",
-        help="move FOLDER, copy FOLDER, mark read, flag [KEYWORD], delete (into the trash), redirect ADDRESS, keep, stop; "
-        "repeatable. A FOLDER is meant by its name at the server, never by a role.",
+        help="move FOLDER, copy FOLDER, mark read, flag [KEYWORD], delete (into the trash), redirect ADDRESS, keep, "
+        "stop; repeatable. A FOLDER is meant by its name at the server, never by a role.",
         show_default=False,
     ),
 ]
@@ -279,8 +280,35 @@ def _change(
         return
     what = "the filters" if name is None else f"the filter '{name}'"
     change.tell(session, f"{done} {what} of {changed.address}", "it is so already")
+    if name is not None:
+        _tell_of_roles(session, changed)
     if change.changed and not dry_run:
-        session.terminal.say(
-            f"next: `mailctl account filter install {changed.address}` where the server speaks ManageSieve, "
-            f"else `mailctl account filter run {changed.address}`"
-        )
+        session.terminal.say(_next(session, changed))
+
+
+def _tell_of_roles(session: Session, account: Account) -> None:
+    """Say where a rule names a folder by a word that is a role elsewhere: it means the folder of that name."""
+    from mailctl.model.folders import FolderRole
+    from mailctl.services.accounts.filters import list_filed_into
+
+    for name in dict.fromkeys(list_filed_into(account)):
+        role = FolderRole.aliases().get(name, name)
+        if role in set(FolderRole) and (folder := account.folders.find(FolderRole(role))) != name:
+            known = f": that is '{folder}' of {account.address}" if folder else ""
+            session.terminal.say(
+                f"note: rules name folders; '{name}' is the one called so, not the {role} folder{known}"
+            )
+
+
+def _next(session: Session, account: Account) -> str:
+    """Return what lets the rules act as they are now."""
+    from mailctl.model.resolve_account import resolve_account_receiving
+    from mailctl.model.server import IncomingProtocol
+    from mailctl.services.accounts.installations import Part
+
+    install = f"`mailctl account filter install {account.address}`"
+    if server_times(session, account, Part.FILTERS).since:
+        return f"next: {install}; until then the server runs the rules as they were installed last"
+    if resolve_account_receiving(session.settings_file.load(), account).endpoint.protocol is IncomingProtocol.POP3:
+        return f"next: {install}, if its server speaks ManageSieve; a POP3 mailbox has no folders for `filter run`"
+    return f"next: {install} where the server speaks ManageSieve, else `mailctl account filter run {account.address}`"
