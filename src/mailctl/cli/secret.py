@@ -296,7 +296,11 @@ def _backend_text(state: BackendState, width: int | None) -> str:
     chosen = "" if state.chosen else " (by default)"
     place = f": {state.location}" if state.location else ""
     key = f", opened by the {state.opened_by}" if state.opened_by else ""
-    return wrap(f"new secrets are stored in the {state.backend}{chosen}{place}{key}", width)
+    if state.usable:
+        text = f"new secrets are stored in the {state.backend}{chosen}{place}{key}"
+    else:
+        text = f"new secrets go to the {state.backend}{chosen}, which cannot be used{place}{key}"
+    return wrap(text, width)
 
 
 def _tell_problem(session: Session, state: BackendState) -> None:

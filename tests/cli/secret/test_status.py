@@ -70,7 +70,7 @@ def test_a_place_that_cannot_be_used_is_told_apart_from_a_missing_secret(mailctl
 def test_without_settings_and_keyring_the_choices_are_told(mailctl, headless: Path) -> None:
     for command in ("status", "backend"):
         result = mailctl.must("secret", command)
-        assert result.out == "new secrets are stored in the keyring (by default)\n"
+        assert result.out == "new secrets go to the keyring (by default), which cannot be used\n"
         assert "no keyring that mailctl can use" in result.err
         assert "secret backend vault --key-file FILE" in result.err
         data = mailctl.must("secret", command, "-o", "json").json

@@ -31,6 +31,18 @@ def test_a_tenant_without_a_server_sends_through_the_global_one(site: Mailctl, s
     assert effective["username"] == ("noreply", "global")
 
 
+def test_an_address_that_appears_under_the_global_name_is_told_with_the_option_that_changes_it(site: Mailctl) -> None:
+    remark = (
+        "note: mail from no@acme.example is shown as from 'Example', the global sender name; "
+        "`mailctl tenant edit acme --sender-name NAME` gives the tenant its own"
+    )
+    assert remark in " ".join(site.must(*ACME, "--address", "no@acme.example").err.split())
+    assert "sender name" not in site.must("tenant", "edit", "acme", "--name", "Acme").err
+    assert "sender name" not in site.must("tenant", "edit", "acme", "--sender-name", "Acme").err
+    assert remark in " ".join(site.must("tenant", "edit", "acme", "--clear", "sender_name").err.split())
+    assert "sender name" not in site.must("tenant", "add", "globex", "--name", "Globex").err
+
+
 def test_what_is_in_force_is_shown_with_where_it_comes_from(site: Mailctl) -> None:
     site.must(*ACME, "--address", "no@acme.example")
     assert site.must("tenant", "show", "acme").out == (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import chain
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -228,7 +229,12 @@ def _change(
     output: OutputFormat,
 ) -> None:
     """Add or change a tenant, and tell what it then is."""
-    from mailctl.services.senders.tenants import describe_tenant, list_newly_missing, login_remarks
+    from mailctl.services.senders.tenants import (
+        describe_tenant,
+        list_newly_missing,
+        login_remarks,
+        sender_name_remarks,
+    )
 
     change = change_sender(
         session,
@@ -246,7 +252,8 @@ def _change(
     else:
         done = "changed" if change.before.find_tenant(code.old) else "added"
         change.tell(session, f"{done} the tenant '{tenant.code}'", f"'{tenant.code}' is so already")
-    for remark in login_remarks(code, change.before, change.after):
+    remarks = (rule(code, change.before, change.after) for rule in (login_remarks, sender_name_remarks))
+    for remark in chain.from_iterable(remarks):
         session.terminal.say(f"note: {remark}")
     if state.sending is None or state.sending.lent_by is None:
         tell_login(session, state.login)

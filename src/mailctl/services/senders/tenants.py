@@ -22,7 +22,7 @@ from mailctl.model.resolve import (
     resolve_tenant,
 )
 from mailctl.model.settings import Edit, Settings
-from mailctl.model.target_name import tenant_target
+from mailctl.model.target_name import edit_command, tenant_target
 from mailctl.model.tenant import Tenant
 from mailctl.services.oauth.grants import find_reference, put_reference
 from mailctl.services.senders import senders
@@ -128,6 +128,24 @@ def login_remarks(code: Renaming, before: Settings, after: Settings) -> Iterator
         yield from senders.authorisation_remarks(after, had, has)
     elif old and had and old.username:
         yield f"the login of {old.username} is gone: the global server sends for '{new.code}'"
+
+
+def sender_name_remarks(code: Renaming, before: Settings, after: Settings) -> Iterator[str]:
+    """Yield, where a change lets a tenant's own address appear under the global sender name, that it does."""
+    had, has = _lent_name(before, before.find_tenant(code.old)), _lent_name(after, after.get_tenant(code.new))
+    if has and has != had:
+        yield (
+            f"mail from {has[0]} is shown as from '{has[1]}', the global sender name; "
+            f"`{edit_command(tenant_target(code.new))} --sender-name NAME` gives the tenant its own"
+        )
+
+
+def _lent_name(settings: Settings, tenant: Tenant | None) -> tuple[str, str] | None:
+    """Return a tenant's own address and the global name that it appears under, None where there is no such pair."""
+    global_name = settings.sysmail.sender_name if settings.sysmail else None
+    if tenant is None or tenant.address is None or tenant.sender_name or not global_name:
+        return None
+    return tenant.address, global_name
 
 
 def _own_sending(settings: Settings, tenant: Tenant | None) -> Sending | None:
