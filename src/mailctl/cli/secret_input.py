@@ -35,16 +35,25 @@ def given_reference(text: str, option: str) -> SecretRef:
 
 
 def read_stdin_secret(option: str) -> Secret:
-    """Read a secret from standard input: UTF-8, exactly one trailing newline removed."""
+    """Read a secret from standard input: UTF-8, exactly one trailing newline removed.
+
+    Raises UsageError where standard input is a terminal, which would show what is typed.
+    """
     import sys
 
     from mailctl.credentials import forbid_core_dumps
     from mailctl.credentials.borrowed import secret_text
 
+    name = f"{option}-stdin"
+    if sys.stdin.isatty():
+        raise UsageError(
+            f"{name}: standard input is a terminal, which shows what is typed",
+            hint=f"without {name} it is asked for, hidden; or let it come from a file or another program",
+        )
     forbid_core_dumps()
     secret = secret_text(sys.stdin.buffer.read(), "standard input")
     if not secret:
-        raise UsageError(f"{option}-stdin: standard input is empty")
+        raise UsageError(f"{name}: standard input is empty")
     return secret
 
 

@@ -154,6 +154,29 @@ def test_what_breaks_a_rule_is_asked_for_again_and_what_follows_is_proposed(mail
     assert (account["address"], account["server"]) == ("taro@gmail.com", "hq")
 
 
+def test_an_address_that_is_given_is_checked_first_and_proposed_as_the_user_name(
+    mailctl: Mailctl, spawn: Spawn
+) -> None:
+    mailctl.add_server("hq")
+    code, said = finish(spawn("account", "add", "山田 太郎", "--server", "hq"))
+    assert (code, "User name" in said) == (2, False)
+    assert "is not an address" in said
+    child = spawn("account", "add", "taro@example.org", "--server", "hq", "--password-from", "env:PASSWORD")
+    child.expect(r"User name \(the login at the server\) \[taro@example\.org\]: ")
+    child.sendline("")
+    code, said = finish(child)
+    assert code == 0, said
+    [account] = mailctl.must("account", "list", "-o", "json").json["accounts"]
+    assert account["username"] == "taro@example.org"
+
+
+def test_a_secret_from_standard_input_is_not_awaited_on_a_terminal(spawn: Spawn) -> None:
+    code, said = finish(spawn("secret", "set", "relay", "--stdin"))
+    assert code == 2
+    assert "standard input is a terminal, which shows what is typed" in said
+    assert "without --stdin it is asked for, hidden" in " ".join(said.split())
+
+
 def test_what_cannot_be_asked_for_is_named_before_a_secret_is_asked_for(spawn: Spawn) -> None:
     code, said = finish(spawn("oauth", "client", "add", "google", "--provider", "google"))
     assert code == 2

@@ -98,7 +98,8 @@ def add(
         fields["address"] = address
     choice = choice_of(servers, login)
     if session.terminal.interactive:
-        ask_identity(session, fields)
+        with naming_options():
+            ask_identity(session, fields)
         choice = ask_servers(session, fields, choice)
     stored = read_account_secrets(login, tls)
 

@@ -10,11 +10,16 @@ if TYPE_CHECKING:
 
 
 def ask_identity(session: Session, fields: dict[str, Any]) -> None:
-    """Ask a person for the user name and the address, where they are not given and do not follow."""
-    from mailctl.model.account import Account
+    """Ask a person for the user name and the address, where they are not given and do not follow.
 
+    Raises ValueError for an address that is none, before anything is asked.
+    """
+    from mailctl.model.account import Account
+    from mailctl.services.accounts.accounts import address_of
+
+    address = address_of({"address": fields.get("address")})
     if "username" not in fields:
-        fields["username"] = session.terminal.ask("User name (the login at the server)")
+        fields["username"] = session.terminal.ask("User name (the login at the server)", address)
     if not Account.complete(fields).get("address"):
         from mailctl.model.address import parse_address
 
