@@ -173,6 +173,17 @@ def test_the_inbox_goes_back_to_inbox(mailctl: Mailctl, account: str) -> None:
     assert mailctl.must(*back).json["changed"] is False
 
 
+def test_a_folder_for_a_role_is_made_where_that_is_asked_for(mailctl: Mailctl, account: str, imap: IMAPClient) -> None:
+    command = ("account", "folders", "set", account, "archive", "保管")
+    refused = mailctl(*command)
+    assert (refused.code, "; --create makes it" in refused.err) == (3, True)
+    mailctl.must(*command, "--create", "--dry-run")
+    assert not imap.folder_exists("保管")
+    assert mailctl.must(*command, "--create", "-o", "json").json["folder"] == "保管"
+    assert imap.folder_exists("保管")
+    assert roles_of(mailctl, account)["archive"] == ("保管", "settings")
+
+
 @pytest.mark.parametrize(("role", "folder"), [("outbox", "Sent"), ("sent", ""), ("sent", "a\r\nb")])
 def test_what_is_no_role_or_folder_is_refused_before_anything_is_contacted(
     site: Mailctl, role: str, folder: str

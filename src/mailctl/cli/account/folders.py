@@ -12,7 +12,7 @@ from mailctl.cli.completion import words
 from mailctl.cli.mailbox import open_mailbox
 from mailctl.cli.params import DryRun, Output, OutputFormat
 from mailctl.cli.session import Session, get_session
-from mailctl.errors import InvalidValueError, Problem
+from mailctl.errors import InvalidValueError, NotFoundError, Problem
 from mailctl.model.folders import FolderRole, parse_folder_name
 from mailctl.render.style import visible
 from mailctl.render.wrap import wrap
@@ -144,6 +144,7 @@ def set_(
     address: Address,
     role: Role,
     folder: Annotated[str, typer.Argument(metavar="FOLDER", help="As the server calls it.", show_default=False)],
+    create_: Annotated[bool, typer.Option("--create", help="Make the folder where it is not there.")] = False,
     dry_run: DryRun = False,
     output: Output = OutputFormat.TABLE,
 ) -> None:
@@ -152,8 +153,10 @@ def set_(
     Examples:
 
       mailctl account folders set taro@example.org sent 送信済み
+
+      mailctl account folders set taro@example.org archive 保管 --create
     """
-    from mailctl.services.accounts.folders import FolderChoice, Source, require_folder, save_folders
+    from mailctl.services.accounts.folders import FolderChoice, Source, create_folders, require_folder, save_folders
     from mailctl.transport.imap.folders import ImapFolders
 
     session = get_session(context)
@@ -164,7 +167,16 @@ def set_(
     except ValueError as error:
         raise InvalidValueError([Problem("FOLDER", str(error))]) from None
     with open_mailbox(session, account) as opened:
-        name = require_folder(ImapFolders(opened).list(), name, account.address)
+        folders = ImapFolders(opened)
+        tree = folders.list()
+        try:
+            name = require_folder(tree, name, account.address)
+        except NotFoundError as error:
+            if not create_:
+                error.hint = f"{error.hint}; --create makes it"
+                raise
+            if not dry_run:
+                create_folders(folders, tree, [name], role=wanted)
     choice = FolderChoice(wanted, name, Source.SETTINGS, present=True)
     change = apply_change(session, plain(save_folders(account.address, [choice])), dry_run=dry_run)
     if output is OutputFormat.JSON:

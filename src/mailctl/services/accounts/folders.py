@@ -134,14 +134,16 @@ def list_missing(tree: FolderTree, names: Iterable[str]) -> list[str]:
     return [name for name in dict.fromkeys(names) if name not in tree.names and name != INBOX]
 
 
-def create_folders(folders: ImapFolders, tree: FolderTree, names: Iterable[str]) -> None:
-    """Create those of the named folders that are not there.
+def create_folders(
+    folders: ImapFolders, tree: FolderTree, names: Iterable[str], *, role: FolderRole | None = None
+) -> None:
+    """Create those of the named folders that are not there; `role`: what they are for, if that is known.
 
     Raises RefusedError, which says how folders of this mailbox begin, or TemporaryError; what was created before stays.
     """
     for name in list_missing(tree, names):
         try:
-            folders.create(name)
+            folders.create(name, role)
         except RefusedError as error:
             if not name.startswith(tree.prefix):
                 error.hint = f"folders of this mailbox begin with '{tree.prefix}': name it '{tree.prefix}{name}'"
