@@ -15,7 +15,7 @@ _ENTRIES = {
     "sysmail": Entry(
         "The account that the organisation's systems send from.", group_of("mailctl.cli.senders.sysmail", "sysmail")
     ),
-    "send": Entry("Send a message through it.", command_of("mailctl.cli.sending.send", "send", "send")),
+    "send": Entry("Send a message, or many.", command_of("mailctl.cli.sending.send", "send", "send")),
     "sendmail": Entry(
         "Send like sendmail: a message on standard input.",
         command_of(

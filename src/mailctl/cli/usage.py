@@ -33,10 +33,12 @@ def _advise(error: Any) -> list[str]:
             return [f"{given} stands before the command: `mailctl {given}{value} {command}`;"]
     if meant := getattr(error, "possibilities", None):
         return [f"did you mean {' or '.join(meant)}?"]
+    if given and error.ctx and error.ctx.parent is None:
+        return [f"options of a command stand behind it: `mailctl COMMAND … {given}`;"]
     if other := _option_that_takes(error):
         return [f"did you mean {other}?"]
     if _EXTRA.fullmatch(error.format_message().rstrip(".")) and _takes_secrets(error):
-        return ["a secret is never an argument: it is asked for, or comes by the options for it;"]
+        return ["should one of them be a secret, that is asked for, or comes by the options for it;"]
     return []
 
 
@@ -63,12 +65,18 @@ def _message(error: Any) -> str:
     if parameter is not None:
         return f"{_name(parameter)}: {_refusal(error)}"
     if extra := _EXTRA.fullmatch(said):
-        return "too many arguments" if _takes_secrets(error) else f"too many arguments: {extra[1]}"
+        return f"too many arguments: {_known_arguments(error) if _takes_secrets(error) else extra[1]}"
     if hasattr(error, "possibilities"):
         return f"there is no option {error.option_name}"
     if hasattr(error, "option_name"):
         return f"{error.option_name}: {'takes no value' if 'does not take' in said else 'its value is missing'}"
     return "missing: a command" if said == "Missing command" else said
+
+
+def _known_arguments(error: Any) -> str:
+    """Return which arguments a command takes."""
+    names = [_name(parameter) for parameter in error.ctx.command.params if parameter.param_type_name == "argument"]
+    return f"besides options, {error.ctx.command_path} takes {' '.join(names) or 'none'}"
 
 
 def _is_missing(error: object) -> bool:

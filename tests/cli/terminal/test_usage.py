@@ -24,6 +24,14 @@ if TYPE_CHECKING:
         (["server", "list", "--outptu", "json"], "there is no option --outptu\nhint: did you mean --output? `mailctl "),
         (["--quite", "server", "list"], "there is no option --quite\nhint: did you mean --quiet? "),
         (["xyzzy"], "there is no command 'xyzzy'"),
+        (
+            ["--dry-run", "account", "list"],
+            "there is no option --dry-run\nhint: options of a command stand behind it: `mailctl COMMAND … --dry-run`; ",
+        ),
+        (
+            ["test", "roundtrip", "a@example.org", "b@example.org"],
+            "too many arguments: besides options, mailctl test roundtrip takes TARGET\n",
+        ),
         (["-q"], "missing: a command"),
         (["server", "show"], "error: missing: CODE\nhint: `mailctl server show --help` shows the options\n"),
         (["server", "show", "a", "b", "c"], "too many arguments: b c"),
@@ -73,7 +81,7 @@ def test_what_may_be_a_secret_is_not_repeated(mailctl: Mailctl, command: list[st
     result = mailctl(*command, "hunter2", "-o", output)
     assert result.code == 2
     assert "too many arguments" in result.err
-    assert "a secret is never an argument" in result.err
+    assert "should one of them be a secret, that is asked for" in result.err
     assert "hunter2" not in result.err
 
 

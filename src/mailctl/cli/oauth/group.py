@@ -32,7 +32,7 @@ TargetName = Annotated[
 OptionalTarget = Annotated[
     str | None,
     typer.Argument(
-        metavar="[TARGET]", help=f"{_TARGET_HELP} Default: all.", autocompletion=complete_target, show_default=False
+        metavar="TARGET", help=f"{_TARGET_HELP} Default: all.", autocompletion=complete_target, show_default=False
     ),
 ]
 Username = Annotated[
