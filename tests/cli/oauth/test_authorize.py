@@ -67,6 +67,14 @@ def test_after_a_wrong_paste_the_right_one_still_completes(site: Site) -> None:
     assert site.grant()["ok"]
 
 
+def test_what_was_begun_for_a_server_goes_with_it(site: Site) -> None:
+    site.mailctl.must("oauth", "authorize", "sysmail", "--print-url")
+    site.mailctl.must("oauth", "authorize", "office", "--username", ALICE.address, "--print-url")
+    assert set(site.secrets()) == {"oauth-pending/sysmail", f"oauth-pending/server:office/{ALICE.address}"}
+    site.mailctl.must("server", "delete", "office", "--yes", "--force")
+    assert set(site.secrets()) == {"oauth-pending/sysmail"}
+
+
 def test_a_code_is_good_for_one_call(site: Site) -> None:
     url = site.mailctl.must("oauth", "authorize", "sysmail", "--print-url").out.strip()
     redirect = site.server.sign_in(url, user=ALICE.address).encode()
@@ -120,6 +128,7 @@ def test_an_attempt_is_no_orphan_until_it_ends(site: Site) -> None:
     assert orphans() == []
     site.keep_pending({"created_at": 1.0})
     assert orphans() == ["vault:oauth-pending/sysmail"]
+    assert "an authorisation was begun and not ended" in site.mailctl("doctor", "--offline", "-o", "json").out
     site.mailctl.must("secret", "delete", "oauth-pending/sysmail", "--yes")
     assert site.secrets() == {}
 

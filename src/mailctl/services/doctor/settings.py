@@ -18,7 +18,7 @@ from mailctl.model.target_name import edit_command
 from mailctl.services.accounts import accounts
 from mailctl.services.accounts.collection_sources import lacks_password
 from mailctl.services.oauth.grant_state import describe_grant
-from mailctl.services.oauth.grants import authorise_command
+from mailctl.services.oauth.grants import PENDING_PREFIX, authorise_command
 from mailctl.services.oauth.subjects import list_names
 from mailctl.services.secrets.slots import list_slots
 from mailctl.services.secrets.state import SecretState, describe_backend, describe_secret, list_orphans
@@ -88,8 +88,12 @@ def check_secrets(settings: Settings, secrets: Secrets) -> Iterator[Finding]:
     if slots and not missing and backend.usable:
         yield ok("secrets", f"{len(slots)} named by the settings, none missing (commands are not run)")
     for orphan in list_orphans(settings, secrets):
-        said = f"{orphan} is stored, and nothing names it: a change was cut short between the store and the settings"
-        yield warning("secrets", said, "delete it", f"mailctl secret delete {quote(stored_name(orphan))}")
+        name = stored_name(orphan)
+        why = "an authorisation was begun and not ended"
+        if not name.startswith(PENDING_PREFIX):
+            why = "a change was cut short between the store and the settings"
+        said = f"{orphan} is stored, and nothing names it: {why}"
+        yield warning("secrets", said, "delete it", f"mailctl secret delete {quote(name)}")
 
 
 def _unavailable(state: SecretState) -> Finding:

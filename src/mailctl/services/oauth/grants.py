@@ -158,18 +158,24 @@ def prune_grants(settings: Settings) -> Settings:
     """Return the settings without the grants of entries that are no longer there."""
     if not settings.secrets.grants:
         return settings
-    entries = {
+    entries = list_entries(settings)
+    kept = {name: text for name, text in settings.secrets.grants.items() if entry_of(name) in entries}
+    return replace(settings, secrets=replace(settings.secrets, grants=kept))
+
+
+def list_entries(settings: Settings) -> set[str]:
+    """Return what there is in the settings that a grant could be for, as `entry_of` names it."""
+    return {
         *(target for target, _ in settings.list_senders()),
         *(account.address for account in settings.accounts),
         *(f"{_SERVER}{server.code}" for server in settings.servers),
     }
 
-    def entry_of(name: str) -> str:
-        code, _ = split_name(name)
-        return name if code is None else f"{_SERVER}{code}"
 
-    kept = {name: text for name, text in settings.secrets.grants.items() if entry_of(name) in entries}
-    return replace(settings, secrets=replace(settings.secrets, grants=kept))
+def entry_of(name: str) -> str:
+    """Return the entry of the settings that a grant of that name is for."""
+    code, _ = split_name(name)
+    return name if code is None else f"{_SERVER}{code}"
 
 
 def rename_grants(settings: Settings, old: str, new: str) -> Settings:

@@ -19,7 +19,7 @@ from mailctl.credentials.port import SecretStore
 from mailctl.errors import ConflictError, MailctlError, NotFoundError, SecretError, SecretStoreError
 from mailctl.model.secret import Secret, SecretKind, SecretRef
 from mailctl.model.settings import SecretBackend, Settings
-from mailctl.services.oauth.grants import prune_grants
+from mailctl.services.oauth.grants import PENDING_PREFIX, entry_of, list_entries, prune_grants
 from mailctl.services.secrets.slots import get_slot, list_references, list_slots
 from mailctl.services.secrets.state import list_orphans
 from mailctl.store import Change, SettingsFile
@@ -213,7 +213,19 @@ def _put_back(store: SecretStore, before: Mapping[str, Secret | None], error: Ba
 def _release(secrets: Secrets, change: Change) -> tuple[SecretRef, ...]:
     """Delete the stored secrets that a change of the settings has left without a name; return those that stay."""
     gone = list_references(change.before) - list_references(change.after)
-    return _delete(secrets, sorted(filter(secrets.owns, gone), key=str))
+    return _delete(secrets, [*sorted(filter(secrets.owns, gone), key=str), *_abandoned(secrets, change)])
+
+
+def _abandoned(secrets: Secrets, change: Change) -> list[SecretRef]:
+    """Return the attempts to authorise what a change has taken away, as far as the store can list them."""
+    gone = list_entries(change.before) - list_entries(change.after)
+    if not (gone and change.before.oauth_clients):
+        return []
+    try:
+        pending = [name for name in secrets.open_store().names() or () if name.startswith(PENDING_PREFIX)]
+    except SecretError:  # what cannot be listed ends by itself within minutes, and is then an orphan
+        return []
+    return [secrets.reference(name) for name in sorted(pending) if entry_of(name.removeprefix(PENDING_PREFIX)) in gone]
 
 
 def _delete(secrets: Secrets, references: Iterable[SecretRef]) -> tuple[SecretRef, ...]:
