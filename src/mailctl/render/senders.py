@@ -85,4 +85,6 @@ def _grant(grant: GrantState, style: Style) -> str:
 
 
 def _secret(secret: SecretState, style: Style) -> str:
-    return f"{secret.name} at {secret.reference}: {render_presence(secret.present, secret.problem, style)}"
+    place, _, name = secret.reference.partition(":")
+    where = f"in the {place}" if name.endswith(secret.name) else f"at {secret.reference}"
+    return f"{secret.name} {where}: {render_presence(secret.present, secret.problem, style)}"

@@ -31,8 +31,14 @@ class Style:
         return self._wrap(text, "36")
 
 
+_JOINERS = "\u200c\u200d"
+
+
 def visible(text: str, *, keep: str = "") -> str:
-    """Escape what would move the cursor or paint the screen, but for the characters to keep."""
+    """Escape what would move the cursor or paint the screen, but for the characters to keep.
+
+    Joiners stay: they are spelling (Persian, the scripts of India), or make one emoji of several.
+    """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
+    return "".join(c if c.isprintable() or c in _JOINERS or c in keep else repr(c)[1:-1] for c in text)

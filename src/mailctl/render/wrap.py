@@ -21,9 +21,13 @@ def wrap(text: str, width: int | None) -> str:
 
 
 def hang(start: str, text: str, indent: int, width: int | None) -> str:
-    """Return text behind its `start`, which is `indent` columns wide; where it goes on, it hangs under itself."""
+    """Return text behind its `start`, which is `indent` columns wide; where it goes on, it hangs under itself.
+
+    A word that is too wide for that begins so far to the left that it fits.
+    """
     first, *rest = wrap(text, None if width is None else max(width - indent, _NARROWEST)).split("\n")
-    return "\n".join([start + first, *(" " * indent + line for line in rest)]).rstrip(" ")
+    sizes = [indent if width is None else max(min(indent, width - _columns(line)), 0) for line in rest]
+    return "\n".join([start + first, *(" " * size + line for size, line in zip(sizes, rest, strict=True))]).rstrip(" ")
 
 
 def _wrap_line(line: str, width: int) -> str:

@@ -237,6 +237,14 @@ def test_the_first_account_of_an_owner_is_the_main_one_and_another_can_be(site: 
     assert "ann sends from a1@example.org now" in site.must("account", "delete", "a4@example.org", "--yes").err
 
 
+def test_a_stored_secret_is_named_once(site: Mailctl) -> None:
+    site.must(
+        "account", "add", "--username", "a@example.org", "--server", "hq", "--password-stdin", stdin=b"stored"
+    )  # fmt: skip
+    shown = site.must("account", "show", "a@example.org").out
+    assert "account:a@example.org/password in the vault: there\n" in shown
+
+
 def test_who_sends_from_another_account_after_an_edit_is_said(site: Mailctl) -> None:
     for address in ("a1@example.org", "a2@example.org"):
         must(site, "--username", address, "--owner", "ann", "--server", "hq", *PASSWORD)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mailctl.render.style import Style
+from mailctl.render.style import Style, visible
 from mailctl.render.table import render_table
-from mailctl.render.wrap import wrap
+from mailctl.render.wrap import hang, wrap
 
 from .conftest import Pipe, Spawn, finish
 
@@ -35,6 +35,16 @@ def test_a_command_to_copy_is_never_broken() -> None:
 def test_lines_that_go_on_keep_their_indentation_and_colours_take_no_room() -> None:
     assert wrap("  one two three", 10) == "  one two\n  three"
     assert wrap("\x1b[1;31merror:\x1b[0m one two", 14) == "\x1b[1;31merror:\x1b[0m one two"
+
+
+def test_a_word_too_wide_for_its_column_begins_where_it_fits() -> None:
+    identifier = f"<{'x' * 28}@example.org>"
+    lines = hang("  pass  message  ", f"accepted, Message-ID {identifier}", 17, 45).split("\n")
+    assert lines == ["  pass  message  accepted, Message-ID", f"   {identifier}"]
+
+
+def test_joiners_are_spelling_and_what_moves_the_cursor_is_not() -> None:
+    assert visible("👩\u200d💻 نامه\u200cها \u202e\x1b") == "👩\u200d💻 نامه\u200cها \\u202e\\x1b"
 
 
 def test_wide_characters_count_twice() -> None:
