@@ -90,10 +90,10 @@ class Report(Struct, frozen=True, kw_only=True):
     """
 
     schema_version: int = 1
-    ok: bool
-    targets: list[TargetReport]
     test: str = ""
     started_at: str = ""
     duration_ms: int = 0
+    ok: bool
     interrupted: bool = False
     unfinished: list[str] = []
+    targets: list[TargetReport]

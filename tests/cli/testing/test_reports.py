@@ -288,6 +288,12 @@ class TestGithub:
         assert not (tmp_path / "summary.md").exists()
 
 
+def test_a_report_begins_with_what_it_is_of(mailctl: Mailctl, refused: str) -> None:
+    named = list(connect(mailctl, refused, "-o", "json").json)
+    assert named[:3] == ["schema_version", "test", "started_at"]
+    assert named[-1] == "targets"
+
+
 class TestNagios:
     # 'label'=value[UOM];[warn];[crit];[min];[max], as the plug-ins' guidelines have it.
     DATUM = re.compile(r"'((?:[^'=]|'')+)'=(-?[\d.]+)(s|%|B|c)?(?:;[\d.:~@-]*){0,4}")
