@@ -142,6 +142,8 @@ def _value_name(option: Any) -> str:
 def _option_help(option: Any) -> str:
     help_ = str(option.help or "")
     default = option.default.value if isinstance(option.default, Enum) else option.default
+    if isinstance(default, float):
+        default = f"{default:g}"
     notes = [f"default: {default}"] * bool(option.show_default and not option.is_flag and default is not None)
     notes += [f"also {option.envvar}"] * bool(option.envvar)
     return f"{help_} [{'; '.join(notes)}]".strip() if notes else help_

@@ -113,3 +113,7 @@ def test_a_screen_that_is_no_screen_gets_its_page(pipe: Pipe, columns: str) -> N
     done = pipe("server", "add", "--help", COLUMNS=columns)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"--smtp-host" in done.stdout
+
+
+def test_a_default_in_seconds_is_written_as_a_person_writes_it(mailctl: Mailctl) -> None:
+    assert "[default: 120]" in mailctl.must("test", "roundtrip", "--help").out
