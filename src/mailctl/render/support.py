@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mailctl.model.support import SupportOptions
@@ -55,7 +55,7 @@ def facts_in_short(facts: Mapping[str, Any], style: Style) -> InFull:
         counts = [("server", len(settings["servers"])), ("OAuth client", len(settings["oauth_clients"]))]
         kinds = ", ".join(f"{count} {kind}{'s' * (count != 1)}" for kind, count in counts)
         of = f"{kinds}, the system mail account; of tenants and people their number"
-    failed = [result["target"] for result in facts["last_tests"] if not result["ok"]]
+    failed = _named([result for result in facts["last_tests"] if not result["ok"]])
     passed = len(facts["last_tests"]) - len(failed)
     named = ", ".join([*failed[:_MOST_NAMED], *["…"] * (len(failed) > _MOST_NAMED)])
     found = [f"{passed} passed"] * bool(passed) + [f"{len(failed)} failed: {named}"] * bool(failed)
@@ -68,6 +68,15 @@ def facts_in_short(facts: Mapping[str, Any], style: Style) -> InFull:
             ("last tests", ", ".join(found) or "none"),
         ],
     )
+
+
+def _named(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the target of each result, with the test where a target stands there by several."""
+    targets = [result["target"] for result in results]
+    return [
+        result["target"] if targets.count(result["target"]) == 1 else f"{result['target']} ({result['test']})"
+        for result in results
+    ]
 
 
 def _render_head(draft: Draft, roles: Roles, style: Style) -> Iterator[str]:

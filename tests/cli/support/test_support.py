@@ -124,6 +124,8 @@ def test_a_request_is_summed_up_on_one_screen_before_it_is_sent_and_shown_whole_
     assert "… and 92 more lines\n" in shown
     assert "  settings    without any secret: 0 servers, 0 OAuth clients, the system mail account;" in shown
     assert "  last tests  1 failed: tenant:globex\n" in shown
+    assert site("test", "all", "--timeout", "0.2").code
+    assert "tenant:globex (send), tenant:globex (all)" in " ".join(site(*request).err.split())
     for_tenant = site(*request, "--tenant", "acme").err
     assert "  settings    without any secret: the tenant's own\n" in for_tenant
     assert "  last tests  none\n" in for_tenant
