@@ -44,6 +44,7 @@ _CAUSES = {
     errno.ENOTDIR: "a part of its path is not a folder",
     errno.EISDIR: "it is a folder",
 }
+_NO_FILE = "it is not a regular file"
 
 
 class Durability(Enum):
@@ -167,6 +168,8 @@ def resolve_target(path: Path) -> Path:
     try:
         target = Path(os.path.realpath(path, strict=True))
     except FileNotFoundError:
+        if path.exists():  # /dev/stdout, where that is a pipe: it has no path of its own
+            raise SettingsWriteError(f"cannot write {path}: {_NO_FILE}") from None
         if path.is_symlink():
             raise SettingsWriteError(
                 f"cannot write {path}: it is a symbolic link to {path.readlink()}, which does not exist",
@@ -177,7 +180,7 @@ def resolve_target(path: Path) -> Path:
         raise _write_error(path, error) from error
     mode = target.stat().st_mode
     if not stat.S_ISREG(mode):
-        cause = _CAUSES[errno.EISDIR] if stat.S_ISDIR(mode) else "it is not a regular file"
+        cause = _CAUSES[errno.EISDIR] if stat.S_ISDIR(mode) else _NO_FILE
         raise SettingsWriteError(f"cannot write {path}: {cause}")
     return target
 

@@ -239,6 +239,13 @@ def test_a_dangling_or_looping_link_is_an_error(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dangling", "looping"]
 
 
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="needs the names of open files")
+def test_standard_output_that_is_a_pipe_is_no_regular_file():
+    program = "import pathlib; from mailctl.durable import replace_file; replace_file(pathlib.Path('/dev/stdout'), b'')"
+    failed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "cannot write /dev/stdout: it is not a regular file" in failed.stderr
+
+
 def test_only_regular_files_are_replaced(tmp_path):
     with pytest.raises(SettingsWriteError, match="it is a folder"):
         replace_file(tmp_path, b"new")
