@@ -179,3 +179,15 @@ def test_the_report_for_people_opens_the_failure(mailctl: Mailctl, add_smtp: Add
 
 def test_an_unknown_target_is_exit_3(mailctl: Mailctl) -> None:
     assert mailctl("test", "send", "nowhere", "--depth", "tls").code == 3
+
+
+def test_a_tenants_code_or_an_owners_name_alone_is_told_the_target_that_it_may_mean(mailctl: Mailctl) -> None:
+    mailctl.add_server("hq")
+    mailctl.must("tenant", "add", "globex", "--name", "Globex")
+    mailctl.must(
+        "account", "add", "bob@example.org", "--owner", "bob", "--server", "hq", "--username", "bob",
+        "--password-from", "env:PW",
+    )  # fmt: skip
+    for given, meant in (("globex", "tenant:globex"), ("Bob", "bob@example.org")):
+        result = mailctl("test", "send", given, "-o", "json")
+        assert (result.code, result.error["hint"]) == (3, f"did you mean {meant}?")

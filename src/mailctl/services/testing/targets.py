@@ -27,6 +27,7 @@ from mailctl.model.server import Protocol, Server
 from mailctl.model.settings import Settings
 from mailctl.model.target_name import SYSTEM_MAIL, edit_command, find_tenant_code, tenant_target
 from mailctl.model.tenant import Tenant
+from mailctl.model.values import shown
 from mailctl.services.sending.outgoing import GraphEndpoint
 
 
@@ -81,7 +82,20 @@ def get_target(settings: Settings, name: str, folder: Path) -> Target:
         return _tenant_target(settings, settings.get_tenant(code), folder)
     if "@" in name:
         return _account_target(settings, settings.get_account(name), folder)
+    if not settings.find_server(name) and (meant := _list_meant(settings, name)):
+        raise NotFoundError(
+            f"there is no server with the code {shown(name)}",
+            hint=f"did you mean {' or '.join(meant)}?",
+            details={"server": name},
+        )
     return _catalogue_target(settings, settings.get_server(name), folder)
+
+
+def _list_meant(settings: Settings, name: str) -> list[str]:
+    """Return the targets that a person may mean by a tenant's code or an owner's name alone."""
+    tenant = settings.find_tenant(name)
+    owned = [account.address for account in settings.accounts if account.owner.casefold() == name.casefold()]
+    return [tenant_target(tenant.code), *owned] if tenant else owned
 
 
 def is_target(settings: Settings, name: str) -> bool:
