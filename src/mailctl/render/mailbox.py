@@ -5,6 +5,7 @@ from __future__ import annotations
 from shlex import quote
 
 from mailctl.errors import MailctlError, MailError
+from mailctl.model.collection import CollectionSource
 from mailctl.model.report import Stage
 from mailctl.model.target_name import edit_command
 from mailctl.render.sending import complete_mail_error, remedy_of
@@ -31,6 +32,19 @@ def complete_mailbox_error(error: MailctlError, access: MailboxAccess) -> None:
             if command := _next_command(error, access):
                 error.details["next"] = command
         _name_account(error, access)
+
+
+def complete_source_error(error: MailctlError, address: str, source: CollectionSource) -> None:
+    """Complete an error of a POP3 mailbox that is collected from; one of the account's own mailbox is complete."""
+    if "stage" in error.details or not isinstance(error, MailError):
+        return
+    complete_mail_error(error, host=source.host, stage=Stage.MAILBOX)
+    remedy = remedy_of(error, source.host, Stage.MAILBOX)
+    if remedy.next and remedy.next.startswith("{edit} "):
+        # Its options bear no side in their names: it has but one.
+        edit = f"mailctl account pop3 edit {quote(address)} {quote(source.name)}"
+        if command := remedy.command(test="", edit=edit, side=None):
+            error.details["next"] = command
 
 
 def _name_account(error: MailctlError, access: MailboxAccess) -> None:

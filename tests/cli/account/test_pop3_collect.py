@@ -120,6 +120,24 @@ def test_a_mailbox_that_is_added_again_is_not_collected_again(
     assert dovecot.subjects(account) == ["n0", "n1"]
 
 
+def test_a_mailbox_known_from_before_is_told_when_it_is_added(
+    mailctl: Mailctl, account: str, old: str, add_source: AddSource, dovecot: Dovecot, person: Person
+) -> None:
+    add_source(into="INBOX")
+    fill(dovecot, old, range(2))
+    mailctl.must("account", "pop3", "collect", account)
+    mailctl.must("account", "pop3", "delete", account, "old", "--yes")
+    added = mailctl.must(
+        "account", "pop3", "add", account, "again", "--host", "localhost", "--port", str(dovecot.pop3_port),
+        "--security", "starttls", "--username", old, "--password-from", f"env:PASSWORD_OF_{person.address}",
+        "--into", "INBOX",
+    )  # fmt: skip
+    assert f"note: 2 messages of {old} at localhost are known from before" in " ".join(added.err.split())
+    failed = mailctl("account", "pop3", "collect", account)
+    assert failed.code == 11
+    assert f"mailctl account pop3 edit {account} again --ca-file FILE" in " ".join(failed.err.split())
+
+
 def test_mail_is_deleted_at_once_where_that_is_wanted(
     mailctl: Mailctl, account: str, old: str, add_source: AddSource, dovecot: Dovecot
 ) -> None:

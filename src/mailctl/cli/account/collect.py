@@ -73,9 +73,8 @@ def collect(
 def _collect(session: Session, account: Account, source: CollectionSource, *, dry_run: bool) -> Result:
     """Collect from one source; what stops it is returned, with what was done until then."""
     from mailctl.cli.progress import show_progress
-    from mailctl.model.report import Stage
     from mailctl.model.secret import parse_secret_ref
-    from mailctl.render.sending import complete_mail_error
+    from mailctl.render.mailbox import complete_source_error
     from mailctl.services.accounts.collect import Collected, CollectionRun, open_source
     from mailctl.services.accounts.collection_ledger import CollectionLedger, CollectionRecord, ledger_name
     from mailctl.services.accounts.ledger_owner import ledger_owner
@@ -103,7 +102,7 @@ def _collect(session: Session, account: Account, source: CollectionSource, *, dr
             collected = run.collected
             run.run(dry_run=dry_run, on_progress=advance)
     except MailctlError as error:
-        complete_mail_error(error, host=source.host, stage=Stage.MAILBOX)
+        complete_source_error(error, account.address, source)
         return collected, error
     return collected, None
 

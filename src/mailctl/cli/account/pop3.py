@@ -66,6 +66,7 @@ def add(
     change = _change(session, account.address, name, name, edit_with, source, tls, dry_run=dry_run)
     _tell(session, change, account.address, f"{account.address} collects from '{name}'", output)
     if change.changed and not dry_run and output is OutputFormat.TABLE:
+        _tell_known(session, change, account.address, name)
         session.terminal.say(
             f"next: `mailctl account pop3 collect {account.address} --dry-run` says how much there is, "
             "and without --dry-run it is collected"
@@ -192,6 +193,23 @@ def _change(
         partial(_find_missing, address, new_name),
         dry_run=dry_run,
     )
+
+
+def _tell_known(session: Session, change: AppliedChange, address: str, name: str) -> None:
+    """Say where mail of the mailbox was collected before, under whatever name: it is not collected again."""
+    from mailctl.render.collection import counted
+    from mailctl.services.accounts.collection_ledger import read_progress
+    from mailctl.services.accounts.collection_sources import get_source
+    from mailctl.services.accounts.ledger_owner import ledger_owner
+
+    account = change.after.get_account(address)
+    source = get_source(account, name)
+    progress = read_progress(session.settings_file.path, ledger_owner(change.after, account), source)
+    if progress.collected:
+        session.terminal.say(
+            f"note: {counted(progress.collected)} of {source.username} at {source.host} are known from before, and are "
+            "not collected again"
+        )
 
 
 def _find_missing(address: str, name: str, _before: Settings, after: Settings) -> dict[str, str]:
