@@ -264,3 +264,10 @@ def test_a_login_that_is_missing_where_servers_want_one_is_noted(
     assert (f"note: SMTP authentication is none, and servers usually want a login on port {port}" in added.err) is noted
     assert ("note:" in added.err) is noted
     assert "note: SMTP authentication" not in mailctl.must("server", "edit", "hq", "--name", "Main").err
+
+
+def test_where_a_relay_that_only_sends_belongs_is_said(mailctl: Mailctl) -> None:
+    refused = mailctl("server", "add", "relay", "--name", "Relay", "--smtp-host", "relay.example.org", "-o", "json")
+    assert refused.code == 2
+    assert "`mailctl sysmail set --smtp-host HOST`" in refused.error["hint"]
+    mailctl.must("sysmail", "set", "--address", "a@example.org", "--smtp-host", "relay.example.org")

@@ -54,7 +54,11 @@ def _as_options(error: InvalidValueError | ExclusiveSettingsError) -> UsageError
     """Return an error of a server's fields as `as_options` does; one of a missing side says that there are two."""
     incomplete = {problem.where.partition(".")[0] for problem in error.problems if problem.message == MISSING}
     if incomplete & SIDES.keys():
-        error.hint = "an entry has an outgoing (SMTP) and an incoming side (POP3 or IMAP); --preset NAME gives both"
+        error.hint = (
+            "an entry has an outgoing (SMTP) and an incoming side (POP3 or IMAP); --preset NAME gives both. "
+            "A relay that only sends belongs to who sends through it: `mailctl sysmail set --smtp-host HOST`, "
+            "or the same of `mailctl tenant add`"
+        )
     return as_options(error)
 
 
