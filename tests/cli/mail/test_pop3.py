@@ -82,6 +82,7 @@ def test_everything_that_is_known_of_a_message_is_told(
             "uid": uid.decode(),
             "date": "2026-03-01T13:00:00Z",
             "from": {"name": "山田", "address": "yamada@example.org"},
+            "to": [],
             "subject": "会議",
             "flags": None,
             "size": int(size),
