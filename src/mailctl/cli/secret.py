@@ -246,6 +246,8 @@ def backend(
             key = change.after.secrets.key_file
             session.terminal.say(f"made the key {key}: back it up, apart from the vault, which nothing else opens")
         session.terminal.say(f"new secrets are stored in the {backend_}")
+    if not dry_run:
+        _tell_problem(session, describe_backend(session.secrets.with_options(change.after.secrets)))
 
 
 def _read(session: Session, name: str, *, stdin: bool, source: str | None) -> Secret:
@@ -304,6 +306,8 @@ def _backend_text(state: BackendState, width: int | None) -> str:
 
 
 def _tell_problem(session: Session, state: BackendState) -> None:
+    if state.warning:
+        session.terminal.warn(state.warning)
     if state.problem:
         session.terminal.warn(state.problem)
         session.terminal.say(f"hint: {state.hint}")

@@ -40,7 +40,8 @@ def machine(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SSL_CERT_FILE", str(ca.ca_file))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
-    mailctl.must("secret", "backend", "vault", "--key-file", tmp_path / "vault.key")
+    (tmp_path / "keys").mkdir()
+    mailctl.must("secret", "backend", "vault", "--key-file", tmp_path / "keys" / "vault.key")
     mailctl.add_server(
         "hq", "--smtp-host", "127.0.0.1", "--smtp-port", str(listener), "--smtp-security", "tls",
         "--incoming-host", "127.0.0.1", "--incoming-port", str(listener), "--incoming-security", "tls",
@@ -102,7 +103,7 @@ def test_rights_that_are_too_wide(machine: Mailctl, found: Found, tmp_path: Path
     machine.config.chmod(0o666)
     machine.config.with_name("mailctl.toml.undo").chmod(0o644)
     assert found() == [("settings", "warning")] * 2
-    (tmp_path / "vault.key").chmod(0o644)
+    (tmp_path / "keys" / "vault.key").chmod(0o644)
     assert ("secret-store", "problem") in found()
 
 
@@ -121,7 +122,7 @@ def test_a_settings_file_of_somebody_else(machine: Mailctl, found: Found) -> Non
 
 def test_a_vault_that_cannot_be_opened(machine: Mailctl, found: Found, tmp_path: Path) -> None:
     machine.must("secret", "set", "relay", "--stdin", stdin=b"canary-4711")
-    (tmp_path / "vault.key").unlink()
+    (tmp_path / "keys" / "vault.key").unlink()
     assert found() == [("secret-store", "problem")]
 
 

@@ -30,7 +30,19 @@ def test_a_key_that_was_made_is_named_and_one_that_was_there_is_not(mailctl, tmp
     assert f"made the key {key}: back it up" in mailctl.must("secret", "backend", "vault", "--key-file", key).err
     mailctl.must("secret", "backend", "keyring", "--dry-run")
     mailctl.must("secret", "backend", "vault", "--passphrase-from", "env:HOME", "--dry-run")
-    assert "made" not in mailctl.must("secret", "backend", "vault", "--key-file", key).err
+    assert "made the key" not in mailctl.must("secret", "backend", "vault", "--key-file", key).err
+
+
+def test_a_key_in_the_vaults_own_folder_is_warned_of(mailctl, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    warning = "lies in the vault's own folder"
+    assert warning in mailctl.must("secret", "backend", "vault", "--key-file", tmp_path / "key").err
+    assert warning in mailctl.must("secret", "status").err
+    found = mailctl("doctor", "--offline", "-o", "json").json["findings"]
+    assert [entry["check"] for entry in found if warning in entry["said"]] == ["secret-store"]
+    assert warning not in mailctl.must("secret", "backend", "vault", "--key-file", elsewhere / "key").err
+    assert mailctl.must("secret", "backend", "-o", "json").json["backend"]["warning"] is None
 
 
 def test_the_same_choice_again_changes_nothing(mailctl, tmp_path: Path) -> None:

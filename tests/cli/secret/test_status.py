@@ -27,6 +27,7 @@ def test_every_kind_of_secret_is_listed_with_its_state(mailctl, keyring, tmp_pat
         "opened_by": None,
         "problem": None,
         "hint": None,
+        "warning": None,
     }
     states = {
         secret["name"]: (secret["kind"], secret["stored"], secret["present"]) for secret in result.json["secrets"]

@@ -79,6 +79,8 @@ def check_secrets(settings: Settings, secrets: Secrets) -> Iterator[Finding]:
         needs = backend.chosen or any(slot.reference and secrets.owns(slot.reference) for slot in slots)
         found = problem if needs else warning
         yield found("secret-store", backend.problem or "", backend.hint, "mailctl secret status")
+    if backend.warning:
+        yield warning("secret-store", backend.warning, None)
     missing = 0
     for slot in slots:
         state = describe_secret(slot, secrets)

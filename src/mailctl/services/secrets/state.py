@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from mailctl.credentials import Secrets, stored_name
 from mailctl.errors import AuthenticationError, SecretError, SecretMissingError
@@ -14,7 +15,10 @@ from mailctl.services.secrets.slots import SecretSlot, list_references, list_slo
 
 @dataclass(frozen=True)
 class BackendState:
-    """The backend for new secrets. `chosen`: by the settings, not by default. `opened_by`: the vault's key."""
+    """The backend for new secrets. `chosen`: by the settings, not by default. `opened_by`: the vault's key.
+
+    `warning`: what makes it less safe than it could be.
+    """
 
     backend: SecretBackend
     chosen: bool
@@ -23,6 +27,7 @@ class BackendState:
     opened_by: str | None = None
     problem: str | None = None
     hint: str | None = None
+    warning: str | None = None
 
 
 @dataclass(frozen=True)
@@ -59,17 +64,29 @@ class SecretsState:
 def describe_backend(secrets: Secrets) -> BackendState:
     """Return the state of the backend for new secrets; nothing is written."""
     backend, chosen = secrets.backend, secrets.options.backend is not None
-    location = opened_by = None
+    location = opened_by = warning = None
     try:
         if backend is SecretBackend.VAULT:
             vault = secrets.open_vault()
             location, opened_by = vault.location, vault.opened_by
+            warning = _warn_of_key(secrets, vault.path.parent)
         store = secrets.open_store()
         store.check()
         location = store.location
     except SecretError as error:
-        return BackendState(backend, chosen, False, location, opened_by, error.message, error.hint)
-    return BackendState(backend, chosen, True, location, opened_by)
+        return BackendState(backend, chosen, False, location, opened_by, error.message, error.hint, warning)
+    return BackendState(backend, chosen, True, location, opened_by, warning=warning)
+
+
+def _warn_of_key(secrets: Secrets, folder: Path) -> str | None:
+    """Return what is to be said of a key that lies in the vault's folder: a copy of this opens itself."""
+    key_file = secrets.options.key_file
+    if key_file is None or secrets.path(key_file).resolve().parent != folder.resolve():
+        return None
+    return (
+        f"the key {key_file} lies in the vault's own folder: who copies the folder can open the vault; "
+        "`mailctl secret backend vault --key-file FILE` seals it with a key elsewhere"
+    )
 
 
 def describe_secrets(settings: Settings, secrets: Secrets) -> SecretsState:
