@@ -71,7 +71,11 @@ def apply_change(
     file = session.settings_file
     for warning in file.loaded.warnings:
         session.terminal.warn(f"{file.path}: {warning}")
+    folder = file.path.absolute().parent
+    makes_folder = session.config is not None and not folder.exists()
     change = change_with_secrets(file, session.secrets, edit, new, dry_run=dry_run)
+    if makes_folder and folder.exists():
+        session.terminal.say(f"note: made the folder {folder}, which was not there, for the settings")
     if change.settings.durability is Durability.UNCONFIRMED:
         session.terminal.warn(f"{file.path} is saved, but the disk did not confirm it: check the disk")
     for orphan in change.orphans:

@@ -271,3 +271,13 @@ def test_where_a_relay_that_only_sends_belongs_is_said(mailctl: Mailctl) -> None
     assert refused.code == 2
     assert "`mailctl sysmail set --smtp-host HOST`" in refused.error["hint"]
     mailctl.must("sysmail", "set", "--address", "a@example.org", "--smtp-host", "relay.example.org")
+
+
+def test_a_folder_that_is_made_for_the_settings_is_named(mailctl: Mailctl, tmp_path: Path) -> None:
+    folder = tmp_path / "mistyped"
+    words = ("--config", folder / "x.toml", "server", "add", "g", "--name", "G", "--preset", "gmail")
+    made = f"note: made the folder {folder}, which was not there"
+    assert made not in " ".join(mailctl.must(*words, "--dry-run").err.split())
+    assert not folder.exists()
+    assert made in " ".join(mailctl.must(*words).err.split())
+    assert "made the folder" not in mailctl.must(*words[:4], "h", *words[5:]).err
