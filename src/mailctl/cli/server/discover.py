@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailctl.cli.params import DryRun, Output, OutputFormat, Yes
+from mailctl.cli.server.fields import tell_trial
 from mailctl.cli.session import Session, get_session
 from mailctl.errors import MissingInputError, NotFoundError, UsageError
 from mailctl.exits import Exit
@@ -98,10 +99,10 @@ def discover(
         change = _save(session, server, if_not_exists=if_not_exists, dry_run=dry_run)
     if output is OutputFormat.JSON:
         _print_json(session, discovery, chosen, cautions, change, save)
-    elif change:
+    elif change and save:
         change.tell(session, f"added '{save}'", f"'{save}' is so already")
         if change.changed and not dry_run:
-            session.terminal.say(f"next: `mailctl test send {save} --depth tls` tries the connection")
+            tell_trial(session, save)
 
 
 def _parse_protocol(text: str | None) -> IncomingProtocol | None:

@@ -112,6 +112,11 @@ def change_server(
     return change
 
 
+def tell_trial(session: Session, code: str) -> None:
+    """Say how a server that is new is tried."""
+    session.terminal.say(f"next: `mailctl test send {code} --depth tls` tries the connection")
+
+
 def _without_client(server: Server, client: str) -> str:
     """Return what is to be known of a server that has lost its OAuth client."""
     from mailctl.model.oauth_use import TOKEN_AUTHS

@@ -14,7 +14,7 @@ from mailctl.cli.placement import First, Last, read_placement
 from mailctl.cli.secret_input import read_given_secrets
 from mailctl.cli.server.delete import delete, delete_all
 from mailctl.cli.server.discover import discover
-from mailctl.cli.server.fields import SIDES, Code, change_server, gather_fields, name_missing
+from mailctl.cli.server.fields import SIDES, Code, change_server, gather_fields, name_missing, tell_trial
 from mailctl.cli.server.files import export, import_
 from mailctl.cli.server_options import IncomingOptions, OutgoingOptions, TlsOptionGroup
 from mailctl.cli.session import Session, get_session
@@ -99,7 +99,7 @@ def add(
         output=output,
     )
     if change.changed and not is_asked and not dry_run and output is OutputFormat.TABLE:
-        session.terminal.say(f"next: `mailctl test send {given['code']} --depth tls` tries the connection")
+        tell_trial(session, str(given["code"]))
 
 
 def _ask_name(session: Session, code: str | None, preset: str | None) -> str:
