@@ -110,9 +110,10 @@ def test_expiry_is_a_moment(expires_in):
     assert before + 3600 <= tokens.expires_at <= time.time() + 3601
 
 
-def test_expiry_is_a_day_that_a_calendar_has():
-    tokens, _ = refresh(Reply(body={**TOKENS.body, "expires_in": 10**14}))
-    assert dt.datetime.fromtimestamp(tokens.expires_at, dt.UTC).year < dt.MAXYEAR
+@pytest.mark.parametrize("expires_in", [10**14, -(10**14), -1e300, 1e300])
+def test_expiry_is_a_day_that_a_calendar_has(expires_in):
+    tokens, _ = refresh(Reply(body={**TOKENS.body, "expires_in": expires_in}))
+    assert 2026 <= dt.datetime.fromtimestamp(tokens.expires_at, dt.UTC).year < dt.MAXYEAR
 
 
 def test_unknown_expiry_is_none():
@@ -137,6 +138,8 @@ def test_unknown_expiry_is_none():
         {"access_token": ""},
         {"access_token": None},
         {"access_token": "at-1", "expires_in": "soon"},
+        b'{"access_token": "at-1", "expires_in": NaN}',
+        b'{"access_token": "at-1", "expires_in": Infinity}',
         {"access_token": "at-1", "token_type": "mac"},
         {"access_token": "at-1", "scope": 7},
         {"access_token": "at-1\r\nX-Header: 1"},

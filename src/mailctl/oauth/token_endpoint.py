@@ -246,7 +246,7 @@ def _token_reply(token: Mapping[str, Any], occasion: Occasion) -> TokenReply:
         raise ProtocolError("the reply's refresh token is none", reason=Reason.MALFORMED_REPLY)
     return TokenReply(
         access_token=Secret(access),
-        expires_at=time.time() + min(seconds, _LIFETIME_SECONDS_MAX) if seconds is not None else None,
+        expires_at=time.time() + max(0, min(seconds, _LIFETIME_SECONDS_MAX)) if seconds is not None else None,
         refresh_token=Secret(refresh) if refresh else None,
         scopes=scopes or occasion.scopes,
     )
