@@ -264,8 +264,9 @@ def secure(wire: Wire, route: Route, watch: Watch, *, mode: str, reach: ReachTls
         reach(wire)
         try:
             if mode == "implicit":
-                _refuse_cleartext_greeting(wire)
-            secured = wire.start_tls(context, route.host)
+                secured = _start_implicit_tls(wire, context, route)
+            else:
+                secured = wire.start_tls(context, route.host)
         except TLSError as error:
             if not error.reason.startswith("certificate-"):
                 if mode == "implicit":
@@ -332,9 +333,11 @@ def _look_again(route: Route, reach: ReachTls) -> tuple[dict[str, object], list[
         return {}, []
 
 
-def _refuse_cleartext_greeting(wire: Wire) -> None:
-    """Raise TLSError if the server greets before the handshake, as one does that speaks no TLS on this port."""
-    greeting = wire.find_early_data()
-    if greeting:
-        wire.is_broken = True
-        raise tls.cleartext_error(wire.redacted(greeting), wire.peer)
+def _start_implicit_tls(wire: Wire, context: tls.Context, route: Route) -> ssl.SSLSocket:
+    """Shake hands on a fresh connection; who greets before is a server that speaks no TLS on this port."""
+    try:
+        return wire.start_tls(context, route.host)
+    except ProtocolError as error:
+        if error.reason != Reason.BYTES_BEFORE_TLS:
+            raise
+        raise tls.cleartext_error(error.reply or b"", wire.peer) from error

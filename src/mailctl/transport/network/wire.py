@@ -216,13 +216,9 @@ class Wire:
 
     # TLS
 
-    def find_early_data(self) -> bytes:
-        """Return the beginning of what has arrived and was not read yet; nothing is waited for."""
-        return bytes(self._buffer[:1024]) or self._peek()
-
     def refuse_early_data(self) -> None:
         """Raise ProtocolError of reason `bytes-before-tls` if anything has arrived that nothing asked for."""
-        early = self.find_early_data()
+        early = bytes(self._buffer[:1024]) or self._peek()
         if early:
             self.is_broken = True
             raise ProtocolError(
