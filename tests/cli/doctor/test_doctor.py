@@ -277,6 +277,19 @@ def test_name_servers_that_do_not_answer(machine: Mailctl, found: Found, monkeyp
     assert found() == [("resolver", "problem")]
 
 
+def test_a_time_for_the_network_that_is_shorter_than_the_settings_take_to_be_looked_through(machine: Mailctl) -> None:
+    server = machine.config.read_text(encoding="utf-8").partition("[[servers]]")[2]
+    servers = "".join(
+        "[[servers]]" + server.replace('"hq"', f'"s{number}"').replace("127.0.0.1", f"s{number}.example.org")
+        for number in range(8_000)
+    )
+    with machine.config.open("a", encoding="utf-8") as settings:
+        settings.write(servers)
+    result = machine("doctor", "--timeout", "0.1", "-o", "json")
+    assert result.code in (0, 1), result
+    assert "7971 more endpoints were not tried" in result.out
+
+
 def test_no_authorities(machine: Mailctl, found: Found, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     empty = tmp_path / "empty.pem"
     empty.write_text("")

@@ -23,7 +23,6 @@ from mailctl.services.doctor.network import check_network
 from mailctl.services.doctor.settings import check_grants, check_logins, check_secrets, check_settings
 from mailctl.services.together import run_together
 from mailctl.store import SettingsFile
-from mailctl.transport.network.limits import Deadline
 
 NETWORK_SECONDS = 5.0
 _LOOK_SECONDS = 15.0
@@ -51,8 +50,7 @@ def examine(
         "python": check_python,
     }
     if not offline:
-        deadline = Deadline(seconds)
-        looks["network"] = partial(check_network, settings, deadline)
+        looks["network"] = partial(check_network, settings, seconds)
     looks |= {"environment": check_environment, "programs": check_programs}
     jobs = {name: partial(_listed, look) for name, look in looks.items()}
     found = dict(run_together(jobs, max(_LOOK_SECONDS, seconds)))

@@ -46,18 +46,19 @@ class _Use(NamedTuple):
 _End = Finding | NetworkError | None
 
 
-def check_network(settings: Settings, deadline: Deadline) -> Iterator[Finding]:
+def check_network(settings: Settings, seconds: float) -> Iterator[Finding]:
     """Look at the name servers and at the ports, at once; where the former fail, that is said once for all names."""
     places = _places(settings)
     tried = list(places)[:_PLACES_MAX]
+    deadline = Deadline(seconds)
     jobs: dict[_Place | None, Callable[[], _End]] = {None: partial(_ask_root, deadline)}
     jobs |= {place: partial(_connect, place, deadline) for place in tried}
     late = NetworkError("no connection came about in time", reason=Reason.TIMED_OUT)
     ends: dict[_Place | None, _End] = dict.fromkeys(tried, late)
-    ends.update(run_together(jobs, deadline.left_seconds()))
+    ends.update(run_together(jobs, seconds))
     resolver = ends.pop(None, None)
     if not isinstance(resolver, Finding):
-        resolver = _unanswered("the name servers")
+        resolver = problem("resolver", "the name servers did not answer in time", "give --timeout more seconds")
     yield resolver
     errors = {place: end for place, end in ends.items() if place and not isinstance(end, Finding)}
     yield from _judge_ports(places, errors, resolver.verdict)
@@ -83,13 +84,7 @@ def _ask_root(deadline: Deadline) -> Finding:
         )
         remedy = "look at /etc/resolv.conf and the network; MAILCTL_NAMESERVER names another for mailctl"
         return problem("resolver", f"{asked} {said}", remedy)
-    except TimeoutError:
-        return _unanswered(asked)
     return ok("resolver", f"{records.name_server} answers")
-
-
-def _unanswered(asked: str) -> Finding:
-    return problem("resolver", f"{asked} did not answer in time", "give --timeout more seconds")
 
 
 def _judge_ports(
