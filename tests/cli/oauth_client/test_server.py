@@ -234,8 +234,8 @@ def test_every_row_that_contradicts_its_client_is_named(site: Mailctl) -> None:
     )
     result = site("server", "import", "-", "--format", "csv", "-o", "json", stdin=out.getvalue().encode())
     assert result.code == 2
-    wheres = [problem["where"] for problem in result.error["problems"]]
-    assert wheres == ["line 2, smtp.host", "line 3, oauth_client", "line 4, smtp.auth"]
+    wheres = [(problem["line"], problem["where"]) for problem in result.error["problems"]]
+    assert wheres == [(2, "smtp.host"), (3, "oauth_client"), (4, "smtp.auth")]
     assert site.settings() == before
 
 
