@@ -191,6 +191,20 @@ def test_a_message_that_is_too_large_for_memory_stays_where_it_is(
     assert dovecot.subjects(account) == ["one"]
 
 
+def test_a_message_of_unknown_fate_that_has_grown_beyond_memory_stays_where_it_is(
+    collect: Collect, mailctl: Mailctl, account: str
+) -> None:
+    with ScriptedServer(ImapServer(security="none", append=Close()).script) as target:
+        mailctl.must(
+            "account", "edit", account, "--incoming-host", "127.0.0.1", "--incoming-port", str(target.port),
+            "--incoming-security", "none",
+        )  # fmt: skip
+        assert collect().code
+        result = collect(list=listing(b"3000000000"))
+    assert result.code == 13
+    assert "larger than the 128 MiB" in result.err
+
+
 @contextmanager
 def small_dovecot(ca: CertificateAuthority, person: Person, setting: str) -> Iterator[Dovecot]:
     with Dovecot(ca=ca, extra=f"plugin {{\n  {setting}\n}}\n") as server:

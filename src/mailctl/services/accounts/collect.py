@@ -187,11 +187,11 @@ class CollectionRun:
             if message.uid in copies:
                 continue
             copies.add(message.uid)
-            if message.uid in self._ledger.begun:
-                plan.uncertain.append(message)
-            elif stored is None and message.size > MESSAGE_OCTETS_MAX:
+            if stored is None and message.size > MESSAGE_OCTETS_MAX:
                 limit = MESSAGE_OCTETS_MAX // 1024**2
                 self._leave(message, f"it is larger than the {limit} MiB that are collected")
+            elif message.uid in self._ledger.begun:
+                plan.uncertain.append(message)
             elif stored is None:
                 plan.new.append(message)
             elif stored.size != message.size and self._is_same(message, stored):
