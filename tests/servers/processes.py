@@ -181,7 +181,7 @@ def _states_and_groups(proc: Path) -> Iterator[tuple[str, int]]:
             yield state, int(group)
 
 
-def wait_for(condition: Callable[[], bool], what: str, timeout_seconds: float = 10.0) -> None:
+def wait_for(condition: Callable[[], bool], what: str, timeout_seconds: float = 30.0) -> None:
     """Wait until `condition` holds; raises TimeoutError naming `what` where it does not in time."""
     deadline = time.monotonic() + timeout_seconds
     while not condition():
