@@ -159,6 +159,29 @@ def test_a_passphrase_opens_what_it_sealed_and_another_does_not(tmp_path: Path) 
         opened(CANARY).find("relay")
 
 
+def test_a_key_that_opens_nothing_is_tried_once_for_as_long_as_the_file_is_the_same(vault: Vault) -> None:
+    """A passphrase takes a second to be tried."""
+    tried = []
+
+    class Counted(KeyFile):
+        def decrypt(self, sealed: bytes) -> bytes:
+            tried.append(sealed)
+            return super().decrypt(sealed)
+
+    vault.set("relay", Secret("s"))
+    another = Counted(vault.path.with_name("another"))
+    another.create()
+    refused = Vault(vault.path, another, no_warning)
+    for _ in range(2):
+        with pytest.raises(SecretStoreError, match="cannot be opened with the key file"):
+            refused.find("relay")
+    assert len(tried) == 1
+    vault.set("relay", Secret("t"))
+    with pytest.raises(SecretStoreError):
+        refused.find("relay")
+    assert len(tried) == 2
+
+
 def test_an_empty_passphrase_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SecretStoreError, match="passphrase from env:PASS is empty"):
         Vault(tmp_path / "vault", Passphrase("env:PASS", lambda: Secret("")), no_warning).set("x", Secret("y"))

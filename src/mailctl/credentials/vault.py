@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from mailctl.credentials.borrowed import Warn
@@ -30,8 +30,9 @@ class Vault:
         self.path = path
         self._key = key
         self._warn = warn
-        # Opening with a passphrase takes a second: the content is kept for as long as the file holds these bytes.
+        # Trying a passphrase takes a second: what came of it is kept for as long as the files hold these bytes.
         self._opened: tuple[bytes, dict[str, str]] | None = None
+        self._refused: tuple[bytes, bytes | None, str] | None = None
 
     @property
     def location(self) -> str:
@@ -87,7 +88,7 @@ class Vault:
                 _content(self._key.decrypt(sealed))
             except VaultKeyError as error:
                 if former is None:
-                    raise self._unopened(error) from None
+                    raise self._unopened(str(error)) from None
                 sealed = _seal(self._key, former.read())
                 self._replace(self._next, sealed)
                 with self._removed_on_failure(self._next):
@@ -130,21 +131,22 @@ class Vault:
         return self._opened[1]
 
     def _open(self, sealed: bytes) -> dict[str, str]:
+        waiting = self._read(self._next)
+        if self._refused and self._refused[:2] == (sealed, waiting):
+            raise self._unopened(self._refused[2])
         try:
             return _content(self._key.decrypt(sealed))
         except VaultKeyError as error:
-            waiting = self._read(self._next)
-            try:
-                if waiting is not None:
+            if waiting is not None:
+                with suppress(VaultKeyError):
                     return _content(self._key.decrypt(waiting))
-            except VaultKeyError:
-                pass
-            raise self._unopened(error) from None
+            self._refused = (sealed, waiting, str(error))
+            raise self._unopened(str(error)) from None
 
-    def _unopened(self, error: VaultKeyError) -> SecretStoreError:
+    def _unopened(self, why: str) -> SecretStoreError:
         return SecretStoreError(
             f"{self.location} cannot be opened with the {self._key.shown}: another key is needed, or the file is"
-            f" damaged ({error}); nothing was changed",
+            f" damaged ({why}); nothing was changed",
             hint="put the right key or a copy of the file back",
             details={"vault": str(self.path)},
         )
