@@ -66,8 +66,8 @@ def found(machine: Mailctl) -> Found:
     return found
 
 
-def finding(machine: Mailctl, check: str, verdict: str) -> dict[str, Any]:
-    findings = machine("doctor", "-o", "json").json["findings"]
+def finding(machine: Mailctl, check: str, verdict: str, *options: str) -> dict[str, Any]:
+    findings = machine("doctor", *options, "-o", "json").json["findings"]
     return next(entry for entry in findings if (entry["check"], entry["verdict"]) == (check, verdict))
 
 
@@ -252,8 +252,8 @@ def test_names_that_fail_because_the_resolver_does_are_no_findings_of_their_own(
         pass
     monkeypatch.setenv("MAILCTL_NAMESERVER", gone.place)
     with DnsServer({}) as dns, resolving_by(dns):
-        assert found() == [("resolver", "problem")]
-        said = finding(machine, "ports", "note")["said"]
+        assert found("--timeout", "2") == [("resolver", "problem")]
+        said = finding(machine, "ports", "note", "--timeout", "2")["said"]
     assert said == "not tried, for their names could not be resolved: smtp.example.org, imap.example.org"
 
 
