@@ -122,6 +122,19 @@ def test_bulk_data_has_time_as_long_as_it_flows_and_none_when_it_stalls():
     assert caught.value.reason == "timed-out"
 
 
+def test_bulk_data_goes_in_one_packet_with_the_commands_that_come_before():
+    """In two, the second answer would wait for the first to be acknowledged."""
+    trace, packets = Trace(), []
+    with wired(trace=trace) as (wire, far):
+        reading = threading.Thread(target=lambda: packets.append(far.recv(1000)))
+        reading.start()
+        wire.send_bulk([b"hello\r\n"], after=b"MAIL FROM:<>\r\nBDAT 7 LAST\r\n")
+        reading.join()
+    assert packets == [b"MAIL FROM:<>\r\nBDAT 7 LAST\r\nhello\r\n"]
+    said = [line.text for line in trace.lines]
+    assert said == ["MAIL FROM:<>", "BDAT 7 LAST", "7 bytes of bulk data"]
+
+
 def test_more_bulk_data_than_the_cap_is_refused():
     with wired(limits=Limits(bulk_bytes=100_000)) as (wire, far):
 

@@ -24,6 +24,9 @@ from mailctl.transport.network.transcription import Transcription
 from mailctl.transport.trace import Trace
 
 _RECEIVE_BYTES = 65_536
+_QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+"""Linux's option (tcp(7)) that acknowledges at once. Else a server that says two things one after the other, such as
+TLS tickets and a greeting, is made to wait for 40 ms: its kernel keeps the second back until the first one is."""
 _SMALL_BYTES = 4096
 """Up to this length a literal is part of the reply, with its deadline and cap; beyond, it is bulk data."""
 
@@ -192,15 +195,23 @@ class Wire:
         del self._buffer[: stop - start]
         return block, True
 
-    def send_bulk(self, chunks: Iterable[bytes | bytearray]) -> None:
-        """Send bulk data; the deadline of the reply begins with its end."""
+    def send_bulk(self, chunks: Iterable[bytes | bytearray], *, after: bytes = b"") -> None:
+        """Send bulk data, in one go with the commands that come before; the deadline of the reply begins with its end.
+
+        A server that reads the commands by themselves answers them by themselves, and then its kernel keeps the next
+        answer back until the first is acknowledged, a round trip later (RFC 1122, 4.2.3.4).
+        """
         self._tell_heard()
+        if after:
+            self._transcription.say(after)
         self._has_spoken = True
         self._literal_bytes = 0
         with self.bulk():
+            self._bulk_bytes = -len(after)
             for chunk in chunks:
                 with self._watched("sending to"):
-                    self._send_all(chunk)
+                    self._send_all(after + chunk if after else chunk)
+                after = b""
 
     def _begin_quantum(self) -> None:
         # Each piece of timeout x rate bytes has the whole time-out to itself: neither dripping nor stalling passes,
@@ -305,6 +316,8 @@ class Wire:
         try:
             with self._watched(f"waiting for {what} of"):
                 self._socket.settimeout(self._command.left_seconds())
+                if _QUICK_ACK is not None:
+                    self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
                 chunk = self._socket.recv(_RECEIVE_BYTES)
         except NetworkError as error:
             error.reply = self._said_so_far()

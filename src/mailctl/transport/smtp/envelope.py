@@ -71,10 +71,10 @@ class Envelope:
         """Whether MAIL, RCPT and one command more can be sent before any answer is read."""
         return len(self._recipients) + 2 <= _PIPELINE_COMMANDS_MAX
 
-    def announce(self, octets: int) -> None:
-        """Send MAIL, RCPT and BDAT, which that many octets of the message have to follow at once (RFC 3030, 4.2)."""
+    def with_message(self, octets: int) -> bytes:
+        """Return MAIL, RCPT and BDAT, which that many octets of the message have to follow at once (RFC 3030, 4.2)."""
         commands = [self._mail_command(), *self._rcpt_commands(), f"BDAT {octets} LAST"]
-        self._transport.wire.send("".join(f"{command}\r\n" for command in commands).encode())
+        return "".join(f"{command}\r\n" for command in commands).encode()
 
     def read_answers(self) -> None:
         """Read what the server says to MAIL and RCPT; refusals are kept for `raise_if_refused`."""

@@ -162,9 +162,8 @@ class SmtpSession:
         try:
             if at_once:
                 octets = content.octets()
-                envelope.announce(len(octets))
                 content.has_ended = True
-                self._hand_over([octets])
+                self._hand_over([octets], after=envelope.with_message(len(octets)))
                 return self._read_verdict(content, envelope)
             self._ask_leave(envelope)
             self._hand_over(content.chunks())
@@ -193,9 +192,9 @@ class SmtpSession:
         if go_ahead.code != 354:
             raise self._transport.refusal(go_ahead, "takes no message", Reason.MESSAGE_REFUSED)
 
-    def _hand_over(self, chunks: Iterable[bytes]) -> None:
+    def _hand_over(self, chunks: Iterable[bytes], *, after: bytes = b"") -> None:
         try:
-            self._transport.wire.send_bulk(chunks)
+            self._transport.wire.send_bulk(chunks, after=after)
         except NetworkError as error:
             # The last piece was not handed over whole: the server cannot have taken the message.
             early = self._find_early_refusal()
