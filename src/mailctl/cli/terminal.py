@@ -195,8 +195,8 @@ class Terminal:
                 said = error.message + (f"; {error.hint}" if error.hint else "")
             self.say(f"  {said[:1].upper()}{said[1:].rstrip('?.')}{'?' if said.endswith('?') else '.'}")
 
-    def ask_secret(self, question: str) -> Secret:
-        """Ask a person for a secret, which is not shown while it is typed."""
+    def ask_secret(self, question: str, *, may_be_none: bool = False) -> Secret:
+        """Ask a person for a secret, which is not shown while it is typed; `may_be_none`: Enter is an answer, too."""
         import getpass
 
         from mailctl.credentials import forbid_core_dumps
@@ -205,7 +205,9 @@ class Terminal:
         forbid_core_dumps()
 
         shown = wrap(f"{question}: ", screen_width(sys.stderr))
-        return Secret(getpass.getpass(shown, stream=sys.stderr))
+        while not (typed := getpass.getpass(shown, stream=sys.stderr)) and not may_be_none:
+            self.say("  Nothing was typed; Ctrl-C leaves.")
+        return Secret(typed)
 
     def confirm(self, question: str, *, default: bool = False) -> bool:
         """Ask a person to agree; a plain Enter is the default."""

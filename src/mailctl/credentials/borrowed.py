@@ -38,18 +38,27 @@ def secret_text(raw: bytes, source: str) -> Secret:
         raise SecretStoreError(f"{source} does not hold UTF-8 text") from None
 
 
+def require_text(secret: Secret, source: str) -> Secret:
+    """Return a secret; raises SecretMissingError if it is empty, as what was never filled in is."""
+    if not secret:
+        raise SecretMissingError(f"{source} is empty", hint="put the secret there, or name another place for it")
+    return secret
+
+
 def read_variable(name: str) -> Secret:
-    """Return the value of an environment variable; raises SecretMissingError if it is not set."""
+    """Return the value of an environment variable; raises SecretMissingError if it is not set, or empty."""
     value = os.environ.get(name)
     if value is None:
         raise SecretMissingError(f"the environment variable {name} is not set", hint=f"set {name} and run it again")
     if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
         raise SecretStoreError(f"the environment variable {name} does not hold UTF-8 text")
-    return Secret(value)
+    return require_text(Secret(value), f"the environment variable {name}")
 
 
 def read_file(path: Path, warn: Warn) -> Secret:
-    """Return what a file holds. Raises SecretMissingError if it is not there, SecretStoreError if it is unreadable.
+    """Return what a file holds.
+
+    Raises SecretMissingError if it is not there, or empty, SecretStoreError if it is unreadable.
 
     On POSIX systems a file that everybody may read or write is warned of.
     """
@@ -76,7 +85,8 @@ def read_file(path: Path, warn: Warn) -> Secret:
 
         can = "read" if mode & stat.S_IROTH else "change"
         warn(f"everybody on this machine can {can} the secret's file {path}: chmod o= {quote(str(path))}")
-    return secret_text(raw, f"the secret's file {path}")
+    source = f"the secret's file {path}"
+    return require_text(secret_text(raw, source), source)
 
 
 def _read(path: Path) -> tuple[bytes, int]:

@@ -8,7 +8,7 @@ import subprocess
 from threading import Thread
 from typing import IO
 
-from mailctl.credentials.borrowed import SIZE_LIMIT_BYTES, secret_text
+from mailctl.credentials.borrowed import SIZE_LIMIT_BYTES, require_text, secret_text
 from mailctl.durable import cause_of
 from mailctl.errors import SecretMissingError, SecretStoreError
 from mailctl.model.secret import Secret
@@ -23,8 +23,8 @@ def run_command(command: str, *, deadline_seconds: float = DEADLINE_SECONDS) -> 
     """Return what a program prints. The command is split as a POSIX shell would, but no shell sees it.
 
     The program gets this process' environment, and no standard input: that may hold another secret. It may use the
-    terminal. Raises SecretMissingError if it exits with a code other than 0, SecretStoreError if it cannot be run,
-    does not end in time or prints no UTF-8 text. Messages name the program, not its arguments.
+    terminal. Raises SecretMissingError if it exits with a code other than 0 or prints nothing, SecretStoreError
+    if it cannot be run, does not end in time or prints no UTF-8 text. Messages name the program, not its arguments.
     """
     try:
         words = shlex.split(command)
@@ -46,7 +46,7 @@ def run_command(command: str, *, deadline_seconds: float = DEADLINE_SECONDS) -> 
             f"{source} {_ending(process.returncode)}{_quoted(complaint, output)}",
             hint="run it by hand, as the user and in the environment that mailctl runs in",
         )
-    return secret_text(output, source)
+    return require_text(secret_text(output, source), f"what {source} prints")
 
 
 def _collect(process: subprocess.Popen[bytes], deadline_seconds: float, source: str) -> tuple[bytes, bytes]:

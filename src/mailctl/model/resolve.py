@@ -66,7 +66,8 @@ class Sending(Struct, frozen=True, kw_only=True):
     its own: those of `sysmail` for a tenant without a server. `address`: empty where a catalogue server is
     tested by itself. `server`: the catalogue server's code, None for a dedicated one. `envelope_from`: given or the
     address. `smtp`: None where Microsoft Graph sends (`graph`). `oauth_client`: whose token logs in, in the place of a
-    password; `username` is then the mailbox that it is for. `password`: a secret reference.
+    password; `username` is then the mailbox that it is for. `password`: a secret reference, and `given_by` what
+    gives it where there is none.
     """
 
     origin: str
@@ -85,6 +86,7 @@ class Sending(Struct, frozen=True, kw_only=True):
     graph: bool
     username: str | None
     password: str | None
+    given_by: str = "--password-stdin"
     pop_before_smtp: PopBeforeSmtp | None
 
     @property

@@ -67,6 +67,7 @@ def resolve_account(settings: Settings, account: Account) -> Sending:
         graph=False,
         username=username,
         password=password,
+        given_by="--smtp-password-stdin" if credentials is SendingCredentials.OWN else "--password-stdin",
         pop_before_smtp=None,
     )
 

@@ -88,6 +88,25 @@ def test_settings_that_are_unusual_are_a_warning_before_anything_is_connected(
     assert "takes the whole address for a user name" in step["cause"]
 
 
+@pytest.mark.parametrize(
+    ("password", "cause"),
+    [
+        ("", "the environment variable PASSWORD is empty"),
+        ("secret\nmore", "the password contains a line feed (LF), which would end the command"),
+    ],
+)
+@pytest.mark.parametrize("words", [SEND, RECEIVE])
+def test_what_cannot_be_a_password_fails_where_it_is_read(
+    mailctl: Mailctl, add: Any, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], password: str, cause: str
+) -> None:
+    add("smtp" if words is SEND else "imap", 1, "tls")
+    monkeypatch.setenv("PASSWORD", password)
+    result = mailctl(*words, "--depth", "auth", *LOGIN, "-o", "json")
+    step = failure(result)
+    assert (result.code, step["name"], step["cause"]) == (6, "secret", cause)
+    assert "more" not in result.out.replace(step["remedy"], "")
+
+
 def test_a_host_in_any_script_is_shown_as_it_goes_into_the_dns(
     mailctl: Mailctl, add: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -190,7 +190,7 @@ def _wanted_secret(session: Session, name: str, given: dict[str, Any], options: 
     if has_proof or not session.terminal.interactive:
         return secret
     _require_whole(given)
-    asked = session.terminal.ask_secret(f"Secret of '{name}' (not shown; Enter: it has none)")
+    asked = session.terminal.ask_secret(f"Secret of '{name}' (not shown; Enter: it has none)", may_be_none=True)
     return asked or None
 
 

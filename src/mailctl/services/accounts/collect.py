@@ -42,6 +42,7 @@ from mailctl.services.accounts.collection_recognition import recognise
 from mailctl.services.accounts.collection_sources import lacks_password
 from mailctl.services.accounts.collection_storing import Item, Storing
 from mailctl.services.accounts.folders import create_folders
+from mailctl.services.sending.delivery import as_password
 from mailctl.transport.imap.appending import Deposit, ImapAppending
 from mailctl.transport.imap.filing import ImapFiling
 from mailctl.transport.imap.folders import ImapFolders
@@ -84,7 +85,7 @@ def open_source(
     route = Route(
         endpoint=source.endpoint,
         tls=source.tls.located(settings_folder),
-        login=Login(source.username, read_secret(source.password) if source.password else None),
+        login=Login(source.username, as_password(read_secret(source.password)) if source.password else None),
         client_key_passphrase=read_secret(passphrase) if passphrase else None,
         deadline=Deadline.never(),
     )

@@ -13,7 +13,7 @@ from mailctl.model.resolve import Receiving
 from mailctl.model.server import IncomingAuth, IncomingEndpoint, IncomingProtocol
 from mailctl.model.target_name import edit_command
 from mailctl.protocol.sasl import Login
-from mailctl.services.sending.delivery import OpenTokens, ReadSecret, forgetting_refused, token_login
+from mailctl.services.sending.delivery import OpenTokens, ReadSecret, as_password, forgetting_refused, token_login
 from mailctl.transport.network.limits import Deadline
 from mailctl.transport.route import Route
 from mailctl.transport.trace import Trace
@@ -42,7 +42,7 @@ def incoming_login(name: str, receiving: Receiving, read_secret: ReadSecret, ope
             f"{name} has the user name {receiving.username}, but no password",
             hint=f"`{edit} --password-stdin` gives it one",
         )
-    return Login(receiving.username, read_secret(receiving.password) if receiving.password else None)
+    return Login(receiving.username, as_password(read_secret(receiving.password)) if receiving.password else None)
 
 
 @dataclass(frozen=True, kw_only=True)

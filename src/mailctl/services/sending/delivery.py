@@ -11,7 +11,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mailctl.errors import AuthenticationError, BugError, CapabilityError, SecretMissingError
+from mailctl.errors import (
+    AuthenticationError,
+    BugError,
+    CapabilityError,
+    InvalidValueError,
+    SecretMissingError,
+    SecretStoreError,
+)
 from mailctl.model.address import Address
 from mailctl.model.report import Stage
 from mailctl.model.resolve import Sending
@@ -19,6 +26,7 @@ from mailctl.model.secret import Secret
 from mailctl.model.sending import PopBeforeSmtp
 from mailctl.model.server import SmtpAuth
 from mailctl.model.target_name import edit_command
+from mailctl.protocol.envelope import check_command_text
 from mailctl.protocol.reasons import Reason
 from mailctl.protocol.sasl import Login
 from mailctl.services.sending.outgoing import GraphEndpoint, outgoing_of
@@ -69,6 +77,17 @@ def no_tokens() -> Tokens:
     raise BugError("a login by token where none was to be expected")
 
 
+def as_password(secret: Secret) -> Secret:
+    """Return a secret that logs in; raises SecretStoreError if it is no line of text, as no command can hold it."""
+    try:
+        check_command_text("password", secret.reveal())
+    except InvalidValueError as error:
+        raise SecretStoreError(
+            f"the password {error.problems[0].message}", hint="see whether there are more lines where it is kept"
+        ) from None
+    return secret
+
+
 def login_of(sending: Sending, read_secret: ReadSecret, open_tokens: OpenTokens) -> Login | None:
     """Return the login for sending, its secret read; None where the server wants none, or POP before SMTP.
 
@@ -88,9 +107,9 @@ def login_of(sending: Sending, read_secret: ReadSecret, open_tokens: OpenTokens)
     if sending.password is None and auth is not SmtpAuth.EXTERNAL:
         raise SecretMissingError(
             f"{sending.owner} has the user name {sending.username}, but no password",
-            hint=f"`{edit_command(sending.owner)} --password-stdin` gives it one",
+            hint=f"`{edit_command(sending.owner)} {sending.given_by}` gives it one",
         )
-    return Login(sending.username, read_secret(sending.password) if sending.password else None)
+    return Login(sending.username, as_password(read_secret(sending.password)) if sending.password else None)
 
 
 def pop_login_of(sending: Sending, read_secret: ReadSecret) -> Login | None:
@@ -106,7 +125,7 @@ def pop_login_of(sending: Sending, read_secret: ReadSecret) -> Login | None:
             f"{sending.owner} has no {'user name' if pop.username is None else 'password'} for POP before SMTP",
             hint=f"`{edit_command(sending.owner)} --pop-username USER --pop-password-stdin` gives it one",
         )
-    return Login(pop.username, read_secret(pop.password))
+    return Login(pop.username, as_password(read_secret(pop.password)))
 
 
 def check_international(sending: Sending, addresses: Iterable[Address]) -> None:

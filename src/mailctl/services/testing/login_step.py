@@ -14,7 +14,15 @@ from mailctl.model.server import IncomingEndpoint, Protocol
 from mailctl.protocol.reasons import Reason
 from mailctl.protocol.sasl import Login
 from mailctl.services.accounts.mailbox import incoming_login
-from mailctl.services.sending.delivery import OpenTokens, ReadSecret, TokenLogin, login_of, pop_login_of, token_login
+from mailctl.services.sending.delivery import (
+    OpenTokens,
+    ReadSecret,
+    TokenLogin,
+    as_password,
+    login_of,
+    pop_login_of,
+    token_login,
+)
 from mailctl.services.sending.outgoing import GraphEndpoint
 from mailctl.services.testing.check import Check, GrantSource
 from mailctl.services.testing.steps import StepRecorder
@@ -126,7 +134,9 @@ def _find_login(check: Check, read_secret: ReadSecret, open_tokens: OpenTokens) 
             check.protocol, source, username, lambda: token_login(open_tokens(), grant, username, graph=graph)
         )
     if given is not None:
-        return _StoredLogin(check.protocol, given.source, given.username, lambda: Login(given.username, given.read()))
+        return _StoredLogin(
+            check.protocol, given.source, given.username, lambda: Login(given.username, as_password(given.read()))
+        )
     if not isinstance(check.endpoint, IncomingEndpoint):
         source = _grant_of(sending.owner) if sending.oauth_client else described(sending.password)
         return _StoredLogin(
