@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,18 @@ if TYPE_CHECKING:
 ANSWERED_HEADERS = ("FROM", "SUBJECT", "ANSWER")
 
 
-def render_vacation(vacation: Vacation, silent: str | None, style: Style) -> str:
-    """Return an answer as text; `silent`: why it is not given today, None where it is."""
+def render_vacation(vacation: Vacation, silent: str | None, installed: dt.datetime | None, style: Style) -> str:
+    """Return an answer as text.
+
+    `silent`: why it is not given today, None where it is. `installed`: since when the server gives it by itself.
+    """
     first = f"{vacation.since.astimezone():%Y-%m-%d %H:%M}" if vacation.since else str(vacation.from_date or "open")
     last = str(vacation.until or "open")
+    server = f"answers by itself since {installed.astimezone():%Y-%m-%d %H:%M}" if installed else "not installed"
     days = "day" if vacation.every_days == 1 else f"{vacation.every_days} days"
     rows = [
         ("answers", "yes, today" if silent is None else f"not today: {silent}"),
+        ("server", server),
         ("days", f"{first} to {last}, each sender once in {'a ' if vacation.every_days == 1 else ''}{days}"),
         ("subject", vacation.subject),
     ]

@@ -91,6 +91,20 @@ def read_ledger(settings: Path, owner: str, name: str, kind: type[R]) -> list[R]
     return _parse(path.read_bytes(), path, kind) if path.exists() else []
 
 
+def has_ledgers(settings: Path, owner: str) -> bool:
+    return _folder(settings, owner).is_dir()
+
+
+def move_ledgers(settings: Path, owner: str, other: str) -> None:
+    """Give all ledgers of an owner, if there are any, to another, in the place of what that one has."""
+    if owner != other and has_ledgers(settings, owner):
+        delete_ledgers(settings, other)
+        try:
+            _folder(settings, owner).rename(_folder(settings, other))
+        except OSError as error:
+            raise _write_error(_folder(settings, other), error) from error
+
+
 def delete_ledgers(settings: Path, owner: str) -> None:
     """Delete all ledgers of an owner."""
     shutil.rmtree(_folder(settings, owner), ignore_errors=True)

@@ -271,8 +271,11 @@ def test_what_the_server_has_run_the_rules_on_is_left_to_it(
     assert f"`mailctl account filter uninstall {ruled}` ends that" in said
     assert mailctl.must(*run, "--all", "-o", "json").json["left_to_server"] == 1
     assert len(dovecot.messages(ruled, "Copies")) == 2
+    delete = ("account", "delete", ruled, "--yes", "--dry-run")
+    assert f"`mailctl account filter uninstall {ruled}` takes it away" in " ".join(mailctl.must(*delete).err.split())
     assert "without --dry-run" in mailctl.must("account", "filter", "uninstall", ruled, "--dry-run").err
     assert "removed the script 'mailctl'" in mailctl.must("account", "filter", "uninstall", ruled).err
+    assert "uninstall" not in mailctl.must(*delete).err
     assert "nothing to change" in mailctl.must("account", "vacation", "uninstall", ruled).err
     said = " ".join(mailctl.must(*run, "--all").err.split())
     assert "1 message came while the server ran the rules itself" in said

@@ -116,3 +116,42 @@ def test_messages_that_were_deleted_on_their_server_are_forgotten_once_it_lists_
     assert dovecot.subjects(account) == ["kept", "new"]
     [source] = mailctl.must("account", "pop3", "list", account, "-o", "json").json["pop3"]
     assert source["collected"] == MANY + 3
+
+
+@pytest.fixture
+def second(mailctl: Mailctl, account: str, person: Person, dovecot: Dovecot) -> str:
+    """The address of another account of the new person's mailbox, whose rule copies what it sees."""
+    address = f"info-{account}"
+    mailctl.must(
+        "account", "add", address, "--username", person.address, "--password-from",
+        f"env:PASSWORD_OF_{person.address}", "--incoming-protocol", "imap", "--incoming-host", "localhost",
+        "--incoming-port", str(dovecot.imap_port), "--incoming-security", "starttls", "--smtp-host", "localhost",
+        "--smtp-security", "starttls", "--ca-file", str(dovecot.ca_file),
+    )  # fmt: skip
+    mailctl.must(
+        "account", "filter", "add", address, "copies", "--if", "subject contains o", "--then", "copy Copies",
+        "--then", "keep",
+    )  # fmt: skip
+    dovecot.deliver(account, message("one"))
+    mailctl.must("account", "filter", "run", address)
+    assert dovecot.subjects(account, "Copies") == ["one"]
+    return address
+
+
+def test_an_account_keeps_its_ledgers_when_another_of_its_mailbox_goes(
+    mailctl: Mailctl, account: str, second: str, dovecot: Dovecot
+) -> None:
+    mailctl.must("account", "delete", account, "--yes")
+    mailctl.must("account", "filter", "run", second)
+    assert dovecot.subjects(account, "Copies") == ["one"]
+    mailctl.must("config", "undo")
+    mailctl.must("account", "filter", "run", second)
+    assert dovecot.subjects(account, "Copies") == ["one"]
+
+
+def test_an_account_keeps_its_ledgers_at_another_address(
+    mailctl: Mailctl, account: str, second: str, dovecot: Dovecot
+) -> None:
+    mailctl.must("account", "edit", second, "--address", "new@example.org")
+    mailctl.must("account", "filter", "run", "new@example.org")
+    assert dovecot.subjects(account, "Copies") == ["one"]

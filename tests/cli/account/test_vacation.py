@@ -61,6 +61,7 @@ def test_an_answer_is_set_shown_changed_and_switched_off(mailctl: Mailctl, accou
     mailctl.must("account", "vacation", "set", account, "--every", "3")
     shown = mailctl.must("account", "vacation", "show", account)
     assert "yes, today" in shown.out
+    assert "server   not installed" in shown.out
     assert f"{since:%Y-%m-%d %H:%M} to {end}, each sender once in 3 days" in shown.out
     assert "不在です。" in shown.out
     assert f"away      on, from {TODAY} until {end}: 不在 Away" in mailctl.must("account", "show", account).out
@@ -253,6 +254,7 @@ def test_an_installed_answer_is_given_by_the_server_and_once(
     )
     result = mailctl.must("account", "vacation", "install", person.address)
     assert "installed 1 filter and the out-of-office answer" in result.err
+    assert "server   answers by itself since 20" in mailctl.must("account", "vacation", "show", person.address).out
     for subject in ("one", "two"):
         answering_dovecot.deliver(person.address, message(person.address, subject=subject), sender=ALICE.address)
     assert len(answering_dovecot.messages(person.address, "Read")) == 1

@@ -81,7 +81,8 @@ def _collect(session: Session, account: Account, source: CollectionSource, *, dr
     from mailctl.store.ledger import open_ledger
     from mailctl.transport.pop3.maildrop import Pop3Maildrop
 
-    path, owner = session.settings_file.path, ledger_owner(session.settings_file.load(), account)
+    path = session.settings_file.path
+    owner = ledger_owner(path, session.settings_file.load(), account)
     if not source.tls.verify:
         session.terminal.warn(f"certificate verification is off for {source.host}")
     collected = Collected(source=source.name)

@@ -67,7 +67,7 @@ def run(
         _tell_run(session, account, None, handled, output, dry_run=dry_run)
         return
     by_server = ServerTimes((), Part.FILTERS) if after_server else server_times(session, account, Part.FILTERS)
-    owner = ledger_owner(session.settings_file.load(), account)
+    owner = ledger_owner(session.settings_file.path, session.settings_file.load(), account)
     with (
         telling_partly_done(session, handled, lambda: _tell_handled(session, handled), output),
         open_ledger(session.settings_file.path, owner, LEDGER_NAME, FilterRecord) as ledger,

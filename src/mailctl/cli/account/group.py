@@ -150,6 +150,7 @@ def edit(
       mailctl account edit taro@example.org --server branch --clear display-name
     """
     from mailctl.services.accounts.accounts import address_of, edit_account
+    from mailctl.services.accounts.ledger_owner import follow_address
 
     session = get_session(context)
     fields = gather_fields(person, servers, login, incoming, smtp, tls, sieve)
@@ -169,6 +170,8 @@ def edit(
     with naming_options():
         found = (address_of({"address": new_address}) if new_address else None) or present.address
     change = change_account(session, edit_with, fields, found, stored, dry_run=dry_run)
+    if not dry_run and found != present.address:
+        follow_address(session.settings_file.path, change.before, present, change.after, found)
     state = tell_account(session, change, found, f"changed {found}", output)
     if output is OutputFormat.TABLE:
         tell_mains(session, change)
@@ -236,18 +239,25 @@ def delete(
     """Delete an account and the secrets that were stored for it; its mail stays where it is."""
     from mailctl.model.account import find_main
     from mailctl.services.accounts.accounts import delete_account
+    from mailctl.services.accounts.installations import read_parts
     from mailctl.services.accounts.ledger_owner import ledger_owner
     from mailctl.store.ledger import delete_ledgers
 
     session = get_session(context)
     settings = session.settings_file.load()
     account = settings.get_account(address)
-    owner = ledger_owner(settings, account)
+    path = session.settings_file.path
+    owner = ledger_owner(path, settings, account)
     question = f"Delete the account {account.address} ({account.owner}) and its stored secrets?"
+    if read_parts(path, owner):
+        session.terminal.warn(
+            f"the server goes on with what mailctl installed there: `mailctl account filter uninstall {quote(address)}`"
+            " takes it away, and only as long as the account is here"
+        )
     agree_to_delete(session, question, yes=yes, dry_run=dry_run)
     change = apply_change(session, plain(delete_account(account.address)), dry_run=dry_run)
     if not dry_run:
-        delete_ledgers(session.settings_file.path, owner)
+        delete_ledgers(path, owner)
     if output is OutputFormat.JSON:
         heir = find_main(change.after.accounts, account.owner)
         main = heir.address if heir else None

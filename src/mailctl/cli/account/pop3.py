@@ -121,7 +121,7 @@ def list_(context: typer.Context, address: Address, output: Output = OutputForma
     session = get_session(context)
     settings = session.settings_file.load()
     account = settings.get_account(address)
-    owner = ledger_owner(settings, account)
+    owner = ledger_owner(session.settings_file.path, settings, account)
     progress = {source.name: read_progress(session.settings_file.path, owner, source) for source in account.pop3}
     if output is OutputFormat.JSON:
         import msgspec
@@ -204,7 +204,8 @@ def _tell_known(session: Session, change: AppliedChange, address: str, name: str
 
     account = change.after.get_account(address)
     source = get_source(account, name)
-    progress = read_progress(session.settings_file.path, ledger_owner(change.after, account), source)
+    path = session.settings_file.path
+    progress = read_progress(path, ledger_owner(path, change.after, account), source)
     if progress.collected:
         session.terminal.say(
             f"note: {counted(progress.collected)} of {source.username} at {source.host} are known from before, and are "

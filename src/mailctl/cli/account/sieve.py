@@ -97,8 +97,8 @@ def server_times(session: Session, account: Account, part: Part) -> ServerTimes:
     from mailctl.services.accounts.installations import read_server_times
     from mailctl.services.accounts.ledger_owner import ledger_owner
 
-    settings = session.settings_file.load()
-    return read_server_times(session.settings_file.path, ledger_owner(settings, account), part)
+    path = session.settings_file.path
+    return read_server_times(path, ledger_owner(path, session.settings_file.load(), account), part)
 
 
 def _change_script(
@@ -116,7 +116,8 @@ def _change_script(
     from mailctl.services.accounts.sieve_install import open_sieve
     from mailctl.store.ledger import open_ledger
 
-    path, owner = session.settings_file.path, ledger_owner(session.settings_file.load(), account)
+    path = session.settings_file.path
+    owner = ledger_owner(path, session.settings_file.load(), account)
     if dry_run:
         with completing_errors(access), open_sieve(account, access) as opened:
             return change(opened)

@@ -99,19 +99,24 @@ def set_(
 
 @app.command()
 def show(context: typer.Context, address: Address, output: Output = OutputFormat.TABLE) -> None:
-    """Show the answer, and whether it is given today."""
+    """Show the answer, whether it is given today, and whether the server gives it by itself, as it was installed."""
+    from mailctl.services.accounts.installations import Part
     from mailctl.services.accounts.vacations import get_vacation
 
     session = get_session(context)
     account = session.settings_file.load().get_account(address)
     vacation = get_vacation(account)
     silent = vacation.why_silent(dt.date.today())  # noqa: DTZ011 - the day where the person is
+    installed = server_times(session, account, Part.VACATION).since
     if output is OutputFormat.JSON:
-        session.terminal.data(account=account.address, vacation=vacation, answers_today=silent is None)
+        today = silent is None
+        session.terminal.data(
+            account=account.address, vacation=vacation, answers_today=today, installed_since=installed
+        )
         return
     from mailctl.render.vacations import render_vacation
 
-    session.terminal.result(render_vacation(vacation, silent, session.terminal.out))
+    session.terminal.result(render_vacation(vacation, silent, installed, session.terminal.out))
 
 
 @app.command()
@@ -179,7 +184,7 @@ def run(context: typer.Context, address: Address, dry_run: DryRun = False, outpu
     silent = get_vacation(account).why_silent(today)
     looked_at = 0
     answered: list[Answered] = []
-    owner = ledger_owner(session.settings_file.load(), account)
+    owner = ledger_owner(session.settings_file.path, session.settings_file.load(), account)
     by_server = server_times(session, account, Part.VACATION)
     if silent is None:
         outbox = account_outbox(session, account)

@@ -63,6 +63,12 @@ def append_installation(ledger: Ledger[InstallationRecord], parts: Iterable[Part
         ledger.append(InstallationRecord(at=now.astimezone(dt.UTC).replace(microsecond=0), parts=done))
 
 
+def read_parts(settings: Path, owner: str) -> tuple[Part, ...]:
+    """Return what the server does at present, as far as it is known here; arguments as of `read_server_times`."""
+    records = read_ledger(settings, owner, LEDGER_NAME, InstallationRecord)
+    return records[-1].parts if records else ()
+
+
 def read_server_times(settings: Path, owner: str, part: Part) -> ServerTimes:
     """Return when the server did a part; `settings`: the settings file, `owner`: as `ledger_owner` says."""
     return ServerTimes(read_ledger(settings, owner, LEDGER_NAME, InstallationRecord), part)

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from mailctl.model.account import Account
 from mailctl.model.resolve_account import resolve_account_receiving
 from mailctl.model.settings import Settings
+from mailctl.store.ledger import has_ledgers, move_ledgers
 
 
-def ledger_owner(settings: Settings, account: Account) -> str:
-    """Return what an account's ledgers are kept under: its login and its host.
+def ledger_owner(path: Path, settings: Settings, account: Account) -> str:
+    """Return what an account's ledgers are kept under: its login and its host. `path`: of the settings file.
 
-    Of accounts that share a mailbox each has its own: all but the first are told by their address, too.
+    Of accounts that share a mailbox each has its own: all but one are told by their address, too. One that has ledgers
+    under its address keeps them there, however the accounts are ordered, and whichever of them goes.
     """
-    name = _mailbox_of(settings, account)
-    first = next((one for one in settings.accounts if _mailbox_of(settings, one) == name), account)
-    return name if first.address == account.address else f"{name} {account.address}"
+    mailbox = _mailbox_of(settings, account)
+    sharing = [one.address for one in settings.accounts if _mailbox_of(settings, one) == mailbox]
+    by_mailbox = next((address for address in sharing if not has_ledgers(path, _told(mailbox, address))), None)
+    return mailbox if account.address == by_mailbox else _told(mailbox, account.address)
+
+
+def follow_address(path: Path, before: Settings, account: Account, after: Settings, address: str) -> None:
+    """Let the ledgers of an account go with it to another address, as long as it is for the same mailbox."""
+    renamed = after.get_account(address)
+    if _mailbox_of(before, account) == _mailbox_of(after, renamed):
+        move_ledgers(path, ledger_owner(path, before, account), ledger_owner(path, after, renamed))
+
+
+def _told(mailbox: str, address: str) -> str:
+    return f"{mailbox} {address}"
 
 
 def _mailbox_of(settings: Settings, account: Account) -> str:
