@@ -515,6 +515,17 @@ def test_the_system_mail_account_reads_its_servers_mailbox(sysmail: Mailctl, per
     assert step(result, "roundtrip")["evidence"]["recipient"] == person.address
 
 
+def test_a_tenant_on_the_system_mail_accounts_server_is_tested_by_the_mailbox_that_is_read(
+    sysmail: Mailctl, person: Person
+) -> None:
+    sysmail.must("tenant", "add", "acme", "--name", "Acme", "--address", BOB.address)
+    result = sysmail("test", "roundtrip", "tenant:acme", "--within", "20", "-o", "json")
+    assert result.code == 0, result
+    assert step(result, "roundtrip")["evidence"]["recipient"] == person.address
+    elsewhere = sysmail("test", "roundtrip", "tenant:acme", "--to", BOB.address, "--within", "0.5", "-o", "json")
+    assert f"the message goes to {BOB.address}, and the mailbox of {person.address} is read" in elsewhere.out
+
+
 def test_the_login_that_sends_reads_another_server_too_where_none_is_given(
     sysmail: Mailctl, add_hq: AddHq, person: Person
 ) -> None:

@@ -177,8 +177,10 @@ def _list_mailbox_addresses(reader: Target, login: LoginSource | GrantSource | N
     """Return the addresses of the mailbox that is read, as far as the settings and the login tell; its own first."""
     if login and "@" in login.username:
         return [login.username]
-    stored = reader.receiving.username if reader.receiving else None
-    return [name for name in (reader.sending.address, stored or "") if "@" in name]
+    stored = (reader.receiving and reader.receiving.username) or ""
+    if reader.sending.lent_by and "@" in stored:
+        return [stored]  # a tenant's own address may lead anywhere
+    return [name for name in (reader.sending.address, stored) if "@" in name]
 
 
 def _plan_bounces(sending: Check) -> Check | None:
