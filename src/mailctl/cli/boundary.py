@@ -102,7 +102,7 @@ def _report_to_monitor(error: BaseException, terminal: Terminal) -> int:
         if terminal.debug:
             _print_traceback(explained)
         message = explained.message + (f" ({explained.hint})" if explained.hint else "")
-    with suppress(BrokenPipeError):
+    with suppress(OSError, MailctlError):  # where nobody can be told, the exit code says it
         terminal.result(render_error(terminal.commands.complete_prose(message)))
     return State.UNKNOWN
 

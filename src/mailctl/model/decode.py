@@ -215,8 +215,8 @@ def _read_int(raw: Any, where: str, findings: Findings) -> int | None:
 def _read_bool(raw: Any, where: str, findings: Findings) -> bool | None:
     if isinstance(raw, bool):
         return raw
-    if findings.lax and raw in ("true", "false"):
-        return bool(raw == "true")
+    if findings.lax and isinstance(raw, str) and raw.casefold() in ("true", "false"):
+        return raw.casefold() == "true"  # spreadsheets save TRUE
     findings.report(where, f"{shown(raw)} is neither true nor false")
     return None
 

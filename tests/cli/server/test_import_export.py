@@ -111,6 +111,13 @@ def test_csv_that_is_none_is_refused(mailctl: Mailctl, tmp_path: Path, content: 
     assert not mailctl.config.exists()
 
 
+@pytest.mark.parametrize("verify", ["false", "FALSE", "False"])
+def test_true_and_false_are_read_as_spreadsheets_write_them(mailctl: Mailctl, verify: str) -> None:
+    rows = f"code,name,smtp.host,incoming.protocol,incoming.host,tls.verify\na,A,a.org,imap,a.org,{verify}\n"
+    mailctl.must("server", "import", "-", "--format", "csv", stdin=rows.encode())
+    assert mailctl.must("server", "show", "a", "-o", "json").json["server"]["tls"]["verify"] is False
+
+
 def test_the_example_is_imported(mailctl: Mailctl) -> None:
     mailctl.must("server", "import", EXAMPLE)
     assert mailctl.codes == ["hq", "branch", "relay"]

@@ -84,6 +84,16 @@ def test_an_error_that_nobody_reads_keeps_its_exit_code(mailctl: Mailctl) -> Non
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_monitor_that_cannot_be_answered_is_told_unknown(mailctl: Mailctl) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*PROGRAM, "--config", str(mailctl.config), "test", "send", "nobody", "-o", "nagios"],
+            env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (3, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("output", ["table", "json"])
 def test_a_full_disk_behind_standard_output_is_told(mailctl: Mailctl, output: str) -> None:
     mailctl.must("server", "import", "-", "--format", "json", stdin=_many_servers(200))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -114,7 +115,7 @@ def change_server(
 
 def tell_trial(session: Session, code: str) -> None:
     """Say how a server that is new is tried."""
-    session.terminal.say(f"next: `mailctl test send {code} --depth tls` tries the connection")
+    session.terminal.say(f"next: `mailctl test send {quote(code)} --depth tls` tries the connection")
 
 
 def _without_client(server: Server, client: str) -> str:
