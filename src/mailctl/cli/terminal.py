@@ -283,7 +283,10 @@ def _writing_to_stdout() -> Iterator[None]:
     except OSError as error:
         from mailctl.durable import cause_of
 
-        raise MailctlError(f"standard output cannot be written: {cause_of(error)}") from error
+        raise MailctlError(
+            f"standard output cannot be written: {cause_of(error)}",
+            hint="what the command does may be done all the same: look, before you send or change it again",
+        ) from error
 
 
 def _visible_lines(text: str) -> str:

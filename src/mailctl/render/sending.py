@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from shlex import quote
 from typing import Any
 
 from msgspec.structs import asdict
@@ -120,7 +121,7 @@ def _next_command(error: MailError, sending: Sending, recipient: str) -> str | N
         return oauth_command("refresh", sending.owner)
     remedy = remedy_of(error, outgoing_of(sending).host, Stage.MESSAGE)
     test = TestCommand(
-        line=f"mailctl test send {sending.origin}",
+        line=f"mailctl test send {quote(sending.origin)}",
         depth=Depth.MESSAGE,
         default_depth=Depth.MESSAGE,
         envelope={"--to": recipient},

@@ -104,6 +104,7 @@ def test_a_full_disk_behind_standard_output_is_told(mailctl: Mailctl, output: st
         )  # fmt: skip
     assert done.returncode == 1
     assert "standard output cannot be written: the disk is full" in done.stderr
+    assert "may be done all the same" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -107,6 +107,12 @@ def test_what_cannot_be_a_password_fails_where_it_is_read(
     assert "more" not in result.out.replace(step["remedy"], "")
 
 
+def test_an_empty_user_name_is_no_login(mailctl: Mailctl, add: Any) -> None:
+    add("smtp", 1, "tls")
+    result = mailctl(*SEND, "--depth", "auth", "--username", "", "--password-from", "env:PASSWORD")
+    assert (result.code, result.err) == (2, "error: --username is empty: nobody is to log in with that\n")
+
+
 def test_a_host_in_any_script_is_shown_as_it_goes_into_the_dns(
     mailctl: Mailctl, add: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

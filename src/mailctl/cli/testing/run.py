@@ -12,7 +12,7 @@ import typer
 
 from mailctl.cli.session import Session
 from mailctl.cli.testing.options import LoginOptions, TestOptions
-from mailctl.errors import MissingInputError, ReportWriteError
+from mailctl.errors import MissingInputError, ReportWriteError, UsageError
 from mailctl.exits import Exit
 from mailctl.render.report_format import ReportFormat
 
@@ -280,6 +280,8 @@ def find_login(
         if options.password_stdin or options.password_from is not None:
             raise MissingInputError(f"missing: --{stem}username, whose password was given")
         return None
+    if not options.username.strip():
+        raise UsageError(f"--{stem}username is empty: nobody is to log in with that")
     if target.sending.oauth_client and not options.password_stdin and options.password_from is None:
         return GrantSource(username=options.username, grant=grant_name(target.name, options.username))
     name = f"{stem}password"
