@@ -36,6 +36,12 @@ def test_validate_says_that_there_is_no_file_yet(mailctl):
     assert "does not exist yet" in mailctl.must("config", "validate").err
 
 
+def test_validate_tells_scripts_whether_there_is_a_file(mailctl):
+    assert mailctl.must("config", "validate", "-o", "json").json["exists"] is False
+    mailctl.add_server("hq")
+    assert mailctl.must("config", "validate", "-o", "json").json["exists"] is True
+
+
 def test_validate_names_all_problems_with_their_lines(mailctl):
     mailctl.add_server("a")
     broken = mailctl.settings().replace("port = 465", "port = 0").replace("timeout = 10", "timeout = 5")

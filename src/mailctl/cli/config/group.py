@@ -39,9 +39,11 @@ def validate(context: typer.Context, output: Output = OutputFormat.TABLE) -> Non
         warnings = session.settings_file.validate()
     except SettingsInvalidError as error:
         problems = list(error.problems)
+    exists = session.config_path.exists()
     if output is OutputFormat.JSON:
         terminal.data(
             path=str(session.config_path),
+            exists=exists,
             valid=not problems,
             problems=[problem.as_json() for problem in problems],
             warnings=[warning.as_json() for warning in warnings],
@@ -52,7 +54,6 @@ def validate(context: typer.Context, output: Output = OutputFormat.TABLE) -> Non
     if problems:
         terminal.say(f"{session.config_path} is not valid; correct it with `mailctl config edit`")
         raise typer.Exit(Exit.SETTINGS)
-    exists = session.config_path.exists()
     terminal.say(f"{session.config_path} is valid" if exists else f"{session.config_path} does not exist yet")
 
 
