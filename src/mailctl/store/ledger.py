@@ -1,7 +1,8 @@
 """Ledgers: what was done for an account, so that it is not done again: a durable line for each act.
 
 They are beside the settings file, in `NAME.ledgers/OWNER/`, and not in a user's own folder: whoever runs mailctl with
-these settings, a person or a system's timer, must know of the same acts. A line that a killed process left half
+these settings, a person or a system's timer, must know of the same acts. Those of the account that was deleted last are
+in `NAME.ledgers.undo/`, for as long as its deletion may be undone. A line that a killed process left half
 written tells of an act that was not acknowledged, and is dropped.
 """
 
@@ -105,9 +106,34 @@ def move_ledgers(settings: Path, owner: str, other: str) -> None:
             raise _write_error(_folder(settings, other), error) from error
 
 
+def put_ledgers_aside(settings: Path, owner: str) -> None:
+    """Take all ledgers of an owner away, for `bring_ledgers_back`; what was put aside before is gone then."""
+    shutil.rmtree(_aside(settings), ignore_errors=True)
+    if has_ledgers(settings, owner):
+        try:
+            _aside(settings).mkdir(mode=0o700)
+            _folder(settings, owner).rename(_aside(settings) / _folder(settings, owner).name)
+        except OSError as error:
+            raise _write_error(_aside(settings), error) from error
+
+
+def bring_ledgers_back(settings: Path, owner: str) -> None:
+    """Undo `put_ledgers_aside`, as far as the owner has no new ones."""
+    kept = _aside(settings) / _folder(settings, owner).name
+    if kept.is_dir() and not has_ledgers(settings, owner):
+        try:
+            kept.rename(_folder(settings, owner))
+        except OSError as error:
+            raise _write_error(kept, error) from error
+
+
 def delete_ledgers(settings: Path, owner: str) -> None:
     """Delete all ledgers of an owner."""
     shutil.rmtree(_folder(settings, owner), ignore_errors=True)
+
+
+def _aside(settings: Path) -> Path:
+    return settings.absolute().with_suffix(".ledgers.undo")
 
 
 def _folder(settings: Path, owner: str) -> Path:

@@ -149,6 +149,15 @@ def test_an_account_keeps_its_ledgers_when_another_of_its_mailbox_goes(
     assert dovecot.subjects(account, "Copies") == ["one"]
 
 
+def test_an_account_that_an_undo_brings_back_has_its_ledgers_again(
+    mailctl: Mailctl, account: str, second: str, dovecot: Dovecot
+) -> None:
+    mailctl.must("account", "delete", second, "--yes")
+    mailctl.must("config", "undo")
+    mailctl.must("account", "filter", "run", second)
+    assert dovecot.subjects(account, "Copies") == ["one"]
+
+
 def test_an_account_keeps_its_ledgers_at_another_address(
     mailctl: Mailctl, account: str, second: str, dovecot: Dovecot
 ) -> None:

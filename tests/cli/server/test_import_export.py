@@ -111,6 +111,15 @@ def test_csv_that_is_none_is_refused(mailctl: Mailctl, tmp_path: Path, content: 
     assert not mailctl.config.exists()
 
 
+def test_a_file_of_a_later_schema_is_refused(filled: Mailctl) -> None:
+    before = filled.settings()
+    exported = filled.must("server", "list", "-o", "json").out
+    later = exported.replace('"schema_version": 1', '"schema_version": 99').replace("smtp.example.org", "x.example.org")
+    result = filled("server", "import", "-", "--format", "json", stdin=later.encode())
+    assert (result.code, filled.settings()) == (2, before)
+    assert "schema_version: this mailctl knows schema 1, and not '99'" in result.err
+
+
 @pytest.mark.parametrize("verify", ["false", "FALSE", "False"])
 def test_true_and_false_are_read_as_spreadsheets_write_them(mailctl: Mailctl, verify: str) -> None:
     rows = f"code,name,smtp.host,incoming.protocol,incoming.host,tls.verify\na,A,a.org,imap,a.org,{verify}\n"

@@ -241,7 +241,7 @@ def delete(
     from mailctl.services.accounts.accounts import delete_account
     from mailctl.services.accounts.installations import read_parts
     from mailctl.services.accounts.ledger_owner import ledger_owner
-    from mailctl.store.ledger import delete_ledgers
+    from mailctl.store.ledger import put_ledgers_aside
 
     session = get_session(context)
     settings = session.settings_file.load()
@@ -257,7 +257,7 @@ def delete(
     agree_to_delete(session, question, yes=yes, dry_run=dry_run)
     change = apply_change(session, plain(delete_account(account.address)), dry_run=dry_run)
     if not dry_run:
-        delete_ledgers(path, owner)
+        put_ledgers_aside(path, owner)
     if output is OutputFormat.JSON:
         heir = find_main(change.after.accounts, account.owner)
         main = heir.address if heir else None

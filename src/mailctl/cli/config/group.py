@@ -93,6 +93,10 @@ def undo(context: typer.Context, dry_run: DryRun = False, output: Output = Outpu
     """
     session = get_session(context)
     change = session.settings_file.undo(dry_run=dry_run)
+    if change.changed and not dry_run:
+        from mailctl.services.accounts.ledger_owner import bring_back
+
+        bring_back(session.settings_file.path, change.before, change.after)
     gone = _missing_secrets(session, change)
     done, nothing = "took the last change back", f"no change of {session.config_path} is kept that could be taken back"
     _tell(session, change, f"{done}: {session.config_path}", nothing, dry_run, output, secrets_missing=gone)

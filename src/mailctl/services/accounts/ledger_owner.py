@@ -7,7 +7,7 @@ from pathlib import Path
 from mailctl.model.account import Account
 from mailctl.model.resolve_account import resolve_account_receiving
 from mailctl.model.settings import Settings
-from mailctl.store.ledger import has_ledgers, move_ledgers
+from mailctl.store.ledger import bring_ledgers_back, has_ledgers, move_ledgers
 
 
 def ledger_owner(path: Path, settings: Settings, account: Account) -> str:
@@ -27,6 +27,13 @@ def follow_address(path: Path, before: Settings, account: Account, after: Settin
     renamed = after.get_account(address)
     if _mailbox_of(before, account) == _mailbox_of(after, renamed):
         move_ledgers(path, ledger_owner(path, before, account), ledger_owner(path, after, renamed))
+
+
+def bring_back(path: Path, before: Settings, after: Settings) -> None:
+    """Give accounts that an undo has brought back their ledgers, which were put aside when they were deleted."""
+    for account in after.accounts:
+        if before.find_account(account.address) is None:
+            bring_ledgers_back(path, ledger_owner(path, after, account))
 
 
 def _told(mailbox: str, address: str) -> str:

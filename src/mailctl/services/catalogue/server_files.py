@@ -20,6 +20,8 @@ import msgspec
 from mailctl.errors import InvalidValueError, Problem, UsageError
 from mailctl.model.file_format import FileFormat
 from mailctl.model.server import Server
+from mailctl.model.settings import SCHEMA_VERSION
+from mailctl.model.values import shown
 from mailctl.services.catalogue.servers import Row
 from mailctl.services.fields import flatten, to_fields
 
@@ -57,6 +59,9 @@ def _load(text: str, format_: FileFormat, source: str) -> Any:
 
 
 def _read_entries(content: Any, source: str) -> list[Row]:
+    if isinstance(content, Mapping) and (version := content.get("schema_version", SCHEMA_VERSION)) != SCHEMA_VERSION:
+        message = f"this mailctl knows schema {SCHEMA_VERSION}, and not {shown(version)}"
+        raise InvalidValueError([Problem("schema_version", message)], source=source, hint="nothing was imported")
     entries = content.get("servers") if isinstance(content, Mapping) else content
     if not isinstance(entries, list):
         raise InvalidValueError([Problem("servers", "a list of servers is expected here")], source=source)
