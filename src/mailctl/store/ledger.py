@@ -117,10 +117,14 @@ def put_ledgers_aside(settings: Path, owner: str) -> None:
             raise _write_error(_aside(settings), error) from error
 
 
+def are_ledgers_aside(settings: Path, owner: str) -> bool:
+    return (_aside(settings) / _folder(settings, owner).name).is_dir()
+
+
 def bring_ledgers_back(settings: Path, owner: str) -> None:
     """Undo `put_ledgers_aside`, as far as the owner has no new ones."""
-    kept = _aside(settings) / _folder(settings, owner).name
-    if kept.is_dir() and not has_ledgers(settings, owner):
+    if are_ledgers_aside(settings, owner) and not has_ledgers(settings, owner):
+        kept = _aside(settings) / _folder(settings, owner).name
         try:
             kept.rename(_folder(settings, owner))
         except OSError as error:

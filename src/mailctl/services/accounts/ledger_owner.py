@@ -7,7 +7,7 @@ from pathlib import Path
 from mailctl.model.account import Account
 from mailctl.model.resolve_account import resolve_account_receiving
 from mailctl.model.settings import Settings
-from mailctl.store.ledger import bring_ledgers_back, has_ledgers, move_ledgers
+from mailctl.store.ledger import are_ledgers_aside, bring_ledgers_back, has_ledgers, move_ledgers
 
 
 def ledger_owner(path: Path, settings: Settings, account: Account) -> str:
@@ -31,8 +31,12 @@ def follow_address(path: Path, before: Settings, account: Account, after: Settin
 
 def bring_back(path: Path, before: Settings, after: Settings) -> None:
     """Give accounts that an undo has brought back their ledgers, which were put aside when they were deleted."""
+    present = {account.address for account in before.accounts}
     for account in after.accounts:
-        if before.find_account(account.address) is None:
+        mailbox = _mailbox_of(after, account)
+        owners = (mailbox, _told(mailbox, account.address))
+        # Whose they are takes a look at all accounts: only for the one whose ledgers there are.
+        if account.address not in present and any(are_ledgers_aside(path, owner) for owner in owners):
             bring_ledgers_back(path, ledger_owner(path, after, account))
 
 
