@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +19,28 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Mailctl
 
 PASSWORD = "correct horse"
+NOON = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 AddMailbox = Callable[..., str]
+
+
+def message(number: int, subject: str = "", *references: int, sender: str = "ann@example.org") -> bytes:
+    """Return a message sent `number` hours after noon, which refers to others by their numbers."""
+    listed = " ".join(f"<m{one}@example.org>" for one in references)
+    return (
+        f"From: {sender}\r\nSubject: {subject or f'message {number}'}\r\nMessage-ID: <m{number}@example.org>\r\n"
+        f"Date: {format_datetime(NOON + dt.timedelta(hours=number))}\r\nReferences: {listed}\r\n\r\nbody\r\n"
+    ).encode()
+
+
+@pytest.fixture
+def deliver(dovecot: Dovecot) -> Callable[..., None]:
+    """Return a function that delivers messages to somebody, one after the other."""
+
+    def deliver(address: str, *messages: bytes) -> None:
+        for one in messages:
+            dovecot.deliver(address, one)
+
+    return deliver
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from imapclient import IMAPClient
+from tests.cli.mail.conftest import PASSWORD
 from tests.doubles.imap import capability_reply
 from tests.servers.dovecot import Dovecot
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Mailctl
     from tests.cli.mail.conftest import AddMailbox
 
-PASSWORD = "correct horse"
 NAMES = ["2024", 'a "quoted" \\ name', "R&D", "プロジェクト/会議"]
 
 

@@ -4,42 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from imapclient import IMAPClient
+from tests.cli.mail.conftest import PASSWORD, message
 from tests.servers.dovecot import Dovecot
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Mailctl
     from tests.cli.mail.conftest import AddMailbox
-
-PASSWORD = "correct horse"
-NOON = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
-
-
-def message(
-    number: int, subject: str = "", *references: int, sender: str = "ann@example.org", extra: str = ""
-) -> bytes:
-    """Return a message sent `number` hours after noon, which refers to others by their numbers."""
-    listed = " ".join(f"<m{one}@example.org>" for one in references)
-    return (
-        f"From: {sender}\r\nSubject: {subject or f'message {number}'}\r\nMessage-ID: <m{number}@example.org>\r\n"
-        f"Date: {format_datetime(NOON + dt.timedelta(hours=number))}\r\n"
-        f"References: {listed}\r\n\r\nbody\r\n"
-    ).encode()
-
-
-@pytest.fixture
-def deliver(dovecot: Dovecot) -> Callable[..., None]:
-    """Return a function that delivers messages to somebody, one after the other."""
-
-    def deliver(address: str, *messages: bytes) -> None:
-        for one in messages:
-            dovecot.deliver(address, one)
-
-    return deliver
 
 
 @pytest.fixture

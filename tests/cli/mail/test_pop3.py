@@ -5,39 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import poplib
 from collections.abc import Callable
-from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from imapclient import IMAPClient
+from tests.cli.mail.conftest import PASSWORD, message
 from tests.servers.dovecot import Dovecot
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Mailctl
     from tests.cli.mail.conftest import AddMailbox
-
-PASSWORD = "correct horse"
-NOON = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
-
-
-def message(number: int, *references: int, subject: str = "", sender: str = "ann@example.org") -> bytes:
-    """Return a message sent `number` hours after noon, which refers to others by their numbers."""
-    listed = " ".join(f"<m{one}@example.org>" for one in references)
-    return (
-        f"From: {sender}\r\nSubject: {subject or f'message {number}'}\r\nMessage-ID: <m{number}@example.org>\r\n"
-        f"Date: {format_datetime(NOON + dt.timedelta(hours=number))}\r\nReferences: {listed}\r\n\r\nbody\r\n"
-    ).encode()
-
-
-@pytest.fixture
-def deliver(dovecot: Dovecot) -> Callable[..., None]:
-    """Return a function that delivers messages to somebody, one after the other."""
-
-    def deliver(address: str, *messages: bytes) -> None:
-        for one in messages:
-            dovecot.deliver(address, one)
-
-    return deliver
 
 
 @pytest.fixture
@@ -97,7 +74,7 @@ def test_nothing_is_deleted_and_nothing_is_marked_as_read(
     mailctl: Mailctl, add_maildrop: AddMailbox, deliver: Callable[..., None], dovecot: Dovecot
 ) -> None:
     address = add_maildrop()
-    deliver(address, message(1), message(2, 1))
+    deliver(address, message(1), message(2, "", 1))
     for options in (["list", address], ["list", "--threads"], ["list", "--owner", "taro"], ["folders", address]):
         mailctl.must("mail", *options)
     with IMAPClient("127.0.0.1", dovecot.imap_port, ssl=False) as client:
@@ -136,8 +113,8 @@ def test_it_is_part_of_the_unified_inbox_and_of_its_threads(
 ) -> None:
     monkeypatch.setenv("TZ", "UTC")
     maildrop, mailbox = add_maildrop(), add_mailbox()
-    deliver(maildrop, message(1), message(3, 1), message(5))
-    deliver(mailbox, message(2), message(4, 1, 3))
+    deliver(maildrop, message(1), message(3, "", 1), message(5))
+    deliver(mailbox, message(2), message(4, "", 1, 3))
     assert [(one["subject"], one["account"]) for one in listed(mailctl, "--owner", "taro")] == [
         ("message 5", maildrop), ("message 4", mailbox), ("message 3", maildrop), ("message 2", mailbox),
         ("message 1", maildrop),
